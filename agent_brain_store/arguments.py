@@ -1,0 +1,74 @@
+"""Checks of search arguments, the same on both backends, made before a backend is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent_brain_store.errors import InvalidQueryError
+from agent_brain_store.records import clean_text
+
+LARGEST = 2**31 - 1  # an int4
+
+
+def check_top_k(top_k: int, backend: str) -> int:
+    """``top_k`` as the backend can take it; 0 finds nothing, more than any store holds is fine."""
+    if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 0:
+        raise InvalidQueryError(f"top_k is {top_k!r}; it must be an integer of at least 0", backend)
+    return min(top_k, LARGEST)
+
+
+def check_query(query: str, backend: str) -> str:
+    """A question, with what no database stores replaced as it is in chunks."""
+    if not isinstance(query, str):
+        raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string", backend)
+    return clean_text(query)
+
+
+def check_threshold(threshold: float, backend: str) -> float:
+    """A similarity of 0..1."""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 <= threshold <= 1:
+        raise InvalidQueryError(f"similarity_threshold is {threshold!r}; it must be between 0 and 1", backend)
+    return float(threshold)
+
+
+def check_ids(ids: Sequence[str], backend: str) -> list[str]:
+    """Distinct ids to look up, in code point order. Ids that could never be stored are left out: they match nothing."""
+    if isinstance(ids, str):
+        raise InvalidQueryError("ids is a string; it must be a list of strings", backend)
+    wrong = next((item for item in ids if not isinstance(item, str)), None)
+    if wrong is not None:
+        raise InvalidQueryError(f"ids holds a value of type {type(wrong).__name__}, not a string", backend)
+    return sorted({item for item in ids if item and clean_text(item) == item})
+
+
+def check_batch_size(batch_size: int, backend: str) -> int:
+    """How many chunks to hold in memory at a time."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise InvalidQueryError(f"batch_size is {batch_size!r}; it must be an integer of at least 1", backend)
+    return min(batch_size, LARGEST)
+
+
+def check_fusion(
+    vector_weight: float,
+    keyword_weight: float,
+    rrf_k: int,
+    fusion: str,
+    candidates: int | None,
+    top_k: int,
+    backend: str,
+) -> int:
+    """The parameters of hybrid search; returns how many candidates each ranking contributes."""
+    for name, weight in (("vector_weight", vector_weight), ("keyword_weight", keyword_weight)):
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
+            raise InvalidQueryError(f"{name} is {weight!r}; it must be a number of at least 0", backend)
+    if vector_weight + keyword_weight == 0:
+        raise InvalidQueryError("vector_weight and keyword_weight are both 0: nothing would be searched", backend)
+    if isinstance(rrf_k, bool) or not isinstance(rrf_k, int) or not 0 <= rrf_k <= LARGEST:
+        raise InvalidQueryError(f"rrf_k is {rrf_k!r}; it must be an integer of at least 0 (60 is usual)", backend)
+    if fusion not in ("rrf", "relative_score"):
+        raise InvalidQueryError(f"fusion is {fusion!r}; there are 'rrf' and 'relative_score'", backend)
+    if candidates is None:
+        return min(max(50, 2 * top_k), LARGEST)
+    if isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < 1:
+        raise InvalidQueryError(f"candidates is {candidates!r}; it must be an integer of at least 1", backend)
+    return min(max(candidates, top_k), LARGEST)

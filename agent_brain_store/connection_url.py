@@ -1,0 +1,114 @@
+"""Read a PostgreSQL connection URL the way libpq does.
+
+Standard URL parsers aren't used: they take ``#`` for a fragment, don't know socket directories or several
+hosts, and quote the URL, its password included, in their errors. Nothing here quotes a value of the URL.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+PARAMETERS = {
+    "host": "host",
+    "port": "port",
+    "dbname": "database",
+    "user": "user",
+    "password": "password",
+    "sslmode": "ssl_mode",
+    "ssl": "ssl_mode",
+    "sslrootcert": "ssl_root_cert",
+    "sslcert": "ssl_cert",
+    "sslkey": "ssl_key",
+}
+"""Query parameters and the settings they become; ``ssl`` is the ``sslmode`` of SQLAlchemy's asyncpg URLs."""
+
+_URL = re.compile(
+    r"(?:postgres|postgresql)(?:\+asyncpg)?://"
+    r"(?P<authority>[^/?]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_ADDRESS = re.compile(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?")
+_DEFAULT_PORT = 5432
+_ENCODE = "characters such as @ : / ? % in a user name or password must be percent-encoded"
+_FORM = "expected postgresql://user:password@host:port/database"
+
+
+class _UnreadableError(Exception):
+    """Say what is wrong with a URL, without quoting it."""
+
+
+def parse_connection_url(url: str) -> tuple[dict[str, object], list[str]]:
+    """Return what ``url`` sets, by the keys of ``storage.postgres``, and what is wrong with it.
+
+    Several hosts become a tuple of hosts, and of ports if any port is named. What isn't named is left out.
+    """
+    try:
+        return _parse(url), []
+    except _UnreadableError as problem:
+        reason = str(problem)
+    return {}, [reason]
+
+
+def _parse(url: str) -> dict[str, object]:
+    match = _URL.fullmatch(url.strip())
+    if not match:
+        raise _UnreadableError(_FORM)
+    authority, database, query = (match[name] or "" for name in ("authority", "database", "query"))
+    # An unencoded / or ? inside the password ends the authority too early and leaves the @ behind it.
+    if "@" in database + query or "/" in database:
+        raise _UnreadableError(f"{_FORM}; {_ENCODE}")
+    login, _, addresses = authority.rpartition("@")
+    user, _, password = login.partition(":")
+    named = {"user": _decoded(user), "password": _decoded(password), "database": _decoded(database)}
+    named |= _addresses(addresses) | _parameters(query)
+    return _with_ports({key: value for key, value in named.items() if value})
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        pass
+    raise _UnreadableError("a percent-encoded part isn't UTF-8")
+
+
+def _addresses(text: str) -> dict[str, str]:
+    """Read `host:port,host:port` into two comma-separated lists."""
+    matches = [_ADDRESS.fullmatch(item) for item in text.split(",")]
+    found = [match for match in matches if match]
+    if len(found) < len(matches):
+        raise _UnreadableError(f"its host and port can't be read; {_FORM}, an IPv6 address in [brackets]; {_ENCODE}")
+    ports = [match["port"] or "" for match in found]
+    hosts = [_decoded(match["host"].strip("[]")) for match in found]
+    return {"host": ",".join(hosts), "port": ",".join(ports) if any(ports) else ""}
+
+
+def _parameters(query: str) -> dict[str, str]:
+    pairs = [item.partition("=") for item in query.split("&") if item]
+    unknown = sorted({name for name, _, _ in pairs if name not in PARAMETERS})
+    if unknown:
+        raise _UnreadableError(f"unknown parameter {', '.join(map(_safe, unknown))}; known are {', '.join(PARAMETERS)}")
+    named = {PARAMETERS[name]: _decoded(value) for name, _, value in pairs if value}
+    if named.get("ssl_mode") == "true":
+        named["ssl_mode"] = "require"
+    return named
+
+
+def _safe(name: str) -> str:
+    """Quote only what looks like a parameter's name: the rest may be a piece of a password."""
+    return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(not a name)"
+
+
+def _with_ports(named: dict[str, str]) -> dict[str, object]:
+    hosts = named.get("host", "").split(",")
+    ports = named.get("port", "").split(",")
+    if not all(re.fullmatch("[0-9]{0,5}", port) for port in ports) or len(ports) not in (1, len(hosts)):
+        raise _UnreadableError("its ports can't be read: expected one number, or one for each host")
+    settings: dict[str, object] = dict(named)
+    if len(hosts) > 1:
+        settings["host"] = tuple(hosts)
+    if named.get("port"):
+        numbers = tuple(int(port or _DEFAULT_PORT) for port in ports)
+        settings["port"] = numbers if len(numbers) > 1 else numbers[0]
+    return settings

@@ -1,0 +1,145 @@
+"""Every error that this library raises on purpose.
+
+    StorageError                     the root: catch this
+    ├── ConfigError                  the configuration is wrong; lists every problem
+    ├── MissingDependency            the driver of the chosen backend is not installed
+    ├── NotInitialized               used before initialize() or after close()
+    ├── InvalidDocumentError         a chunk cannot be stored; names the id, the position and the field
+    ├── InvalidFilterError           a metadata filter cannot be understood; shows the place
+    ├── InvalidQueryError            a search argument is out of range
+    ├── DimensionMismatchError       vectors of another length than the store's
+    ├── ProviderMismatchError        the store was filled by another embedding model
+    ├── SchemaError                  the store's structure is not what the configuration asks for
+    │   ├── SchemaTooNew             written by a newer version of this library
+    │   └── MigrationFailed          a migration file failed; the database is as it was
+    ├── ConnectionFailed             the server cannot be reached, or refuses us
+    ├── PoolTimeout                  no connection became free in time
+    ├── StoreLocked                  another process has this Chroma directory open
+    ├── QueryFailed                  the server refused a statement
+    └── OutcomeUnknown               the connection was lost during a commit: it may or may not have happened
+
+Messages say what is wrong, with both values, and what to do about it. They carry no SQL, no password and no driver class;
+the driver's own exception is chained as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The root of the tree.
+
+    ``message`` is for people, ``backend`` is ``"chroma"``, ``"postgres"`` or None when no backend was involved.
+    """
+
+    def __init__(self, message: str, backend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.backend = backend
+
+
+class ConfigError(StorageError):
+    """The configuration is wrong. ``problems`` holds one line for each finding."""
+
+    def __init__(self, message: str, backend: str | None = None, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, backend)
+        self.problems = problems
+
+
+class MissingDependency(StorageError):
+    """The package that the chosen backend needs is not installed."""
+
+
+class NotInitialized(StorageError):
+    """A method was called before ``initialize()`` or after ``close()``."""
+
+
+class InvalidDocumentError(StorageError):
+    """A chunk cannot be stored. Nothing of its call was written.
+
+    ``chunk_id`` (None when the id itself is no string), ``position`` in the call's lists, from 0, and ``field``
+    (``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``) say which and where.
+    """
+
+    def __init__(
+        self, message: str, backend: str | None = None, *, chunk_id: str | None, position: int, field: str
+    ) -> None:
+        super().__init__(message, backend)
+        self.chunk_id = chunk_id
+        self.position = position
+        self.field = field
+
+
+class InvalidFilterError(StorageError):
+    """A metadata filter cannot be understood. ``place`` is where, as in ``where.$and[1].year.$gt``."""
+
+    def __init__(self, message: str, backend: str | None = None, *, place: str = "where") -> None:
+        super().__init__(message, backend)
+        self.place = place
+
+
+class InvalidQueryError(StorageError):
+    """A search argument is out of range."""
+
+
+class DimensionMismatchError(StorageError):
+    """Vectors of ``actual`` dimensions met a store or a configuration of ``expected`` dimensions."""
+
+    def __init__(self, message: str, backend: str | None = None, *, expected: int, actual: int) -> None:
+        super().__init__(message, backend)
+        self.expected = expected
+        self.actual = actual
+
+
+class ProviderMismatchError(StorageError):
+    """The store was filled by another embedding model than the one in use: their vectors cannot be compared."""
+
+    def __init__(
+        self,
+        message: str,
+        backend: str | None = None,
+        *,
+        current_provider: str,
+        current_model: str,
+        indexed_provider: str,
+        indexed_model: str,
+    ) -> None:
+        super().__init__(message, backend)
+        self.current_provider = current_provider
+        self.current_model = current_model
+        self.indexed_provider = indexed_provider
+        self.indexed_model = indexed_model
+
+
+class SchemaError(StorageError):
+    """The store's structure is not what the configuration asks for."""
+
+
+class SchemaTooNew(SchemaError):
+    """The store was written by a newer version of this library. Upgrade the library."""
+
+
+class MigrationFailed(SchemaError):
+    """A migration file failed. It was rolled back: the database is as it was before."""
+
+
+class ConnectionFailed(StorageError):
+    """The server cannot be reached, or refuses the user, the password or the database."""
+
+
+class PoolTimeout(StorageError):
+    """No pooled connection became free in time. Raise the pool's size or its timeout, or send less at once."""
+
+
+class StoreLocked(StorageError):
+    """Another process has this Chroma directory open. Chroma loses data when two processes share one."""
+
+
+class QueryFailed(StorageError):
+    """The server refused a statement, or cancelled it on a timeout."""
+
+
+class OutcomeUnknown(StorageError):
+    """The connection was lost during a commit: the write may or may not have happened.
+
+    Every write of this library may be repeated safely: upserts replace by id, deletes name what goes.
+    """

@@ -1,0 +1,62 @@
+"""The one place that knows both backends. Each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from agent_brain_store.config import StoreConfig, load_config
+from agent_brain_store.errors import MissingDependency
+from agent_brain_store.protocol import StorageBackend
+
+Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
+
+
+def create_backend(config: StoreConfig) -> StorageBackend:
+    """The backend that the configuration names, not yet opened: no I/O happens here.
+
+    Raises `MissingDependency` when its packages are not installed.
+    """
+    try:
+        if config.backend == "postgres":
+            from agent_brain_store.postgres.repository import PostgresBackend
+
+            return PostgresBackend(config)
+        from agent_brain_store.chroma.repository import ChromaBackend
+
+        return ChromaBackend(config)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("agent_brain_store"):
+            raise
+        raise MissingDependency(
+            f"the {config.backend} backend needs the package {_package(error.name)!r}: "
+            f"pip install {_package(error.name)}",
+            config.backend,
+        ) from error
+
+
+def _package(module: str) -> str:
+    names = {"rank_bm25": "rank-bm25", "Stemmer": "PyStemmer"}
+    return names.get(module.split(".")[0], module.split(".")[0])
+
+
+@asynccontextmanager
+async def open_store(source: Source = None) -> AsyncIterator[StorageBackend]:
+    """An initialized store, closed at the end: ``async with open_store("config.yaml") as store``.
+
+    ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default.
+    """
+    store = create_backend(_config(source))
+    try:
+        await store.initialize()
+        yield store
+    finally:
+        await store.close()
+
+
+def _config(source: Source) -> StoreConfig:
+    if isinstance(source, StoreConfig):
+        return source
+    return StoreConfig.from_dict(source) if isinstance(source, Mapping) else load_config(source)

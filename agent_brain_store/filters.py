@@ -1,0 +1,347 @@
+"""One metadata filter language: parsed once into a small tree, then compiled for each backend.
+
+The grammar is Chroma's (``{"key": value}``, ``$eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains $and $or``)
+without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several keys, and several operators of one key, mean
+*and*. ``docs/filters.md`` has the whole truth table; its rules in short:
+
+- A comparison is false for a missing key and for a value of another type; ``1`` equals ``1.0``, but not ``True``.
+- ``$ne``, ``$nin`` and ``$not_contains`` are the negations of ``$eq``, ``$in`` and ``$contains``: they match a missing key.
+- Strings and dates compare by code point. ``$contains`` looks for an element of a list.
+
+Nothing of a filter becomes SQL text: PostgreSQL gets it as one bound ``jsonpath``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, TypeAlias
+
+from agent_brain_store.errors import InvalidFilterError
+from agent_brain_store.records import clean_text, iso, plain_number
+
+Scalar: TypeAlias = str | bool | int | float
+
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """One value of a key against an operand. ``op`` is one of ``== > >= < <= prefix contains``."""
+
+    key: str
+    op: str
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The key is there."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """An empty one matches nothing: ``$in`` with an empty list."""
+
+    items: tuple[Node, ...]
+
+
+Node: TypeAlias = Compare | Exists | Not | And | Or
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def parse(where: Mapping[str, Any] | None, place: str = "where") -> Node | None:
+    """The filter's tree, or None when it matches everything (None or ``{}``). Raises `InvalidFilterError`."""
+    if where is None or (isinstance(where, Mapping) and not where):
+        return None
+    return _condition(where, place, 0)
+
+
+def parse_required(where: Mapping[str, Any], what: str) -> Node:
+    """The same, but an empty filter is an error: it would mean every chunk."""
+    node = parse(where)
+    if node is None:
+        raise InvalidFilterError(f"{what} needs a filter; to delete everything call reset()")
+    return node
+
+
+def combine(
+    where: Mapping[str, Any] | None,
+    source_types: Any = None,
+    languages: Any = None,
+) -> Node | None:
+    """A filter together with the two lists that keyword and hybrid search take. None is no restriction."""
+    parts = [parse(where)]
+    for key, values in (("source_type", source_types), ("language", languages)):
+        if values is not None:
+            parts.append(_in(key, values, f"{key}s"))
+    nodes = tuple(node for node in parts if node is not None)
+    return None if not nodes else _all(nodes)
+
+
+def _all(nodes: tuple[Node, ...]) -> Node:
+    return nodes[0] if len(nodes) == 1 else And(nodes)
+
+
+def _condition(where: object, place: str, depth: int) -> Node:
+    if not isinstance(where, Mapping):
+        raise _error(place, "a mapping of keys to conditions", where)
+    if not where:
+        raise InvalidFilterError(f"{place}: an empty condition; only the whole filter may be empty", place=place)
+    if depth > MAX_DEPTH:
+        raise InvalidFilterError(f"{place}: nested deeper than {MAX_DEPTH} levels", place=place)
+    return _all(tuple(_entry(key, value, f"{place}.{key}", depth) for key, value in where.items()))
+
+
+def _entry(key: object, value: object, place: str, depth: int) -> Node:
+    if not isinstance(key, str):
+        raise _error(place, "a string as key", key)
+    if key in ("$and", "$or"):
+        items = _conditions(value, place, depth)
+        return And(items) if key == "$and" else Or(items)
+    if key == "$not":
+        return Not(_condition(value, place, depth + 1))
+    if key.startswith("$"):
+        raise InvalidFilterError(
+            f"{place}: unknown operator; between conditions there are $and, $or and $not", place=place
+        )
+    return _key(clean_text(key), value, place)
+
+
+def _conditions(value: object, place: str, depth: int) -> tuple[Node, ...]:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise _error(place, "a list of at least one condition", value)
+    return tuple(_condition(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value))
+
+
+def _key(key: str, value: object, place: str) -> Node:
+    if not isinstance(value, Mapping):
+        return Compare(key, "==", _scalar(value, place))
+    if not value:
+        raise _error(place, "a value or operators", value)
+    return _all(tuple(_operator(key, op, operand, f"{place}.{op}") for op, operand in value.items()))
+
+
+def _operator(key: str, op: object, operand: object, place: str) -> Node:
+    build = _OPERATORS.get(op) if isinstance(op, str) else None
+    if build is None:
+        raise InvalidFilterError(
+            f"{place}: unknown operator; there are {' '.join(sorted(_OPERATORS))}", place=place
+        )
+    return build(key, operand, place)
+
+
+def _equal(key: str, operand: object, place: str) -> Node:
+    return Compare(key, "==", _scalar(operand, place))
+
+
+def _ordered(op: str) -> Callable[[str, object, str], Node]:
+    def build(key: str, operand: object, place: str) -> Node:
+        if operand is None or isinstance(operand, (bool, list, tuple, Mapping)):
+            raise _error(place, "a number, a string or a date", operand)
+        return Compare(key, op, _scalar(operand, place))
+
+    return build
+
+
+def _in(key: str, operand: object, place: str) -> Node:
+    if isinstance(operand, (str, bytes, Mapping)) or not hasattr(operand, "__iter__"):
+        raise _error(place, "a list of values", operand)
+    values = [_scalar(item, f"{place}[{i}]") for i, item in enumerate(operand)]
+    return Or(tuple(Compare(key, "==", value) for value in values))
+
+
+def _contains(key: str, operand: object, place: str) -> Node:
+    return Compare(key, "contains", _scalar(operand, place))
+
+
+def _prefix(key: str, operand: object, place: str) -> Node:
+    if not isinstance(operand, str):
+        raise _error(place, "a string", operand)
+    return Compare(key, "prefix", clean_text(operand))
+
+
+def _exists(key: str, operand: object, place: str) -> Node:
+    if not isinstance(operand, bool):
+        raise _error(place, "true or false", operand)
+    return Exists(key) if operand else Not(Exists(key))
+
+
+def _negated(build: Callable[[str, object, str], Node]) -> Callable[[str, object, str], Node]:
+    return lambda key, operand, place: Not(build(key, operand, place))
+
+
+_OPERATORS: dict[str, Callable[[str, object, str], Node]] = {
+    "$eq": _equal,
+    "$ne": _negated(_equal),
+    "$gt": _ordered(">"),
+    "$gte": _ordered(">="),
+    "$lt": _ordered("<"),
+    "$lte": _ordered("<="),
+    "$in": _in,
+    "$nin": _negated(_in),
+    "$contains": _contains,
+    "$not_contains": _negated(_contains),
+    "$prefix": _prefix,
+    "$exists": _exists,
+}
+
+
+def _scalar(value: object, place: str) -> Scalar:
+    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return clean_text(str.__str__(value))
+    if isinstance(value, date):
+        return iso(value)
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return plain_number(value)
+    if value is None:
+        raise InvalidFilterError(
+            f"{place}: expected a value, got None; a missing key is {{'$exists': false}}", place=place
+        )
+    raise _error(place, "a string, a number, a boolean or a date", value)
+
+
+def _error(place: str, expected: str, got: object) -> InvalidFilterError:
+    shown = "None" if got is None else f"{type(got).__name__} {str(got)[:60]!a}"
+    return InvalidFilterError(f"{place}: expected {expected}, got {shown}", place=place)
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+
+def to_jsonpath(node: Node | None) -> str:
+    """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
+
+    Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
+    unknown, so that negation is complete, and lists are never unwrapped behind our back.
+    """
+    return "" if node is None else "strict " + _jsonpath(node)
+
+
+def _jsonpath(node: Node) -> str:
+    match node:
+        case Compare(key, "contains", value):
+            return f"exists($ ? (exists(@.{_quoted(key)}[*] ? (@ == {_literal(value)}))))"
+        case Compare(key, op, value):
+            verb = "starts with" if op == "prefix" else op
+            return f"exists($ ? (@.{_quoted(key)} {verb} {_literal(value)}))"
+        case Exists(key):
+            return f"exists($ ? (exists(@.{_quoted(key)})))"
+        case Not(item):
+            return f"!({_jsonpath(item)})"
+        case And(items):
+            return _joined([_jsonpath(item) for item in items], "&&")
+        case Or(items):
+            return _joined([_jsonpath(item) for item in items], "||") if items else "(1 == 0)"
+
+
+def _joined(parts: list[str], op: str) -> str:
+    """A balanced tree, because the server parses ``a || b || c`` by recursion and would run out of stack."""
+    while len(parts) > 1:
+        parts = [
+            f"({parts[i]} {op} {parts[i + 1]})" if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)
+        ]
+    return parts[0]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _literal(value: Scalar) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def required_prefix(node: Node | None, key: str) -> str:
+    """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
+    match node:
+        case Compare(k, "prefix" | "==", value) if k == key and isinstance(value, str):
+            return value
+        case And(items):
+            return max((required_prefix(item, key) for item in items), key=len)
+        case _:
+            return ""
+
+
+# --- evaluation in Python --------------------------------------------------------------------------------------------
+
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def matches(node: Node, metadata: Mapping[str, Any]) -> bool:
+    """Whether a chunk's stored metadata matches: what a backend's own filters cannot say is decided here."""
+    match node:
+        case Compare(key, op, value):
+            return key in metadata and _holds(op, metadata[key], value)
+        case Exists(key):
+            return key in metadata
+        case Not(item):
+            return not matches(item, metadata)
+        case And(items):
+            return all(matches(item, metadata) for item in items)
+        case Or(items):
+            return any(matches(item, metadata) for item in items)
+
+
+def _holds(op: str, stored: Any, value: Scalar) -> bool:
+    if op == "contains":
+        return isinstance(stored, list) and any(_same_kind(item, value) and item == value for item in stored)
+    if not _same_kind(stored, value):
+        return False
+    if op == "==":
+        return bool(stored == value)
+    if op == "prefix":
+        return str(stored).startswith(str(value))
+    return _ORDER[op](stored, value)
+
+
+def _same_kind(a: Any, b: Any) -> bool:
+    """Numbers compare with numbers and strings with strings; a boolean is no number."""
+    return _kind(a) is not None and _kind(a) == _kind(b)
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "string" if isinstance(value, str) else None
+
+
+def without_not(node: Node, negated: bool = False) -> Node:
+    """The same filter with every negation pushed down to a leaf (De Morgan), for backends that cannot negate more."""
+    match node:
+        case Not(item):
+            return without_not(item, not negated)
+        case And(items) | Or(items):
+            kind = And if isinstance(node, And) != negated else Or
+            return kind(tuple(without_not(item, negated) for item in items))
+        case _:
+            return Not(node) if negated else node

@@ -1,0 +1,75 @@
+"""Loading many chunks: the vector index is dropped on the way when building it after is cheaper."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from agent_brain_store.errors import QueryFailed
+from agent_brain_store.postgres.connection import Connection, translated
+from agent_brain_store.postgres.indexes import IndexKeeper
+from agent_brain_store.protocol import BulkLoader, Metadata, Progress, ProgressCallback, StorageBackend, Vectors
+
+log = logging.getLogger(__name__)
+
+# Adding a chunk to the graph costs about five times its share of a build (docs/performance.md), so that a new build over
+# everything pays once the load is a quarter of what was there.
+_PAYS_AT = 0.25
+_FEWEST = 2000  # chunks, below which nobody would notice
+
+
+class Loader:
+    """Takes chunks, and decides when to suspend the vector index."""
+
+    def __init__(
+        self, store: StorageBackend, indexes: IndexKeeper | None, before: int, progress: ProgressCallback | None
+    ) -> None:
+        self._store, self._indexes, self._before, self._progress = store, indexes, before, progress
+        self._loaded = 0
+        self._resources = AsyncExitStack()
+        self._maintenance: Connection | None = None
+
+    async def upsert_documents(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+    ) -> int:
+        """The store's `upsert_documents`."""
+        if self._indexes is not None and self._pays(self._loaded + len(ids)):
+            await self._suspend(self._indexes)
+        written = await self._store.upsert_documents(ids, embeddings, documents, metadatas)
+        self._loaded += written
+        if self._progress is not None:
+            self._progress(Progress("loading", self._loaded, None))
+        return written
+
+    def _pays(self, coming: int) -> bool:
+        return self._maintenance is None and coming >= _FEWEST and coming >= self._before * _PAYS_AT
+
+    async def _suspend(self, indexes: IndexKeeper) -> None:
+        try:
+            self._maintenance = await self._resources.enter_async_context(indexes.alone())
+        except QueryFailed as error:
+            log.warning("the vector index stays in place during this load: %s", error.message)
+            self._indexes = None
+            return
+        with translated("suspending the vector index"):
+            await indexes.suspend(self._maintenance)
+
+    async def finish(self) -> None:
+        """Build the index again, if it was suspended."""
+        async with self._resources:
+            if self._indexes is not None and self._maintenance is not None:
+                with translated("building the vector index"):
+                    await self._indexes.resume(self._maintenance, self._progress)
+
+
+@asynccontextmanager
+async def bulk_load(
+    store: StorageBackend, indexes: IndexKeeper | None, progress: ProgressCallback | None
+) -> AsyncIterator[BulkLoader]:
+    """A loader whose end builds what it suspended, also after an error in the block."""
+    loader = Loader(store, indexes, await store.get_count(), progress)
+    try:
+        yield loader
+    finally:
+        await loader.finish()

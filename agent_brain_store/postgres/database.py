@@ -1,0 +1,191 @@
+"""One database as the repository sees it: opened and checked, then read from and written to by query name."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import ConnectionFailed, NotInitialized, QueryFailed
+from agent_brain_store.postgres.connection import (
+    BACKEND,
+    Connection,
+    Pool,
+    acquire,
+    close_pool,
+    connect,
+    connect_arguments,
+    open_pool,
+    session_settings,
+    transaction,
+    translated,
+)
+from agent_brain_store.postgres.facts import check_session, check_store
+from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
+from agent_brain_store.postgres.migrator import prepare_schema
+from agent_brain_store.sql import queries
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+_ATTEMPTS = 4  # of a transaction that loses to a concurrent one
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Database:
+    """Two pools, so that writers cannot starve questions, and the way to open and check them."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._config = config
+        self._arguments: dict[str, Any] = {}
+        self._readers: Pool | None = None
+        self._writers: Pool | None = None
+        self._embedded: Any = None
+        self.indexes = IndexKeeper(config, self.connect_alone)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` has succeeded, and `close` was not called since."""
+        return self._readers is not None
+
+    # --- opening and closing ---
+
+    async def open(self) -> None:
+        """Start the private server if there is one, migrate, guard, and only then make the pools."""
+        try:
+            await self._locate()
+            vector_schema = await self._prepare()
+            await self._open_pools(vector_schema)
+            await self._repair_indexes()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _locate(self) -> None:
+        config = self._config.postgres
+        self._arguments = connect_arguments(config, session_settings(config, f'"{config.schema}", public, pg_temp'))
+        if config.embedded_path is not None:
+            from agent_brain_store.embedded import EmbeddedServer
+
+            self._embedded = EmbeddedServer(config.embedded_path)
+            self._arguments |= await self._embedded.start()
+
+    async def _prepare(self) -> str:
+        connection = await connect(self._arguments, self._config.postgres.connect_timeout)
+        try:
+            await prepare_schema(connection, self._config)
+            with translated("checking the store"):
+                schema = str(await connection.fetchval(queries()["vector_schema"].text))
+                await check_store(connection, self._config)
+        finally:
+            await connection.close()
+        self._arguments["server_settings"]["search_path"] = f'"{self._config.postgres.schema}", "{schema}", pg_temp'
+        return schema
+
+    async def _open_pools(self, vector_schema: str) -> None:
+        config = self._config.postgres
+        size = config.pool_size + config.pool_max_overflow
+        for_writers = size // 4
+        self._readers = await open_pool(self._arguments, size - for_writers, vector_schema)
+        self._writers = await open_pool(self._arguments, for_writers, vector_schema) if for_writers else self._readers
+        with translated("checking the session"):
+            async with acquire(self._readers, config.pool_timeout) as connection:
+                await check_session(connection, self._arguments["server_settings"])
+
+    async def _repair_indexes(self) -> None:
+        for warning in too_long_for_an_index(self._config):
+            log.warning(warning)
+        with translated("checking the indexes"):
+            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
+                problem = await self.indexes.missing(connection)
+        if problem is None:
+            return
+        log.warning("the vector index %s; building it", problem)
+        try:
+            await self.indexes.ensure()
+        except QueryFailed as error:
+            log.warning("the vector index was left alone: %s", error.message)
+
+    async def close(self) -> None:
+        """Give everything back. Idempotent."""
+        pools = {pool for pool in (self._readers, self._writers) if pool is not None}
+        self._readers = self._writers = None
+        for pool in pools:
+            await close_pool(pool)
+        if self._embedded is not None:
+            embedded, self._embedded = self._embedded, None
+            await embedded.stop()
+
+    async def connect_alone(self) -> Connection:
+        """A connection outside the pools, which no timeout cuts short: for work on indexes."""
+        arguments = {**self._arguments, "command_timeout": None}
+        return await connect(arguments, self._config.postgres.connect_timeout)
+
+    # --- reading and writing ---
+
+    async def fetch(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
+        """The rows of a query. Asks once more on a fresh connection when one was lost: reading twice is harmless."""
+        try:
+            return await self._fetch(name, values)
+        except ConnectionFailed:
+            log.info("%s: the connection was lost; asking again", name)
+            return await self._fetch(name, values)
+
+    async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
+        """The same, planned without the vector index."""
+        with translated(name):
+            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
+                async with connection.transaction(readonly=True):
+                    await connection.execute(queries()["use_exact_scan"].text)
+                    return await run(connection, name, **values)
+
+    async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
+        with translated(name):
+            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
+                return await run(connection, name, **values)
+
+    async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """Do ``work`` in one transaction. Starts over when it loses to a concurrent one."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._write(operation, work)
+            except QueryFailed as error:
+                if attempt == _ATTEMPTS or not isinstance(error.__cause__, _CONFLICTS):
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+        raise AssertionError("unreachable")
+
+    async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        with translated(operation):
+            async with acquire(self._pool(self._writers), self._config.postgres.pool_timeout) as connection:
+                async with transaction(connection, operation):
+                    return await work(connection)
+
+    def _pool(self, pool: Pool | None) -> Pool:
+        if pool is None:
+            raise NotInitialized("the store is not open: call initialize() first, or use open_store()", BACKEND)
+        return pool
+
+    def require_open(self) -> None:
+        """Raise `NotInitialized` unless the database is open: for calls that have nothing to ask it."""
+        self._pool(self._readers)
+
+    def pool_status(self) -> dict[str, int]:
+        """Connections that are open, idle, and allowed, over both pools."""
+        pools = {pool for pool in (self._readers, self._writers) if pool is not None}
+        return {
+            "open": sum(pool.get_size() for pool in pools),
+            "idle": sum(pool.get_idle_size() for pool in pools),
+            "largest": sum(pool.get_max_size() for pool in pools),
+        }
+
+
+async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
+    """The rows of a query on a given connection."""
+    query = queries()[name]
+    return await connection.fetch(query.text, *query.args(values))

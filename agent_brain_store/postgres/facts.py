@@ -1,0 +1,79 @@
+"""What a database really is, read once at start and checked against the configuration."""
+
+from __future__ import annotations
+
+import logging
+
+import asyncpg
+
+from agent_brain_store import guard
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import ConfigError, SchemaError
+from agent_brain_store.postgres.connection import BACKEND, Connection
+from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.sql import queries
+
+log = logging.getLogger(__name__)
+
+_SERVER = 160000
+_PGVECTOR = (0, 8, 0)  # iterative scans
+_PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, index corruption by vacuum
+
+
+async def check_store(connection: Connection, config: StoreConfig) -> None:
+    """The start-up guard of PostgreSQL: versions, column, distance, language, index and profile, in this order."""
+    facts = await connection.fetchrow(queries()["store_facts"].text)
+    if facts is None:
+        raise SchemaError("the row of store_settings is gone: restore it from a backup", BACKEND)
+    _check_versions(facts)
+    guard.check_dimensions(config, facts["dimensions"], BACKEND)
+    guard.check_distance(config, facts["distance"], BACKEND)
+    guard.check_language(config, facts["language"], BACKEND)
+    await _check_operator_classes(connection, config, facts["column_type"])
+    stored = profile(facts["provider"], facts["model"], facts["profile_dimensions"])
+    wanted = config.embedding
+    guard.check_profile(wanted.provider, wanted.model, wanted.dimensions, stored, BACKEND)
+
+
+def profile(provider: str | None, model: str | None, dimensions: int | None) -> EmbeddingMetadata | None:
+    """The stored profile, when there is one."""
+    if provider is None or model is None or dimensions is None:
+        return None
+    return EmbeddingMetadata(provider, model, dimensions)
+
+
+def _check_versions(facts: asyncpg.Record) -> None:
+    if facts["server_version"] < _SERVER:
+        raise SchemaError(
+            f"the server is PostgreSQL {facts['server_version'] // 10000}, this library needs 16 or newer", BACKEND
+        )
+    version = tuple(int(part) for part in facts["vector_version"].split(".")[:3])
+    if version < _PGVECTOR:
+        raise SchemaError(
+            f"pgvector is {facts['vector_version']}, this library needs 0.8.0 or newer: install it on the server, "
+            "then run: alter extension vector update;",
+            BACKEND,
+        )
+    if version < _PGVECTOR_SOUND:
+        log.warning("pgvector %s has known index corruption bugs: upgrade to 0.8.4 or newer", facts["vector_version"])
+
+
+async def _check_operator_classes(connection: Connection, config: StoreConfig, column_type: str) -> None:
+    suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[config.distance]
+    wanted = f"{column_type}_{suffix}_ops"
+    for row in await connection.fetch(queries()["index_facts"].text):
+        if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
+            raise SchemaError(
+                f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
+                f"{config.distance!r} needs {wanted}: drop the index, the next start builds the right one",
+                BACKEND,
+            )
+
+
+async def check_session(connection: Connection, asked: dict[str, str]) -> None:
+    """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
+    facts = await connection.fetchrow(queries()["session_facts"].text)
+    for column, setting in (("ef_search", "hnsw.ef_search"), ("iterative_scan", "hnsw.iterative_scan")):
+        got = None if facts is None else facts[column]
+        if got != asked[setting]:
+            raise ConfigError(f"the server runs with {setting} = {got}, asked for was {asked[setting]}", BACKEND)

@@ -1,0 +1,246 @@
+"""The life of the indexes: built, checked, suspended for a bulk load, rebuilt online.
+
+Statements that build or drop an index are written by the server from ``sql/queries``: their parameters cannot be bound.
+Whoever works on indexes holds one advisory lock, taken without waiting, on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.errors import QueryFailed
+from agent_brain_store.postgres.connection import BACKEND, Connection, translated
+from agent_brain_store.protocol import IndexReport, Progress, ProgressCallback
+from agent_brain_store.sql import queries
+
+log = logging.getLogger(__name__)
+
+VECTOR_INDEX = "chunks_embedding_ann"
+INDEXABLE_DIMENSIONS = 4000  # pgvector: 2000 as vector, 4000 as halfvec
+_NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
+_LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
+_LARGEST_MEMORY = 2**30  # bytes of maintenance_work_mem that we ask for at most
+_POLL = 0.5  # seconds between two looks at the progress
+
+Connect = Callable[[], Awaitable[Connection]]
+
+
+def wants_index(config: StoreConfig) -> bool:
+    """Whether a store of this configuration has a vector index."""
+    return config.postgres.index != "none" and config.embedding.dimensions <= INDEXABLE_DIMENSIONS
+
+
+def too_long_for_an_index(config: StoreConfig) -> tuple[str, ...]:
+    """The warning for embeddings that no index can hold."""
+    if config.postgres.index == "none" or wants_index(config):
+        return ()
+    return (
+        f"embeddings of {config.embedding.dimensions} dimensions are beyond pgvector's {INDEXABLE_DIMENSIONS} for an "
+        "index: vector search is exact, and its time grows with the number of chunks",
+    )
+
+
+def default_lists(chunks: int) -> int:
+    """IVFFlat's clusters by pgvector's advice: a thousandth of the rows up to a million, the square root beyond."""
+    return max(10, chunks // 1000 if chunks <= 1_000_000 else math.isqrt(chunks))
+
+
+def graph_bytes(config: StoreConfig, chunks: int) -> int:
+    """About what an HNSW graph takes in memory while it is built: vectors, neighbours of all layers, overhead."""
+    width = 2 if config.embedding.dimensions > 2000 else 4
+    return int(chunks * (config.embedding.dimensions * width + config.postgres.hnsw_m * 56 + 300) * 1.1)
+
+
+async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
+    """Build the index of a new, empty store, inside the migration's transaction."""
+    if wants_index(config):
+        await _run(connection, "create_vector_index", **_parameters(config.postgres, 0, VECTOR_INDEX, False))
+
+
+def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
+    return {
+        "method": config.index,
+        "m": config.hnsw_m,
+        "ef_construction": config.hnsw_ef_construction,
+        "lists": config.ivfflat_lists or default_lists(chunks),
+        "concurrently": concurrently,
+        "name": name,
+    }
+
+
+async def _run(connection: Connection, writer: str, /, **values: Any) -> None:
+    """Have the server write a statement, then run it."""
+    query = queries()[writer]
+    await connection.execute(await connection.fetchval(query.text, *query.args(values)), timeout=None)
+
+
+class IndexKeeper:
+    """Works on the indexes of one store. Every operation has a connection of its own, which no timeout cuts short."""
+
+    def __init__(self, config: StoreConfig, connect: Connect) -> None:
+        self._config = config
+        self._connect = connect
+
+    async def missing(self, connection: Connection) -> str | None:
+        """What is wrong with the vector index, in words, or None."""
+        facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
+        if not wants_index(self._config):
+            return None
+        if VECTOR_INDEX not in facts:
+            return "is missing"
+        return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted"
+
+    async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
+        """Build what is missing or invalid; report what differs from the configuration."""
+        async with self.alone() as connection:
+            created, rebuilt = await self._repair(connection, progress)
+            warnings = (*too_long_for_an_index(self._config), *await self._differences(connection))
+        return IndexReport(created, rebuilt, warnings)
+
+    async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
+        """Build the vector index anew beside the old one and swap them; rebuild the others as they are."""
+        async with self.alone() as connection:
+            created, _ = await self._repair(connection, progress)
+            rebuilt = []
+            if wants_index(self._config) and VECTOR_INDEX not in created:
+                await self._build(connection, _NEW, progress)
+                async with connection.transaction():
+                    await _run(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
+                    await _run(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
+                rebuilt.append(VECTOR_INDEX)
+            elif not wants_index(self._config):
+                await _run(connection, "drop_index", name=VECTOR_INDEX)
+            await _run(connection, "drop_index", name=_OLD)
+            for row in await connection.fetch(queries()["index_facts"].text):
+                if row["name"] != VECTOR_INDEX:
+                    await _run(connection, "rebuild_index", name=row["name"])
+                    rebuilt.append(row["name"])
+        return IndexReport(created, tuple(rebuilt), too_long_for_an_index(self._config))
+
+    async def suspend(self, connection: Connection) -> None:
+        """Drop the vector index; `ensure`, or the next start, builds it again."""
+        await _run(connection, "drop_index", name=VECTOR_INDEX)
+
+    async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
+        """Build what `suspend` dropped, and tell the planner what has changed."""
+        await self._repair(connection, progress)
+        await connection.execute(queries()["analyze_chunks"].text, timeout=None)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Connection]:
+        """A connection that holds the maintenance lock. Raises `QueryFailed` at once when another session has it."""
+        with translated("index maintenance"):
+            connection = await self._connect()
+            try:
+                if not await connection.fetchval(queries()["maintenance_lock"].text):
+                    raise QueryFailed(
+                        "another session is building indexes of this store or loading it in bulk; "
+                        "try again when it has finished",
+                        BACKEND,
+                    )
+                yield connection
+            finally:
+                await connection.close()
+
+    async def _repair(
+        self, connection: Connection, progress: ProgressCallback | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        created, rebuilt, names = [], [], set()
+        for row in await connection.fetch(queries()["index_facts"].text):
+            name = row["name"]
+            if _LEFTOVER.fullmatch(name) or (name == VECTOR_INDEX and not row["valid"]):
+                await _run(connection, "drop_index", name=name)
+                continue
+            names.add(name)
+            if not row["valid"]:
+                await _run(connection, "rebuild_index", name=name)
+                rebuilt.append(name)
+        if wants_index(self._config) and VECTOR_INDEX not in names:
+            await self._build(connection, VECTOR_INDEX, progress)
+            created.append(VECTOR_INDEX)
+        return tuple(created), tuple(rebuilt)
+
+    async def _differences(self, connection: Connection) -> list[str]:
+        wanted = self._config.postgres
+        for row in await connection.fetch(queries()["index_facts"].text):
+            if row["name"] == VECTOR_INDEX:
+                options = dict(option.split("=") for option in row["options"])
+                return _compare(wanted, row["method"], options)
+        return []
+
+    async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
+        chunks = int(await connection.fetchval(queries()["count_chunks"].text))
+        memory = await self._give_memory(connection, chunks)
+        log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
+        connection.add_log_listener(_report_small_memory)
+        watcher = asyncio.create_task(self._watch(connection.get_server_pid(), chunks, progress)) if progress else None
+        try:
+            await _run(
+                connection, "create_vector_index", **_parameters(self._config.postgres, chunks, name, chunks > 0)
+            )
+        finally:
+            connection.remove_log_listener(_report_small_memory)
+            if watcher is not None:
+                watcher.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watcher
+        if progress is not None:
+            progress(Progress("building the vector index", chunks, chunks))
+
+    async def _give_memory(self, connection: Connection, chunks: int) -> int:
+        needed = graph_bytes(self._config, chunks)
+        query = queries()["build_settings"]
+        workers = max(1, (os.cpu_count() or 2) // 2)
+        values = {"memory_kb": max(64 * 1024, min(needed, _LARGEST_MEMORY) // 1024), "workers": workers}
+        row = await connection.fetchrow(query.text, *query.args(values))
+        granted = int(row["memory_kb"]) * 1024 if row else 0
+        if needed > granted:
+            log.warning(
+                "the vector index needs about %d MiB to be built in memory, maintenance_work_mem is %d MiB: "
+                "the build will be several times slower. Raise maintenance_work_mem on the server",
+                needed // 2**20,
+                granted // 2**20,
+            )
+        return granted
+
+    async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
+        """Report what the server says of a build, until cancelled."""
+        query = queries()["index_progress"]
+        observer = await self._connect()
+        try:
+            while True:
+                row = await observer.fetchrow(query.text, pid)
+                if row is not None:
+                    done = max(row["tuples_done"], chunks * row["blocks_done"] // max(1, row["blocks_total"]))
+                    progress(Progress("building the vector index", min(done, chunks), chunks))
+                await asyncio.sleep(_POLL)
+        finally:
+            observer.terminate()
+
+
+def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
+    if method != wanted.index:
+        return [f"the vector index is {method}, the configuration says {wanted.index}: reindex() changes it"]
+    asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
+    if method == "ivfflat":
+        asked = {"lists": wanted.ivfflat_lists} if wanted.ivfflat_lists else {}
+    return [
+        f"the vector index has {key} = {options.get(key)}, the configuration says {value}: reindex() changes it"
+        for key, value in asked.items()
+        if options.get(key) != str(value)
+    ]
+
+
+def _report_small_memory(_: Any, message: asyncpg.PostgresLogMessage) -> None:
+    if "no longer fits" in str(message):
+        log.warning("%s: raise maintenance_work_mem on the server, the build is now several times slower", message)

@@ -1,0 +1,322 @@
+"""`PostgresBackend`: one query file for each operation, its rows turned into the contract's dataclasses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import asyncpg
+from pgvector import Vector as PgVector
+
+from agent_brain_store import arguments, guard
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import StorageError
+from agent_brain_store.filters import Node, combine, parse, parse_required, required_prefix, to_jsonpath
+from agent_brain_store.postgres.bulk import bulk_load
+from agent_brain_store.postgres.connection import BACKEND, Connection
+from agent_brain_store.postgres.database import Database, run
+from agent_brain_store.postgres.facts import profile
+from agent_brain_store.postgres.indexes import wants_index
+from agent_brain_store.protocol import (
+    BulkLoader,
+    Document,
+    EmbeddingMetadata,
+    Fusion,
+    Health,
+    IndexReport,
+    Metadata,
+    ProgressCallback,
+    ReplaceResult,
+    SearchResult,
+    Vector,
+    Vectors,
+    Where,
+)
+from agent_brain_store.records import Batch, Rules, prepare, query_vector
+
+Result = TypeVar("Result")
+
+_ROWS, _BYTES = 1000, 8 * 2**20  # of one upsert statement: bounded memory on both sides
+_COMPACT_EVERY = 50  # writes between two compactions of chunk_counts
+_BUDGET = 300  # keyword candidates that are ranked: docs/ranking.md
+
+
+class PostgresBackend:
+    """The contract on PostgreSQL with pgvector. See `StorageBackend` for what every method means."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._config = config
+        self._rules = Rules(BACKEND, config.embedding.dimensions, config.distance, config.on_invalid_text)
+        self._database = Database(config)
+        self._opening = asyncio.Lock()
+        self._writes = 0
+        self._exact_fallbacks = 0
+
+    # --- life ---
+
+    @property
+    def is_initialized(self) -> bool:
+        return self._database.is_open
+
+    async def initialize(self) -> None:
+        async with self._opening:
+            if not self._database.is_open:
+                await self._database.open()
+
+    async def close(self) -> None:
+        async with self._opening:
+            await self._database.close()
+
+    async def health(self) -> Health:
+        details: dict[str, Any] = {"exact_fallbacks": self._exact_fallbacks}
+        try:
+            rows = await self._database.fetch("health")
+            facts = await self._database.fetch("index_facts")
+        except StorageError as error:
+            return Health(False, BACKEND, details | {"error": error.message})
+        invalid = [row["name"] for row in facts if not row["valid"]]
+        details |= dict(rows[0]) | {"pool": self._database.pool_status(), "invalid_indexes": invalid}
+        return Health(True, BACKEND, details)
+
+    # --- writing ---
+
+    async def upsert_documents(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+    ) -> int:
+        batch = await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+
+        async def work(connection: Connection) -> int:
+            await _upsert(connection, batch)
+            return len(batch)
+
+        return await self._written("upsert_documents", work) if len(batch) else self._nothing()
+
+    async def replace_documents(
+        self,
+        where: Where,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Sequence[Metadata],
+    ) -> ReplaceResult:
+        node = parse_required(where, "replace_documents")
+        batch = await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+
+        async def work(connection: Connection) -> ReplaceResult:
+            rows = await run(connection, "delete_matching_chunks", **_filter(node), keep=batch.ids)
+            await _upsert(connection, batch)
+            return ReplaceResult(int(rows[0]["deleted"]), len(batch))
+
+        return await self._written("replace_documents", work)
+
+    async def delete_by_ids(self, ids: Sequence[str]) -> int:
+        wanted = arguments.check_ids(ids, BACKEND)
+
+        async def work(connection: Connection) -> int:
+            return int((await run(connection, "delete_chunks", ids=wanted))[0]["deleted"])
+
+        return await self._written("delete_by_ids", work) if wanted else self._nothing()
+
+    async def delete_by_metadata(self, where: Where) -> int:
+        node = parse_required(where, "delete_by_metadata")
+
+        async def work(connection: Connection) -> int:
+            return int((await run(connection, "delete_matching_chunks", **_filter(node), keep=[]))[0]["deleted"])
+
+        return await self._written("delete_by_metadata", work)
+
+    async def reset(self) -> None:
+        async def work(connection: Connection) -> None:
+            await run(connection, "truncate_store")
+
+        await self._database.write("reset", work)
+
+    async def _written(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        result = await self._database.write(operation, work)
+        self._writes += 1
+        if self._writes % _COMPACT_EVERY == 0:
+            await self._database.write("compact_counts", lambda connection: run(connection, "compact_counts"))
+        return result
+
+    def _nothing(self) -> int:
+        self._database.require_open()
+        return 0
+
+    # --- searching ---
+
+    async def vector_search(
+        self, query_embedding: Vector, top_k: int, similarity_threshold: float = 0.0, where: Where | None = None
+    ) -> list[SearchResult]:
+        top_k = arguments.check_top_k(top_k, BACKEND)
+        threshold = arguments.check_threshold(similarity_threshold, BACKEND)
+        vector, node = query_vector(self._rules, query_embedding), parse(where)
+        values = {"query_embedding": vector, "top_k": top_k, **_filter(node)}
+        rows = await self._complete("vector_search", node, values)
+        return [SearchResult(**row) for row in rows if row["score"] >= threshold]
+
+    async def keyword_search(
+        self,
+        query: str,
+        top_k: int,
+        source_types: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+        where: Where | None = None,
+        explain: bool = False,
+    ) -> list[SearchResult]:
+        top_k = arguments.check_top_k(top_k, BACKEND)
+        query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
+        values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
+        rows = await self._fetch_some("keyword_search", values)
+        return [SearchResult(**row) for row in rows]
+
+    async def hybrid_search(
+        self,
+        query: str,
+        query_embedding: Vector,
+        top_k: int,
+        vector_weight: float = 0.5,
+        keyword_weight: float = 0.5,
+        rrf_k: int = 60,
+        fusion: Fusion = "rrf",
+        candidates: int | None = None,
+        where: Where | None = None,
+        source_types: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+        explain: bool = False,
+    ) -> list[SearchResult]:
+        top_k = arguments.check_top_k(top_k, BACKEND)
+        node = combine(where, source_types, languages)
+        values = {
+            "query": arguments.check_query(query, BACKEND),
+            "query_embedding": query_vector(self._rules, query_embedding),
+            "top_k": top_k,
+            "candidates": arguments.check_fusion(
+                vector_weight, keyword_weight, rrf_k, fusion, candidates, top_k, BACKEND
+            ),
+            "vector_weight": float(vector_weight),
+            "keyword_weight": float(keyword_weight),
+            **_filter(node),
+            **self._ranking(explain),
+        }
+        if fusion == "rrf":
+            values["rrf_k"] = rrf_k
+        rows = await self._complete(f"hybrid_{fusion}", node, values)
+        return [SearchResult(**row) for row in rows]
+
+    def _ranking(self, explain: bool) -> dict[str, Any]:
+        keyword = self._config.keyword
+        return {
+            "budget": _BUDGET,
+            "k1": keyword.k1,
+            "b": keyword.b,
+            "heading_weight": keyword.heading_weight,
+            "summary_weight": keyword.summary_weight,
+            "explain": explain,
+        }
+
+    async def _complete(self, name: str, node: Node | None, values: dict[str, Any]) -> list[asyncpg.Record]:
+        """The rows of a search that every matching chunk takes part in; exact when the index gave up too early."""
+        rows = await self._fetch_some(name, values)
+        if len(rows) < values["top_k"] and len(rows) < await self._count(node):
+            self._exact_fallbacks += 1
+            rows = await self._database.fetch_exact(name, **values)
+        return rows
+
+    async def _fetch_some(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
+        if values["top_k"] == 0:
+            self._database.require_open()
+            return []
+        return await self._database.fetch(name, **values)
+
+    # --- looking up ---
+
+    async def get_count(self, where: Where | None = None) -> int:
+        return await self._count(parse(where))
+
+    async def _count(self, node: Node | None) -> int:
+        name, values = ("count_chunks", {}) if node is None else ("count_matching_chunks", _filter(node))
+        return int((await self._database.fetch(name, **values))[0]["chunks"])
+
+    async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
+        return (await self.get_by_ids([chunk_id])).get(chunk_id)
+
+    async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        rows = await self._database.fetch("get_chunks", ids=arguments.check_ids(ids, BACKEND))
+        return {row["chunk_id"]: {"text": row["text"], "metadata": row["metadata"]} for row in rows}
+
+    async def iter_documents(
+        self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
+    ) -> AsyncIterator[Document]:
+        page_size = arguments.check_batch_size(batch_size, BACKEND)
+        values = {"page_size": page_size, "with_embeddings": include_embeddings, **_filter(parse(where))}
+        after = ""
+        while rows := await self._database.fetch("list_chunks", after=after, **values):
+            for row in rows:
+                vector = row["embedding"]
+                embedding = None if vector is None else vector.to_numpy().astype("float32")
+                yield Document(row["chunk_id"], row["text"], row["metadata"], embedding)
+            after = rows[-1]["chunk_id"]
+
+    # --- the embedding profile ---
+
+    async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
+        rows = await self._database.fetch("get_profile")
+        return profile(**rows[0]) if rows else None
+
+    async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
+        guard.check_new_profile(dimensions, self._rules.dimensions, BACKEND)
+
+        async def work(connection: Connection) -> None:
+            await run(connection, "set_profile", provider=provider, model=model, dimensions=dimensions)
+
+        await self._database.write("set_embedding_metadata", work)
+
+    def validate_embedding_compatibility(
+        self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None
+    ) -> None:
+        guard.check_profile(provider, model, dimensions, stored_metadata, BACKEND)
+
+    # --- indexes ---
+
+    def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
+        return bulk_load(self, self._database.indexes if wants_index(self._config) else None, progress)
+
+    async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
+        self._database.require_open()
+        return await self._database.indexes.ensure(progress)
+
+    async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
+        self._database.require_open()
+        return await self._database.indexes.reindex(progress)
+
+
+def _filter(node: Node | None) -> dict[str, str]:
+    return {"filter": to_jsonpath(node), "source_prefix": required_prefix(node, "source")}
+
+
+async def _upsert(connection: Connection, batch: Batch) -> None:
+    for part in _slices(batch):
+        vectors = [PgVector(row) for row in batch.vectors[part]]  # asyncpg takes a bare array for nested dimensions
+        await run(
+            connection,
+            "upsert_chunks",
+            ids=batch.ids[part],
+            texts=batch.texts[part],
+            metadatas=batch.metadatas[part],
+            embeddings=vectors,
+        )
+
+
+def _slices(batch: Batch) -> Iterator[slice]:
+    """Parts of at most `_ROWS` chunks and about `_BYTES` of text and vectors."""
+    start, size = 0, 0
+    for position, text in enumerate(batch.texts):
+        weight = len(text) + 4 * batch.vectors.shape[1]
+        if position > start and (position - start == _ROWS or size + weight > _BYTES):
+            yield slice(start, position)
+            start, size = position, 0
+        size += weight
+    if start < len(batch):
+        yield slice(start, len(batch))

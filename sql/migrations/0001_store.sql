@@ -1,0 +1,155 @@
+-- 0001_store: the schema, the chunks, and the functions that let one query file serve every configuration.
+--
+-- Settings that this file reads (both ways of running it are described in docs/sql.md):
+--   agent_brain.schema       where everything lives
+--   agent_brain.dimensions   length of the embeddings
+--   agent_brain.distance     cosine, l2 or inner_product
+--   agent_brain.language     a text search configuration
+
+do $$
+begin
+  if to_regnamespace(quote_ident(current_setting('agent_brain.schema'))) is null then
+    execute format('create schema %I', current_setting('agent_brain.schema'));
+  end if;
+  if not exists (select from pg_extension where extname = 'vector') then
+    create extension vector schema public;
+  end if;
+  -- Everything below is created in the first schema of this path, and found without qualification.
+  perform set_config(
+    'search_path',
+    format(
+      '%I, %I, pg_temp',
+      current_setting('agent_brain.schema'),
+      (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector')
+    ),
+    true
+  );
+end
+$$;
+
+create table schema_version (
+  version    int4 primary key,
+  name       text not null,
+  applied_at timestamptz not null default now()
+);
+
+insert into schema_version (version, name) values (1, 'store');
+
+-- What the configuration decided when the store was made. One row; the start-up guard compares it.
+create table store_settings (
+  only_row   bool primary key default true check (only_row),
+  dimensions int4 not null,
+  distance   text not null check (distance in ('cosine', 'l2', 'inner_product')),
+  language   text not null
+);
+
+insert into store_settings (dimensions, distance, language)
+values (
+  current_setting('agent_brain.dimensions')::int4,
+  current_setting('agent_brain.distance'),
+  current_setting('agent_brain.language')::regconfig::text
+);
+
+-- The model that made the vectors, once somebody has said so. One row.
+create table embedding_profile (
+  only_row   bool primary key default true check (only_row),
+  provider   text not null,
+  model      text not null,
+  dimensions int4 not null
+);
+
+-- vector(n) up to 2000 dimensions, halfvec(n) up to 4000: the longest that an index can hold. Beyond, vector(n) without one.
+do $$
+declare
+  dimensions  int4 := current_setting('agent_brain.dimensions')::int4;
+  vector_type text := case when dimensions between 2001 and 4000 then 'halfvec' else 'vector' end;
+begin
+  execute format(
+    'create table chunks (
+       chunk_id  text collate "C" primary key,
+       content   text not null,
+       metadata  jsonb not null,
+       tsv       tsvector not null,
+       tokens    int4 not null,
+       embedding %s(%s) not null
+     )',
+    vector_type, dimensions
+  );
+  -- Ranking reads many tsvectors: kept in the row, they cost one page instead of three.
+  alter table chunks alter column tsv set storage main;
+
+  -- distance(a, b) is the configured distance. The planner replaces the call by its body, so that an index on the column
+  -- serves "order by distance(embedding, $1)": one query file for every distance and both types.
+  execute format(
+    'create function distance(a %1$s, b %1$s) returns float8 language sql immutable parallel safe return a %2$s b',
+    vector_type,
+    case current_setting('agent_brain.distance') when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end
+  );
+
+  -- similarity(distance) is 0..1, higher is better. Inner products are unbounded, hence the softsign.
+  execute format(
+    'create function similarity(distance float8) returns float8 language sql immutable parallel safe return %s',
+    case current_setting('agent_brain.distance')
+      when 'cosine' then 'greatest(0, least(1, 1 - distance))'
+      when 'l2' then '1 / (1 + distance)'
+      else '(1 - distance / (1 + abs(distance))) / 2'
+    end
+  );
+
+  -- search_config() is the text search configuration of chunks and questions alike: they cannot disagree.
+  execute format(
+    'create function search_config() returns regconfig language sql immutable parallel safe return %L::regconfig',
+    current_setting('agent_brain.language')::regconfig::text
+  );
+end
+$$;
+
+-- searchable(text) is text as the parser should see it.
+create function searchable(value text) returns text language sql immutable parallel safe
+return translate(value, '_./\-', '     ');
+
+-- chunk_tsv(content, metadata) is what keyword search sees of a chunk.
+create function chunk_tsv(content text, metadata jsonb) returns tsvector language sql immutable parallel safe
+return to_tsvector(search_config(), searchable(left(content, 200000)));
+
+-- token_count(tsv) is the length of a chunk in words.
+create function token_count(tsv tsvector) returns int4 language sql immutable parallel safe
+begin atomic
+  select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
+end;
+
+-- Every write appends what it changed, so that counting chunks adds up a few rows, and writers never wait for each other.
+create table chunk_counts (
+  chunks  int8 not null,
+  tokens  int8 not null,
+  changes int8 not null
+);
+
+create function count_changes() returns trigger language plpgsql
+set search_path from current
+as $$
+begin
+  if tg_op = 'INSERT' then
+    insert into chunk_counts
+    select count(*), sum(tokens), count(*) from new_rows having count(*) > 0;
+  elsif tg_op = 'DELETE' then
+    insert into chunk_counts
+    select -count(*), -sum(tokens), count(*) from old_rows having count(*) > 0;
+  elsif tg_op = 'UPDATE' then
+    insert into chunk_counts
+    select 0, (select sum(tokens) from new_rows) - sum(tokens), count(*) from old_rows having count(*) > 0;
+  else
+    delete from chunk_counts;
+  end if;
+  return null;
+end
+$$;
+
+create trigger chunks_count_insert after insert on chunks
+  referencing new table as new_rows for each statement execute function count_changes();
+create trigger chunks_count_delete after delete on chunks
+  referencing old table as old_rows for each statement execute function count_changes();
+create trigger chunks_count_update after update on chunks
+  referencing old table as old_rows new table as new_rows for each statement execute function count_changes();
+create trigger chunks_count_truncate after truncate on chunks
+  for each statement execute function count_changes();

@@ -1,0 +1,12 @@
+-- 0002_indexes: every index but the vector index, which create_vector_index.sql makes, because it can be rebuilt and tuned.
+
+insert into schema_version (version, name) values (2, 'indexes');
+
+-- Serves keyword_search and the keyword side of hybrid_rrf and hybrid_relative_score.
+create index chunks_tsv_gin on chunks using gin (tsv);
+
+-- Serves the filter of every query: equality, $in and $contains on any key.
+create index chunks_metadata_gin on chunks using gin (metadata jsonb_path_ops);
+
+-- Serves filters by folder ($prefix on source) of every query. Cut, because a btree entry is limited to 2704 bytes.
+create index chunks_source_btree on chunks (left(metadata ->> 'source', 512) collate "C");

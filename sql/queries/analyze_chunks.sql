@@ -1,0 +1,6 @@
+-- analyze_chunks: refresh the planner's statistics after much has changed.
+--
+-- returns nothing
+--
+-- psql: \i sql/queries/analyze_chunks.sql
+analyze chunks;

@@ -1,0 +1,20 @@
+-- build_settings: give this session what an index build needs: memory for the whole graph, and workers.
+--
+-- $1  memory_kb  int8  wanted maintenance_work_mem; a larger setting of the server stays
+-- $2  workers    int4  parallel workers besides this session; 0 for none
+--
+-- returns one: done bool, memory_kb int8
+--
+-- psql: \bind 262144 2
+--       \i sql/queries/build_settings.sql
+with wanted as (
+  select greatest($1::int8, setting::int8) as memory_kb
+  from pg_settings
+  where name = 'maintenance_work_mem'
+)
+select
+  set_config('maintenance_work_mem', w.memory_kb || 'kB', false) is not null
+    and set_config('max_parallel_maintenance_workers', $2::int4::text, false) is not null
+    and set_config('statement_timeout', '0', false) is not null as done,
+  w.memory_kb
+from wanted w;

@@ -1,0 +1,14 @@
+-- compact_counts: replace the rows of chunk_counts by their sums. Rows that a writer holds are left for the next time.
+--
+-- returns nothing
+--
+-- psql: \i sql/queries/compact_counts.sql
+with taken as (
+  delete from chunk_counts
+  where ctid = any(array(select ctid from chunk_counts for update skip locked))
+  returning chunks, tokens, changes
+)
+insert into chunk_counts (chunks, tokens, changes)
+select sum(chunks), sum(tokens), sum(changes)
+from taken
+having count(*) > 0;

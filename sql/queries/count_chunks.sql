@@ -1,0 +1,7 @@
+-- count_chunks: how many chunks there are. Adds up what every write has noted, so it is exact and needs no scan.
+--
+-- returns one: chunks int8
+--
+-- psql: \i sql/queries/count_chunks.sql
+select coalesce(sum(chunks), 0)::int8 as chunks
+from chunk_counts;

@@ -1,0 +1,13 @@
+-- count_matching_chunks: how many chunks match a filter.
+--
+-- $1  filter         text  a jsonpath; '' matches every chunk
+-- $2  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
+--
+-- returns one: chunks int8
+--
+-- psql: \bind 'strict exists($ ? (@.language == "python"))' ''
+--       \i sql/queries/count_matching_chunks.sql
+select count(*) as chunks
+from chunks
+where (nullif($1, '')::jsonpath is null or metadata @@ nullif($1, '')::jsonpath)
+  and ($2::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($2::text, 512));

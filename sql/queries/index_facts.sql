@@ -1,0 +1,18 @@
+-- index_facts: the indexes of the chunks, as they are.
+--
+-- returns many: name text, method text, operator_class text, options text[], valid bool, bytes int8
+--
+-- psql: \i sql/queries/index_facts.sql
+select
+  c.relname::text as name,
+  a.amname::text as method,
+  o.opcname::text as operator_class,
+  coalesce(c.reloptions, '{}') as options,
+  i.indisvalid and i.indisready as valid,
+  pg_relation_size(c.oid) as bytes
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+join pg_am a on a.oid = c.relam
+join pg_opclass o on o.oid = i.indclass[0]
+where i.indrelid = 'chunks'::regclass
+order by c.relname;

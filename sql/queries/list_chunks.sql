@@ -1,0 +1,19 @@
+-- list_chunks: a page of the chunks that match a filter, in id order.
+--
+-- $1  after            text  the last id of the page before; '' for the first page
+-- $2  page_size        int4
+-- $3  filter           text  a jsonpath; '' matches every chunk
+-- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
+-- $5  with_embeddings  bool
+--
+-- returns many: chunk_id text, text text, metadata jsonb, embedding vector
+--
+-- psql: \bind '' 10 '' '' false
+--       \i sql/queries/list_chunks.sql
+select chunk_id, content as text, metadata, case when $5::bool then embedding::vector end as embedding
+from chunks
+where chunk_id > $1::text
+  and (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
+  and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+order by chunk_id
+limit $2::int4;

@@ -1,0 +1,11 @@
+-- rename_index: the statement that renames an index of this schema, for the caller to run.
+--
+-- $1  name      text
+-- $2  new_name  text
+--
+-- returns one: statement text
+--
+-- psql: \bind chunks_embedding_new chunks_embedding_ann
+--       \i sql/queries/rename_index.sql
+--       then run what it prints
+select format('alter index %I rename to %I', $1::text, $2::text) as statement;

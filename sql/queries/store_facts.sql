@@ -1,0 +1,20 @@
+-- store_facts: what this store really is: versions, column type, settings and profile. The start-up guard reads it.
+--
+-- returns one: server_version int4, vector_version text, column_type text, dimensions int4, distance text, language text,
+--   provider text, model text, profile_dimensions int4
+--
+-- psql: \i sql/queries/store_facts.sql
+select
+  current_setting('server_version_num')::int4 as server_version,
+  (select extversion from pg_extension where extname = 'vector') as vector_version,
+  split_part(format_type(a.atttypid, null), '.', -1) as column_type,
+  a.atttypmod as dimensions,
+  s.distance,
+  search_config()::text as language,
+  p.provider,
+  p.model,
+  p.dimensions as profile_dimensions
+from pg_attribute a
+cross join store_settings s
+left join embedding_profile p on true
+where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';

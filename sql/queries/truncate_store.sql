@@ -1,0 +1,6 @@
+-- truncate_store: delete every chunk and the embedding profile.
+--
+-- returns nothing
+--
+-- psql: \i sql/queries/truncate_store.sql
+truncate chunks, chunk_counts, embedding_profile;

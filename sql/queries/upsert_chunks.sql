@@ -1,0 +1,39 @@
+-- upsert_chunks: store chunks, replacing those that exist. Chunks that are the same already are left alone.
+--
+-- $1  ids         text[]    distinct
+-- $2  texts       text[]
+-- $3  metadatas   jsonb[]
+-- $4  embeddings  vector[]
+--
+-- returns one: written int8
+--
+-- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
+--       \i sql/queries/upsert_chunks.sql
+with given as (
+  select chunk_id, content, metadata, embedding
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
+),
+changed as (
+  -- Filtering before the insert saves the text search parser the work, and every index an entry.
+  select g.chunk_id, g.content, g.metadata, chunk_tsv(g.content, g.metadata) as tsv, g.embedding
+  from given g
+  left join chunks c using (chunk_id)
+  where c.chunk_id is null
+    or (c.content, c.metadata, c.embedding) is distinct from (g.content, g.metadata, g.embedding)
+  order by g.chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
+),
+written as (
+  insert into chunks as c (chunk_id, content, metadata, tsv, tokens, embedding)
+  select chunk_id, content, metadata, tsv, token_count(tsv), embedding
+  from changed
+  on conflict (chunk_id) do update
+  set content = excluded.content,
+      metadata = excluded.metadata,
+      tsv = excluded.tsv,
+      tokens = excluded.tokens,
+      embedding = excluded.embedding
+  where (c.content, c.metadata, c.embedding) is distinct from (excluded.content, excluded.metadata, excluded.embedding)
+  returning 1
+)
+select count(*) as written
+from written;

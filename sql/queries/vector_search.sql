@@ -1,0 +1,24 @@
+-- vector_search: the chunks nearest to a vector, best first.
+--
+-- $1  query_embedding  vector
+-- $2  top_k            int4
+-- $3  filter           text  a jsonpath; '' matches every chunk
+-- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
+--
+-- returns many: chunk_id text, text text, metadata jsonb, score float8
+--
+-- psql: \bind '[0,0,1]' 5 '' ''
+--       \i sql/queries/vector_search.sql
+with nearest as (
+  -- One table, and an order by nothing but distance and id: this is what the vector index can serve.
+  select chunk_id, distance(embedding, $1::vector) as distance
+  from chunks
+  where (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
+    and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+  order by distance(embedding, $1::vector), chunk_id
+  limit $2::int4
+)
+select c.chunk_id, c.content as text, c.metadata, similarity(n.distance) as score
+from nearest n
+join chunks c using (chunk_id)
+order by n.distance, c.chunk_id;

