@@ -21,6 +21,7 @@ from agent_brain_store.errors import (
     StoreLocked,
 )
 from agent_brain_store.factory import create_backend, open_store
+from agent_brain_store.lifespan import lifespan
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -64,6 +65,7 @@ __all__ = [
     "StoreConfig",
     "StoreLocked",
     "create_backend",
+    "lifespan",
     "load_config",
     "open_store",
 ]

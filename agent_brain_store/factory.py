@@ -59,4 +59,4 @@ async def open_store(source: Source = None) -> AsyncIterator[StorageBackend]:
 def _config(source: Source) -> StoreConfig:
     if isinstance(source, StoreConfig):
         return source
-    return StoreConfig.from_dict(source) if isinstance(source, Mapping) else load_config(source)
+    return StoreConfig.from_dict(source, os.environ) if isinstance(source, Mapping) else load_config(source)

@@ -43,9 +43,7 @@ def _check(key: str, stored: str, wanted: str, backend: str) -> None:
         )
 
 
-def check_profile(
-    provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str
-) -> None:
+def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str) -> None:
     """Vectors of two models cannot be compared: the stored profile, if there is one, must be the one in use."""
     if stored is None or (stored.provider, stored.model, stored.dimensions) == (provider, model, dimensions):
         return

@@ -297,9 +297,7 @@ class _Record:
         if isinstance(value, (list, tuple)):
             return [self.value(item, f"{field}[{i}]", depth + 1) for i, item in enumerate(value)]
         if isinstance(value, Mapping):
-            return {
-                self.key(key, field): self.value(item, f"{field}.{key}", depth + 1) for key, item in value.items()
-            }
+            return {self.key(key, field): self.value(item, f"{field}.{key}", depth + 1) for key, item in value.items()}
         raise self.fail(
             field, f"is {_kind(value)}; a metadata value is a string, number, boolean, date, list or mapping"
         )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent_brain_store import config as config_module
-from agent_brain_store import connection_url
+from agent_brain_store import config_sources, connection_url, embedding_models, settings
 from agent_brain_store.config import (
     LANGUAGES,
     ChromaConfig,
@@ -918,7 +918,8 @@ def assert_hidden(error: BaseException) -> None:
 
 
 def assert_frames_hidden(trace: TracebackType | None) -> None:
-    ours = {config_module.__file__, connection_url.__file__}
+    modules = (config_module, config_sources, connection_url, embedding_models, settings)
+    ours = {module.__file__ for module in modules}
     while trace is not None:
         frame = trace.tb_frame
         if frame.f_code.co_filename in ours or frame.f_code.co_filename == "<string>":

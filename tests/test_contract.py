@@ -121,7 +121,10 @@ async def test_health_runs_a_query(store):
 async def test_upsert_returns_distinct_ids_and_the_last_one_wins(store, caplog):
     caplog.set_level(logging.WARNING)
     texts = ["first", "second", "third"]
-    assert await store.upsert_documents(["x", "y", "x"], [embed(t) for t in texts], texts, [{"n": i} for i in range(3)]) == 2
+    assert (
+        await store.upsert_documents(["x", "y", "x"], [embed(t) for t in texts], texts, [{"n": i} for i in range(3)])
+        == 2
+    )
     assert await store.get_by_id("x") == {"text": "third", "metadata": {"n": 2}}
     assert "repeated" in caplog.text
     assert (await store.vector_search(embed("third"), 1))[0].chunk_id == "x"
@@ -304,7 +307,19 @@ async def test_bad_hybrid_arguments(store, arguments):
 
 @pytest.mark.parametrize(
     "query",
-    ["", "   ", "the of and", "?!... --", "' \" \\ % _ & | ! ( ) :*", "-alpha", '"exact phrase', "\0", "\ud800", "🐻" * 50, "x " * 2000],
+    [
+        "",
+        "   ",
+        "the of and",
+        "?!... --",
+        "' \" \\ % _ & | ! ( ) :*",
+        "-alpha",
+        '"exact phrase',
+        "\0",
+        "\ud800",
+        "🐻" * 50,
+        "x " * 2000,
+    ],
 )
 async def test_any_text_is_a_question(store, query):
     await fill(store, *ANIMALS)
@@ -403,7 +418,10 @@ async def test_keyword_search_answers_questions_in_plain_words(store):
 async def test_explain_names_the_words(store):
     await fill(store, *ANIMALS)
     hits = await store.keyword_search("Do growling BEARS sleep?", 5, explain=True)
-    assert [(hit.chunk_id, hit.matched_terms) for hit in hits] == [("a", ["growling", "bears", "sleep"]), ("c", ["bears"])]
+    assert [(hit.chunk_id, hit.matched_terms) for hit in hits] == [
+        ("a", ["growling", "bears", "sleep"]),
+        ("c", ["bears"]),
+    ]
     hybrid = await store.hybrid_search("growling bears", embed("rockets fly to the moon"), 4, explain=True)
     terms = {hit.chunk_id: hit.matched_terms for hit in hybrid}
     assert terms["a"] == ["growling", "bears"]
@@ -458,7 +476,9 @@ async def test_hybrid_when_no_word_is_known(store, fusion):
 
 async def test_hybrid_filters_both_legs(store):
     await fill(store, *ANIMALS)
-    hits = await store.hybrid_search("bear moon", embed("moon"), 4, where={"n": {"$gte": 2}}, source_types=["doc", "code"])
+    hits = await store.hybrid_search(
+        "bear moon", embed("moon"), 4, where={"n": {"$gte": 2}}, source_types=["doc", "code"]
+    )
     assert {hit.chunk_id for hit in hits} == {"b", "c"}
 
 

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 import asyncpg
 from pgvector.asyncpg import register_vector
@@ -37,35 +38,29 @@ def connect_arguments(config: PostgresConfig, settings: dict[str, str]) -> dict[
     """asyncpg's keyword arguments. What the configuration leaves open is left to libpq's environment variables."""
     password = config.password
     arguments = {
-        "host": config.host,
-        "port": config.port,
+        "host": list(config.host) if isinstance(config.host, tuple) else config.host,
+        "port": list(config.port) if isinstance(config.port, tuple) else config.port,
         "user": config.user,
         "database": config.database,
         "password": None if password is None else password.reveal,  # a callable shows nothing in a traceback
-        "ssl": _ssl(config),
         "timeout": config.connect_timeout,
         "command_timeout": config.command_timeout,
         "server_settings": settings,
+        **_tls(config),
     }
     return {name: value for name, value in arguments.items() if value is not None}
 
 
-def _ssl(config: PostgresConfig) -> ssl.SSLContext | str | None:
-    """A TLS context when files are named, asyncpg's own handling of the mode otherwise."""
-    mode = config.ssl_mode
-    if config.ssl_root_cert is None and config.ssl_cert is None:
-        return mode
-    context = ssl.create_default_context(cafile=_path(config.ssl_root_cert))
-    context.check_hostname = mode == "verify-full"
-    if mode not in ("verify-ca", "verify-full"):
-        context.verify_mode = ssl.CERT_NONE
-    if config.ssl_cert is not None:
-        context.load_cert_chain(str(config.ssl_cert), _path(config.ssl_key))
-    return context
-
-
-def _path(value: object) -> str | None:
-    return None if value is None or value == "system" else str(value)
+def _tls(config: PostgresConfig) -> dict[str, Any]:
+    """TLS as libpq means it: asyncpg reads modes and files from a URL, and the system's certificates as a context."""
+    if config.ssl_root_cert == "system":
+        context = ssl.create_default_context()
+        if config.ssl_cert is not None and config.ssl_key is not None:
+            context.load_cert_chain(config.ssl_cert, config.ssl_key)
+        return {"ssl": context}
+    files = {"sslrootcert": config.ssl_root_cert, "sslcert": config.ssl_cert, "sslkey": config.ssl_key}
+    given = {name: str(value) for name, value in {"sslmode": config.ssl_mode, **files}.items() if value is not None}
+    return {"dsn": "postgresql://?" + urlencode(given)} if given else {}
 
 
 def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""Hybrid search: the vector ranking and the keyword ranking of one question, fused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from agent_brain_store import fusion
+from agent_brain_store.chroma.searching import Near, Question, nearest, scan
+from agent_brain_store.chroma.store import Collection
+from agent_brain_store.filters import Node
+from agent_brain_store.protocol import Metadata, SearchResult
+
+if TYPE_CHECKING:
+    from agent_brain_store.chroma.keywords import Hits, KeywordIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Hybrid:
+    """The checked arguments of one hybrid search."""
+
+    query: str
+    question: Question
+    candidates: int
+    vector_weight: float
+    keyword_weight: float
+    rrf_k: int
+    fusion: str
+    node: Node | None
+    keep: Callable[[Metadata], bool] | None
+
+
+@dataclass(slots=True)
+class Fused:
+    """A fused ranking, best first, and what each leg said of its chunks."""
+
+    ranked: fusion.Ranked
+    vector_ranks: dict[str, int] = field(default_factory=dict)
+    keyword_ranks: dict[str, int] = field(default_factory=dict)
+    vector_scores: dict[str, float] = field(default_factory=dict)
+    keyword_scores: dict[str, float] = field(default_factory=dict)
+
+    def explained(self, result: SearchResult) -> SearchResult:
+        """A result with its ranks and scores in both legs."""
+        chunk_id = result.chunk_id
+        return replace(
+            result,
+            vector_rank=self.vector_ranks.get(chunk_id),
+            keyword_rank=self.keyword_ranks.get(chunk_id),
+            vector_score=self.vector_scores.get(chunk_id),
+            keyword_score=self.keyword_scores.get(chunk_id),
+        )
+
+
+def fused(collection: Collection, index: KeywordIndex, asked: Hybrid) -> Fused:
+    """Search both ways and fuse."""
+    near = nearest(collection, asked.question, asked.candidates, asked.node)[: asked.candidates]
+    hits = index.search(asked.query, asked.candidates, asked.keep)
+    if asked.fusion == "rrf":
+        return _by_rank(asked, near, hits)
+    return _by_score(collection, index, asked, near, hits)
+
+
+def _by_rank(asked: Hybrid, near: Near, hits: Hits) -> Fused:
+    # A leg without weight adds nothing, not even chunks at the end that only it has found.
+    ranked = fusion.reciprocal_rank_fusion(
+        [chunk_id for chunk_id, _ in near] if asked.vector_weight else [],
+        [chunk_id for chunk_id, _ in hits] if asked.keyword_weight else [],
+        asked.vector_weight,
+        asked.keyword_weight,
+        asked.rrf_k,
+    )
+    similar = {chunk_id: asked.question.similarity(distance) for chunk_id, distance in near}
+    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(dict(hits), hits))
+
+
+def _by_score(collection: Collection, index: KeywordIndex, asked: Hybrid, near: Near, hits: Hits) -> Fused:
+    """Every candidate of either leg with both scores."""
+    candidates = _candidates(asked, near, hits)
+    known = dict(near)
+    missing = scan(collection.rows, asked.question, [chunk_id for chunk_id in candidates if chunk_id not in known])
+    distances = known | dict(missing)
+    similar = {i: asked.question.similarity(distances[i]) for i in candidates if i in distances}
+    worded = index.scores_of(asked.query, similar)
+    ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight)
+    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(worded, hits))
+
+
+def _candidates(asked: Hybrid, near: Near, hits: Hits) -> list[str]:
+    legs = (near if asked.vector_weight else [], hits if asked.keyword_weight else [])
+    return list(dict.fromkeys(chunk_id for leg in legs for chunk_id, _ in leg))
+
+
+def _ranks(leg: list[tuple[str, float]]) -> dict[str, int]:
+    return {chunk_id: rank for rank, (chunk_id, _) in enumerate(leg, 1)}
+
+
+def _relative(scores: dict[str, float], hits: Hits) -> dict[str, float]:
+    """Keyword scores over that of the best hit."""
+    best = hits[0][1] if hits else 1.0
+    return {chunk_id: score / best for chunk_id, score in scores.items()}

@@ -1,0 +1,199 @@
+"""Keyword search in memory: BM25 over an inverted index that follows every write.
+
+`KeywordIndex` is a ``rank_bm25.BM25Okapi`` with what that class lacks: chunks come and go one by one, only chunks that
+contain a word of the question are scored, by numpy, and the inverse document frequency is never negative.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
+
+from agent_brain_store.chroma.words import stemmed, terms, words
+from agent_brain_store.config import KeywordConfig
+from agent_brain_store.protocol import Metadata
+
+HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
+SUMMARIES = ("summary", "section_summary")
+
+Hits = list[tuple[str, float]]
+
+
+class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
+    """The words of a collection's chunks, and their metadata for filters. Safe to search while it is written to.
+
+    A chunk has a slot for as long as it is unchanged; a changed or deleted one leaves a dead slot behind, and the index
+    is packed when half of the slots are dead.
+    """
+
+    def __init__(self, config: KeywordConfig) -> None:
+        # The base class cannot be made without chunks, and would count them once and for all.
+        self.k1, self.b, self.epsilon = config.k1, config.b, 0.0
+        self._config = config
+        self._lock = threading.Lock()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.corpus_size, self._total = 0, 0.0
+        self.doc_len = array("d")
+        self._ids: list[str] = []
+        self._metadatas: list[Metadata | None] = []
+        self._slots: dict[str, int] = {}
+        # Slot and frequency in turn: a weighted frequency may have a fraction, and a float32 holds slots up to 2^24.
+        self._postings: dict[str, array[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def put(self, chunk_id: str, text: str, metadata: Metadata) -> None:
+        """Add or replace a chunk."""
+        frequencies = self._frequencies(text, metadata)
+        kept = {sys.intern(key): value for key, value in metadata.items()}
+        with self._lock:
+            self._drop(chunk_id)
+            slot = len(self._ids)
+            for term, frequency in frequencies.items():
+                self._postings.setdefault(term, array("f")).extend((slot, frequency))
+            length = math.fsum(frequencies.values())
+            self._slots[chunk_id] = slot
+            self._ids.append(chunk_id)
+            self._metadatas.append(kept)
+            self.doc_len.append(length)
+            self.corpus_size += 1
+            self._total += length
+        self._pack_if_sparse()
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget chunks; unknown ids are fine."""
+        for chunk_id in ids:
+            with self._lock:
+                self._drop(chunk_id)
+        self._pack_if_sparse()
+
+    def _drop(self, chunk_id: str) -> None:
+        slot = self._slots.pop(chunk_id, None)
+        if slot is not None:
+            self._metadatas[slot] = None
+            self.corpus_size -= 1
+            self._total -= self.doc_len[slot]
+            self.doc_len[slot] = -1.0
+
+    def _frequencies(self, text: str, metadata: Mapping[str, Any]) -> dict[str, float]:
+        result: dict[str, float] = dict(Counter(terms(text, self._config.language)))
+        weighted = ((HEADINGS, self._config.heading_weight), (SUMMARIES, self._config.summary_weight))
+        for keys, weight in weighted:
+            for value in (metadata.get(key) for key in keys if weight):
+                for term in terms(_plain(value), self._config.language):
+                    result[term] = result.get(term, 0.0) + weight
+        return result
+
+    # --- searching ---------------------------------------------------------------------------------------------------
+
+    def search(self, query: str, top_k: int, keep: Callable[[Metadata], bool] | None = None) -> Hits:
+        """The best chunks that contain any word of a question and whose metadata ``keep`` accepts, with raw scores.
+
+        Best first, ties by id; exactly ``top_k`` if as many match.
+        """
+        if top_k == 0:
+            return []
+        scores, ids, metadatas = self._scored(query)
+        found = np.flatnonzero(scores)
+        hits: Hits = []
+        last = -1.0
+        for slot in found[np.argsort(-scores[found], kind="stable")].tolist():
+            score = float(scores[slot])
+            if len(hits) >= top_k and score < last:
+                break
+            metadata = metadatas[slot]
+            if metadata is not None and (keep is None or keep(metadata)):
+                hits.append((ids[slot], score))
+                last = score
+        hits.sort(key=lambda hit: (-hit[1], hit[0]))
+        return hits[:top_k]
+
+    def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
+        """The raw scores of given chunks; 0 for those without a word of the question."""
+        asked = terms(query, self._config.language)
+        with self._lock:
+            scores = self.get_scores(asked)
+            slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
+        return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
+
+    def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
+        """For each chunk the question's words that it contains, as they were written, in their order."""
+        asked = {word: stem for word in words(query) if (stem := stemmed(word, self._config.language))}
+        result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
+        with self._lock:
+            slots = [self._slots.get(chunk_id, -1) for chunk_id in result]
+            for word, stem in asked.items():
+                contained = np.isin(slots, self._view(stem)[:, 0])
+                for found, has_word in zip(result.values(), contained.tolist(), strict=True):
+                    found.extend([word] * has_word)
+        return result
+
+    def get_scores(self, query: list[str]) -> NDArray[np.float64]:
+        """The BM25 score of every slot for the terms of a question; a term asked twice counts twice."""
+        scores = np.zeros(len(self._ids))
+        lengths = np.frombuffer(self.doc_len) if self._ids else np.zeros(0)
+        average = self._total / self.corpus_size if self._total > 0 else 1.0
+        for term, times in Counter(query).items():
+            view = self._view(term)
+            view = view[lengths[view[:, 0].astype(np.int64)] >= 0]
+            slots, frequency = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
+            norm = self.k1 * (1 - self.b + self.b * lengths[slots] / average)
+            scores[slots] += times * self._idf(len(slots)) * frequency * (self.k1 + 1) / (frequency + norm)
+        return scores
+
+    def _idf(self, containing: int) -> float:
+        """Above 0 for any word: the base class gives a word in half of the chunks no weight at all."""
+        return math.log1p((self.corpus_size - containing + 0.5) / (containing + 0.5))
+
+    def _view(self, term: str) -> NDArray[np.float32]:
+        postings = self._postings.get(term)
+        return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
+
+    def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata | None]]:
+        asked = terms(query, self._config.language)
+        with self._lock:
+            return self.get_scores(asked), self._ids, self._metadatas
+
+    # --- packing -----------------------------------------------------------------------------------------------------
+
+    def _pack_if_sparse(self) -> None:
+        if len(self._ids) > 1000 and len(self._ids) > 2 * len(self._slots):
+            self._pack()
+
+    def _pack(self) -> None:
+        """Give the living chunks new slots. The old lists stay as they are, for searches that still read them."""
+        with self._lock:
+            lengths = np.array(self.doc_len)
+            living = np.flatnonzero(lengths >= 0)
+            moved = np.full(len(lengths), -1, np.int64)
+            moved[living] = np.arange(len(living))
+            self._ids = [self._ids[slot] for slot in living.tolist()]
+            self._metadatas = [self._metadatas[slot] for slot in living.tolist()]
+            self._slots = {chunk_id: slot for slot, chunk_id in enumerate(self._ids)}
+            self.doc_len = array("d", lengths[living].tobytes())
+            self._postings = {t: packed for t in self._postings if (packed := self._moved(t, moved))}
+
+    def _moved(self, term: str, moved: NDArray[np.int64]) -> array[float]:
+        view = self._view(term)
+        slots = moved[view[:, 0].astype(np.int64)]
+        packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
+        return array("f", packed.tobytes())
+
+
+def _plain(value: object) -> str:
+    """The text of a heading; a path of headings may be a list."""
+    if isinstance(value, list):
+        return "\n".join(item for item in value if isinstance(item, str))
+    return value if isinstance(value, str) else ""

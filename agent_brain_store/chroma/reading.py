@@ -1,0 +1,52 @@
+"""Stored rows as what the contract returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agent_brain_store.chroma.driver import Rows
+from agent_brain_store.chroma.searching import SPARE
+from agent_brain_store.chroma.translate import from_stored
+from agent_brain_store.protocol import Document, SearchResult
+
+
+def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """``{"text", "metadata"}`` of the given chunks that exist."""
+    pages = rows.read(ids, text=True, stored=True)
+    return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for page in pages for row in page}
+
+
+def documents(rows: Rows, ids: Sequence[str], dimensions: int) -> list[Document]:
+    """The given chunks that exist; with vectors if ``dimensions``, their length, is above 0."""
+    return [
+        Document(
+            row.chunk_id,
+            row.text,
+            from_stored(row.stored),
+            None if row.vector is None else row.vector.astype(np.float32),
+        )
+        for page in rows.read(ids, text=True, stored=True, dimensions=dimensions)
+        for row in page
+    ]
+
+
+def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list[SearchResult]:
+    """The first ``top_k`` of a ranking that exist: a chunk may be deleted after it was found, the next moves up."""
+    first = ranked[: top_k + SPARE] if top_k else []
+    found = by_id(rows, [chunk_id for chunk_id, _ in first])
+    return [
+        SearchResult(found[chunk_id]["text"], found[chunk_id]["metadata"], score, chunk_id)
+        for chunk_id, score in first
+        if chunk_id in found
+    ][:top_k]
+
+
+def health(rows: Rows, dimensions: int) -> dict[str, Any]:
+    """Ask both parts of Chroma something: its database and its vector index."""
+    chunks = rows.count()
+    if chunks:
+        rows.nearest(np.ones(dimensions, np.float32), 1, None, False)
+    return {"chunks": chunks, "dimensions": dimensions}

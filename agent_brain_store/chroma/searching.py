@@ -1,0 +1,115 @@
+"""Searches over one collection: nearest vectors, complete under every filter, and their fusion with keywords."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.store import Collection
+from agent_brain_store.chroma.translate import from_stored, to_where
+from agent_brain_store.filters import Node, matches
+
+SPARE = 16  # candidates beyond those asked for: to see ties at the end, and for chunks that are deleted meanwhile
+
+Near = list[tuple[str, float]]
+"""Ids and distances (``1 - cosine``, Euclidean, or the negative inner product), nearest first, ties by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A vector to search by, in the store's distance."""
+
+    vector: NDArray[np.float32]
+    distance: str
+
+    def similarity(self, distance: float) -> float:
+        """A distance as a score of 0..1."""
+        if self.distance == "cosine":
+            return max(0.0, min(1.0, 1.0 - distance))
+        if self.distance == "l2":
+            return 1.0 / (1.0 + distance)
+        return (1.0 - distance / (1.0 + abs(distance))) / 2.0
+
+    def from_chroma(self, distance: float) -> float:
+        """What Chroma calls a distance: L2 comes squared, inner product as ``1 - p``."""
+        if self.distance == "l2":
+            return math.sqrt(max(0.0, distance))
+        return distance - 1.0 if self.distance == "inner_product" else distance
+
+    def distances(self, rows: list[driver.Row]) -> NDArray[np.float64]:
+        """The exact distances of rows that were read with their vectors."""
+        # einsum and not a matrix product: equal rows give equal results wherever they stand, so that ties are ties.
+        vectors = np.array([row.vector for row in rows], np.float64).reshape(len(rows), -1)
+        asked = self.vector.astype(np.float64)
+        if self.distance == "l2":
+            return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors - asked, vectors - asked)))
+        products = np.einsum("ij,j->i", vectors, asked)
+        if self.distance == "inner_product":
+            return np.asarray(-products)
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.sqrt(asked @ asked)
+        return np.asarray(1.0 - products / lengths)
+
+
+def matching_ids(rows: driver.Rows, node: Node | None) -> list[str]:
+    """The ids of all chunks that match, in code point order."""
+    where, rest = to_where(node)
+    ids = rows.ids(where)
+    if rest is None:
+        return ids
+    return [
+        row.chunk_id for page in rows.read(ids, stored=True) for row in page if matches(rest, from_stored(row.stored))
+    ]
+
+
+def count_matching(rows: driver.Rows, node: Node | None) -> int:
+    """How many chunks match."""
+    return rows.count() if node is None else len(matching_ids(rows, node))
+
+
+def nearest(collection: Collection, question: Question, top_k: int, node: Node | None) -> Near:
+    """The nearest chunks that match: exactly ``top_k`` if there are as many, and possibly a few more.
+
+    Chroma's index answers. If it finds too few, or cannot say which of many equally near chunks come first, all that
+    match are compared.
+    """
+    rows = collection.rows
+    where, rest = to_where(node)
+    stored = rows.count()
+    asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + SPARE)
+    if top_k == 0 or asked == 0:
+        return []
+    raw = rows.nearest(question.vector, asked, where, rest is not None)
+    near = [(chunk_id, question.from_chroma(distance), meta) for chunk_id, distance, meta in raw]
+    found = sorted(
+        ((i, distance) for i, distance, meta in near if rest is None or matches(rest, from_stored(meta))),
+        key=lambda item: (item[1], item[0]),
+    )
+    if len(raw) == stored or (len(found) >= top_k and found[top_k - 1][1] < max(distance for _, distance, _ in near)):
+        return found
+    return _exact(collection, question, node, found)
+
+
+def _exact(collection: Collection, question: Question, node: Node | None, found: Near) -> Near:
+    ids = matching_ids(collection.rows, node)
+    if len(ids) <= len(found):
+        return found
+    collection.exact_fallbacks += 1
+    return scan(collection.rows, question, ids)
+
+
+def scan(rows: driver.Rows, question: Question, ids: Sequence[str]) -> Near:
+    """The exact order of given chunks by distance."""
+    present: list[str] = []
+    parts: list[NDArray[np.float64]] = []
+    for page in rows.read(ids, dimensions=len(question.vector)):
+        if page:
+            present.extend(row.chunk_id for row in page)
+            parts.append(question.distances(page))
+    distances = np.concatenate(parts) if parts else np.zeros(0)
+    order = np.argsort(distances, kind="stable")
+    return [(present[i], float(distances[i])) for i in order.tolist()]

@@ -1,0 +1,98 @@
+"""How one backend takes part in a collection: opens it, runs work in its threads, leaves it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from agent_brain_store.chroma import store, writing
+from agent_brain_store.chroma.driver import Rows
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import NotInitialized
+
+if TYPE_CHECKING:
+    from agent_brain_store.chroma.keywords import KeywordIndex
+
+T = TypeVar("T")
+
+
+class Session:
+    """Access to one collection, from any event loop. Everything but `is_open` raises `NotInitialized` while closed."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._config = config
+        self._opened: store.Collection | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` has succeeded and `close` was not called since."""
+        return self._opened is not None and self._opened.is_usable
+
+    @property
+    def collection(self) -> store.Collection:
+        """The open collection."""
+        if self._opened is None or not self._opened.is_usable:
+            raise NotInitialized("the store is not open: call initialize() first, or use open_store()", "chroma")
+        return self._opened
+
+    async def open(self) -> None:
+        """Open the collection unless it is open."""
+        if not self.is_open:
+            await asyncio.to_thread(self._open)
+
+    def _open(self) -> None:
+        with self._opening:
+            if not self.is_open:
+                self._opened = store.acquire(self._config)
+
+    async def close(self) -> None:
+        """Wait for what is running, then leave."""
+        if self._opened is not None:
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._opening:
+            collection, self._opened = self._opened, None
+            if collection is not None and collection.is_usable:
+                store.release(collection)
+
+    async def read(self, work: Callable[[Rows], T]) -> T:
+        """Run a search or a look-up."""
+        collection = self.collection
+        return await self._run(collection.directory.readers, partial(collection.reading, work))
+
+    async def write(self, work: Callable[[store.Collection], T]) -> T:
+        """Run a write, after those that were asked for before."""
+        collection = self.collection
+        return await self._run(collection.directory.writer, partial(work, collection))
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Run what needs neither database nor index."""
+        return await self._run(self.collection.directory.readers, work)
+
+    async def _run(self, threads: Executor, work: Callable[[], T]) -> T:
+        try:
+            future = asyncio.get_running_loop().run_in_executor(threads, work)
+        except RuntimeError as error:
+            raise _closed_meanwhile() from error
+        return await future
+
+    async def index(self) -> KeywordIndex:
+        """The keyword index, built first if this process has not needed it yet, or a write has failed."""
+        collection, config = self.collection, self._config.keyword
+        while (index := collection.indexes.get(config)) is None:
+            try:
+                building = collection.soon(partial(writing.build_index, collection, config))
+            except RuntimeError as error:
+                raise _closed_meanwhile() from error
+            await asyncio.wrap_future(building)
+        return index
+
+
+def _closed_meanwhile() -> NotInitialized:
+    return NotInitialized("the store was closed meanwhile", "chroma")

@@ -1,0 +1,85 @@
+"""Questions of the demo, and asking one in three ways."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from embedder import Vectors
+
+from agent_brain_store import SearchResult, StorageBackend
+
+MODES = ("vector", "keyword", "hybrid")
+TOP_K = 5
+_RUNS = 3  # after one that warms up; their median is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, why it is asked, and a metadata filter."""
+
+    text: str
+    shows: str = ""
+    where: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one store found, and how long it took."""
+
+    results: list[SearchResult]
+    milliseconds: float
+
+    @property
+    def ids(self) -> list[str]:
+        """The chunks' ids, best first."""
+        return [result.chunk_id for result in self.results]
+
+
+QUESTIONS = (
+    Question(
+        "What can I do when the database has no connection left for me?",
+        "plain language: both rankings know something, together they know more",
+    ),
+    Question("SQLSTATE 40P01", "an exact code: keywords find it, vectors only guess at its surroundings"),
+    Question(
+        "Why do my tomatoes turn black underneath?",
+        "other words than the text's: vectors find it, keywords are drawn to black holes",
+    ),
+    Question(
+        "call again after a failure, waiting longer each time",
+        "with a metadata filter: code in Python or TypeScript only",
+        {"source_type": "code", "language": {"$in": ["python", "typescript"]}},
+    ),
+    Question(
+        "What happens when two processes open the same Chroma directory?",
+        "this project's own sources: only passages whose source begins with agent_brain_store/",
+        {"source": {"$prefix": "agent_brain_store/"}},
+    ),
+)
+
+
+async def ask(store: StorageBackend, mode: str, question: Question, vector: Vectors | None) -> Answer:
+    """Ask once to warm up, then a few times against the clock."""
+    results = await _search(store, mode, question, vector)
+    times = []
+    for _ in range(_RUNS):
+        started = time.perf_counter()
+        await _search(store, mode, question, vector)
+        times.append(time.perf_counter() - started)
+    return Answer(results, 1000 * statistics.median(times))
+
+
+async def _search(store: StorageBackend, mode: str, question: Question, vector: Vectors | None) -> list[SearchResult]:
+    if mode == "keyword" or vector is None:
+        return await store.keyword_search(question.text, TOP_K, where=question.where)
+    if mode == "vector":
+        return await store.vector_search(vector, TOP_K, where=question.where)
+    return await store.hybrid_search(question.text, vector, TOP_K, where=question.where)
+
+
+def shared(left: Answer, right: Answer) -> tuple[int, int]:
+    """How many of two answers' chunks are the same, and of how many."""
+    return len(set(left.ids) & set(right.ids)), max(len(left.ids), len(right.ids))

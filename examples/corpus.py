@@ -1,0 +1,146 @@
+"""What the demo indexes: the project's own documentation, cut into passages, and a bundled sample.
+
+Markdown is cut at headings and paragraphs, SQL files at blank lines, Python files into the docstrings of their modules
+and classes, with those of the functions in them. A passage's id contains a hash of its text, so that a text that changed is another passage.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE = Path(__file__).with_name("sample")
+_LONGEST = 900  # characters; about 200 tokens, which the embedding model sees whole
+_HEADING = re.compile(r"(#{1,4})\s+(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to index. ``vector`` is there when it came with the text, else it has to be made."""
+
+    id: str
+    text: str
+    metadata: dict[str, Any]
+    vector: NDArray[np.float32] | None = None
+
+
+def sample() -> list[Passage]:
+    """The bundled passages with their embeddings."""
+    lines = (SAMPLE / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+    vectors = np.load(SAMPLE / "embeddings.npy").astype(np.float32)
+    return [_bundled(json.loads(line), vector) for line, vector in zip(lines, vectors, strict=True)]
+
+
+def _bundled(record: dict[str, Any], vector: NDArray[np.float32]) -> Passage:
+    return Passage(record["id"], record["text"], record["metadata"] | {"corpus": "sample"}, vector)
+
+
+def documentation(root: Path) -> list[Passage]:
+    """Passages of the project's guides, query files and docstrings."""
+    found: dict[str, Passage] = {}
+    for path in _files(root):
+        source = path.relative_to(root).as_posix()
+        for title, text in _cut(path):
+            passage = _passage(source, title, text)
+            found.setdefault(passage.id, passage)
+    return list(found.values())
+
+
+def _files(root: Path) -> Iterator[Path]:
+    yield from sorted(root.glob("*.md"))
+    for folder, pattern in (("docs", "*.md"), ("sql", "*.sql"), ("agent_brain_store", "*.py")):
+        yield from sorted((root / folder).rglob(pattern))
+
+
+def _cut(path: Path) -> Iterator[tuple[str, str]]:
+    text = path.read_text(encoding="utf-8")
+    cut = {".md": _cut_markdown, ".sql": _cut_sql, ".py": _cut_python}[path.suffix]
+    return cut(text, path.stem)
+
+
+def _passage(source: str, title: str, text: str) -> Passage:
+    language = {"md": "markdown", "sql": "sql", "py": "python"}[source.rpartition(".")[2]]
+    digest = hashlib.sha256(f"{title}\0{text}".encode()).hexdigest()[:12]
+    metadata = {
+        "source": source,
+        "file_name": source.rpartition("/")[2],
+        "title": title,
+        "section_title": title.rpartition(" > ")[2],
+        "source_type": "code" if language == "sql" else "doc",
+        "language": language,
+        "corpus": "documentation",
+    }
+    return Passage(f"{source}:{digest}", f"{title}\n{text}", metadata)
+
+
+# --- one format each: (title, text) pairs ----------------------------------------------------------------------------
+
+
+def _cut_markdown(text: str, name: str) -> Iterator[tuple[str, str]]:
+    path: list[str] = []
+    lines: list[str] = []
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= line.lstrip().startswith("```")
+        heading = None if fenced else _HEADING.fullmatch(line)
+        if heading:
+            yield from _packed(" > ".join(path) or name, "\n".join(lines))
+            path, lines = [*path[: len(heading[1]) - 1], heading[2].strip()], []
+        else:
+            lines.append(line)
+    yield from _packed(" > ".join(path) or name, "\n".join(lines))
+
+
+def _cut_sql(text: str, name: str) -> Iterator[tuple[str, str]]:
+    return _packed(name, text)
+
+
+def _cut_python(text: str, name: str) -> Iterator[tuple[str, str]]:
+    tree = ast.parse(text)
+    yield from _packed(name, "\n\n".join(_docstrings(tree)))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from _packed(f"{name}.{node.name}", "\n\n".join(_docstrings(node)))
+
+
+def _docstrings(node: ast.Module | ast.ClassDef) -> Iterator[str]:
+    """What a module or class says of itself and of its public functions."""
+    yield ast.get_docstring(node) or ""
+    for inner in node.body:
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+            docstring = ast.get_docstring(inner)
+            if docstring:
+                yield f"{inner.name}: {docstring}"
+
+
+def _packed(title: str, text: str) -> Iterator[tuple[str, str]]:
+    """Paragraphs put together up to the longest passage. One that is longer by itself is cut at its lines."""
+    packed = ""
+    for paragraph in _paragraphs(text):
+        if packed and len(packed) + len(paragraph) > _LONGEST:
+            yield title, packed
+            packed = ""
+        packed = f"{packed}\n\n{paragraph}" if packed else paragraph
+    if packed:
+        yield title, packed
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+        part = ""
+        for line in paragraph.splitlines():
+            if part and len(part) + len(line) > _LONGEST:
+                yield part
+                part = ""
+            part = f"{part}\n{line}" if part else line
+        if part.strip():
+            yield part

