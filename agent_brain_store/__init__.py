@@ -19,6 +19,7 @@ from agent_brain_store.errors import (
     SchemaTooNew,
     StorageError,
     StoreLocked,
+    TransferError,
 )
 from agent_brain_store.factory import create_backend, open_store
 from agent_brain_store.lifespan import lifespan
@@ -34,6 +35,7 @@ from agent_brain_store.protocol import (
     StorageBackend,
     StorageBackendProtocol,
 )
+from agent_brain_store.transfer import TransferReport, copy_documents, export_documents, import_documents
 
 __all__ = [
     "BulkLoader",
@@ -64,7 +66,12 @@ __all__ = [
     "StorageError",
     "StoreConfig",
     "StoreLocked",
+    "TransferError",
+    "TransferReport",
+    "copy_documents",
     "create_backend",
+    "export_documents",
+    "import_documents",
     "lifespan",
     "load_config",
     "open_store",

@@ -106,8 +106,8 @@ class KeywordConfig(Section):
     language: str = setting(LANGUAGE, "english")
     k1: float = setting(number(0, 100), 1.2)
     b: float = setting(number(0, 1), 0.75)
-    heading_weight: float = setting(number(0, 1000), 2.0)
-    summary_weight: float = setting(number(0, 1000), 1.5)
+    heading_weight: float = setting(number(1, 1000), 3.0)
+    summary_weight: float = setting(number(1, 1000), 2.0)
 
 
 @dataclass(frozen=True, slots=True)

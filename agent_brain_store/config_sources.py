@@ -1,6 +1,6 @@
 """What a file and the environment say, section by section, before it becomes a ``StoreConfig``.
 
-Nothing here raises or quotes a password: problems are returned, so that no traceback holds what was read.
+Problems are returned, not raised: a traceback from here would hold the passwords that were read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from agent_brain_store.settings import (
     choice,
     expanded,
     is_path,
+    quoted,
     refusal,
     ruled_fields,
-    shown,
 )
 
 _FILE_ONLY: dict[str, dict[str, Rule]] = {
@@ -59,7 +59,7 @@ _PG = "storage.postgres"
 
 def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
     """Return a file's content, or why there is none. The parser's own words may quote a password."""
-    import yaml  # noqa: PLC0415
+    import yaml
 
     try:
         content = yaml.safe_load(expanded(path).read_bytes())
@@ -67,10 +67,8 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
         return None, f"the file can't be read: {error.strerror}"
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        return (
-            None,
-            f"not valid YAML{f', near line {mark.line + 1}, column {mark.column + 1}' if mark else ''}",
-        )
+        place = f", near line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        return None, f"not valid YAML{place}"
     return ({} if content is None else content), None
 
 
@@ -92,10 +90,7 @@ def _if_named(text: str, pattern: str) -> str:
 
 
 def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a directory above it that we may not read
-        return False
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails below a directory that we may not read
 
 
 class _Draft:
@@ -169,14 +164,13 @@ class _Draft:
         return own | _FILE_ONLY.get(section, {})
 
     def _optional(self, section: str, key: str) -> bool:
-        own = ruled_fields(self.sections[section])
-        return key not in own or own[key].default is None
+        return key in _FILE_ONLY.get(section, {}) or ruled_fields(self.sections[section])[key].default is None
 
     def _suggestion(self, section: str, key: str) -> str:
-        elsewhere = {name: f"{other}.{name}" for other in self.sections for name in self._known(other)}
-        here = {name: f"{section}.{name}" for name in self._known(section)}
-        near = get_close_matches(key.lower(), elsewhere | here, n=1)
-        return f"did you mean {(elsewhere | here)[near[0]]}?" if near else f"known keys are {', '.join(here)}"
+        places = {name: other for other in (*self.sections, section) for name in self._known(other)}
+        for near in get_close_matches(key.lower(), places, n=1):
+            return f"did you mean {places[near]}.{near}?"
+        return f"known keys are {', '.join(self._known(section))}"
 
     def _apply_variables(self) -> None:
         embedding = self.given["embedding"]
@@ -196,7 +190,7 @@ class _Draft:
         elif "dimensions" not in given:
             size = known_dimensions(str(given["model"]))
             if size is None:
-                model = shown("model", given["model"])
+                model = quoted("model", given["model"])
                 self._report("embedding", "dimensions", f"missing, expected the length of {model}'s vectors")
             given["dimensions"] = size or 1
 
@@ -204,7 +198,7 @@ class _Draft:
         keyword = self.given["storage.keyword"]
         language = self.given[_PG].pop("language", None)
         if language and str(keyword.setdefault("language", language)).lower() != language.lower():
-            other = shown("language", keyword["language"])
+            other = quoted("language", keyword["language"])
             self._report(_PG, "language", f"{language!r} differs from storage.keyword.language, {other}; expected one")
 
     def _settle_connection(self) -> None:
@@ -296,7 +290,7 @@ class _Draft:
             value = postgres.get(key)
             system = key == "ssl_root_cert" and value == "system"
             if isinstance(value, (str, Path)) and not system and not _is_file(expanded(value)):
-                self._report(_PG, key, f"{shown(key, value)} is not a file")
+                self._report(_PG, key, f"{quoted(key, value)} is not a file")
         mode = str(postgres.get("ssl_mode")).lower()
         default = Path(self.env.get("HOME", "/nowhere"), ".postgresql/root.crt")
         known = "ssl_root_cert" in postgres or "PGSSLROOTCERT" in self.env or _is_file(default)

@@ -16,6 +16,7 @@
     ├── PoolTimeout                  no connection became free in time
     ├── StoreLocked                  another process has this Chroma directory open
     ├── QueryFailed                  the server refused a statement
+    ├── TransferError                an export is damaged, or a copy is not what was sent
     └── OutcomeUnknown               the connection was lost during a commit: it may or may not have happened
 
 Messages say what is wrong, with both values, and what to do about it. They carry no SQL, no password and no driver class;
@@ -136,6 +137,10 @@ class StoreLocked(StorageError):
 
 class QueryFailed(StorageError):
     """The server refused a statement, or cancelled it on a timeout."""
+
+
+class TransferError(StorageError):
+    """An export is damaged or incomplete, or a store does not hold what was sent to it."""
 
 
 class OutcomeUnknown(StorageError):

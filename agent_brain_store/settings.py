@@ -128,6 +128,7 @@ ANYTHING = Rule("anything", lambda _: True)
 
 
 def setting(rule: Rule, default: Any = MISSING, *, shown: bool = True) -> Any:
+    """Make a dataclass field that takes what ``rule`` accepts."""
     return field(default=default, repr=shown, metadata={"rule": rule})
 
 
@@ -135,7 +136,7 @@ def ruled_fields(cls: Any) -> dict[str, Field[Any]]:
     return {item.name: item for item in fields(cls) if "rule" in item.metadata}
 
 
-def shown(key: str, value: object) -> str:
+def quoted(key: str, value: object) -> str:
     """Quote a wrong value, but nothing that may hold a password: not even a URL in a wrong place."""
     if not isinstance(value, (str, int, float, Path)):
         return f"a {type(value).__name__}"
@@ -145,7 +146,7 @@ def shown(key: str, value: object) -> str:
 
 
 def refusal(key: str, value: object, rule: Rule) -> str:
-    return f"{shown(key, value)} is not accepted, expected {rule.expected}"
+    return f"{quoted(key, value)} is not accepted, expected {rule.expected}"
 
 
 def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:

@@ -39,23 +39,19 @@ class Answer:
 
 
 QUESTIONS = (
+    Question("How do I merge two ranked lists of results?", "plain language: both rankings know something"),
+    Question("cancelled with 40P01", "an exact code: keywords know it, vectors see just another number"),
     Question(
-        "What can I do when the database has no connection left for me?",
-        "plain language: both rankings know something, together they know more",
-    ),
-    Question("SQLSTATE 40P01", "an exact code: keywords find it, vectors only guess at its surroundings"),
-    Question(
-        "Why do my tomatoes turn black underneath?",
-        "other words than the text's: vectors find it, keywords are drawn to black holes",
+        "keeping vegetables sour in a jar", "other words than the text's, which speaks of cabbage, salt and brine"
     ),
     Question(
         "call again after a failure, waiting longer each time",
-        "with a metadata filter: code in Python or TypeScript only",
+        "with a metadata filter: only code in Python or TypeScript",
         {"source_type": "code", "language": {"$in": ["python", "typescript"]}},
     ),
     Question(
         "What happens when two processes open the same Chroma directory?",
-        "this project's own sources: only passages whose source begins with agent_brain_store/",
+        "this project's own sources: only those that begin with agent_brain_store/",
         {"source": {"$prefix": "agent_brain_store/"}},
     ),
 )

@@ -1,7 +1,8 @@
 """What the demo indexes: the project's own documentation, cut into passages, and a bundled sample.
 
-Markdown is cut at headings and paragraphs, SQL files at blank lines, Python files into the docstrings of their modules
-and classes, with those of the functions in them. A passage's id contains a hash of its text, so that a text that changed is another passage.
+Markdown is cut at headings and paragraphs. Of SQL files the comments are taken, of Python files the docstrings of
+modules and classes, with those of the functions in them. A passage's id contains a hash of its text, so that a changed
+text is another passage.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 SAMPLE = Path(__file__).with_name("sample")
 _LONGEST = 900  # characters; about 200 tokens, which the embedding model sees whole
+_COMMENT = re.compile(r"^\s*-- ?(.+)$", re.MULTILINE)
 _HEADING = re.compile(r"(#{1,4})\s+(.+)")
 
 
@@ -101,7 +103,8 @@ def _cut_markdown(text: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _cut_sql(text: str, name: str) -> Iterator[tuple[str, str]]:
-    return _packed(name, text)
+    blocks = ("\n".join(_COMMENT.findall(block)) for block in re.split(r"\n\s*\n|\n--\n", text))
+    return _packed(name, "\n\n".join(block for block in blocks if block))
 
 
 def _cut_python(text: str, name: str) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from asking import MODES, QUESTIONS, TOP_K, Question, ask
 from embedder import HOW_TO_INSTALL, Embedder, Vectors
 from indexing import Indexed, embed, missing, update
 from rich.console import Console
-from stores import ROOT, demo_config, demo_directory
+from stores import ROOT, demo_config
 
 from agent_brain_store import StorageBackend, StorageError, open_store
 
@@ -47,6 +47,8 @@ def main() -> int:
     except StorageError as error:
         print(f"{type(error).__name__}: {error.message}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -57,7 +59,7 @@ async def _run(questions: Sequence[Question], embedder: Embedder | None) -> None
         for backend in BACKENDS:
             started = time.perf_counter()
             stores[backend] = await stack.enter_async_context(open_store(demo_config(backend)))
-            screen.print(f"Opened {backend} in {time.perf_counter() - started:.1f} s", style="dim")
+            screen.print(f"Opened {backend} in {time.perf_counter() - started:.1f} s")
         indexed = await _index(stores, embedder, screen)
         await _ask(stores, questions, embedder, indexed, screen)
     _what_next(screen)
@@ -74,16 +76,12 @@ async def _index(stores: Stores, embedder: Embedder | None, screen: Console) -> 
     else:
         passages += corpus.documentation(ROOT)
     new = await missing(list(stores.values()), passages)
+    bare = sum(passage.vector is None for passage in new)
+    screen.print(f"{len(passages)} passages, {len(new)} of them new, {bare} to embed")
     started = time.perf_counter()
-    with screen.status(f"embedding {len(new)} passages"):
-        vectors = await asyncio.to_thread(embed, new, embedder)
-    made = sum(passage.vector is None for passage in new)
-    screen.print(
-        f"{len(passages)} passages, {len(new)} of them new; embedded {made} "
-        f"in {time.perf_counter() - started:.1f} s (data in {demo_directory()})",
-        style="dim",
-        soft_wrap=True,
-    )
+    vectors = await asyncio.to_thread(embed, new, embedder)
+    if bare:
+        screen.print(f"Embedded {bare} in {time.perf_counter() - started:.1f} s")
     return {backend: await update(store, passages, vectors) for backend, store in stores.items()}
 
 
@@ -96,6 +94,7 @@ async def _ask(
 ) -> None:
     modes = MODES if embedder else ("keyword",)
     asked = []
+    screen.print(display.LEGEND)
     for question in questions:
         vector = await asyncio.to_thread(_question_vector, embedder, question)
         answers = {

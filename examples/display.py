@@ -29,6 +29,13 @@ def console() -> Console:
     return Console(highlight=False, width=_NARROW + 8)
 
 
+LEGEND = Text(
+    "Of each hit: place, score from 0 to 1, title and file; of a hybrid hit also its rank and score in each ranking, "
+    "and how its text begins. Times are medians of three calls; shared counts the top fives.",
+    style="dim",
+)
+
+
 def answers(question: Question, found: Answers, shown: int = _SHOWN) -> RenderableType:
     """One question with the answers of every mode."""
     table = Table(expand=True, show_lines=True, border_style="dim", box=box.ROUNDED)
@@ -82,7 +89,7 @@ def _snippet(result: SearchResult) -> str:
 
 def summary(indexed: Mapping[str, Indexed], asked: Sequence[Answers]) -> RenderableType:
     """What each store holds, what indexing took, how fast it answered, and how far the two agree."""
-    table = Table(title="\nSummary", title_justify="left", title_style="bold", border_style="dim", box=box.ROUNDED)
+    table = Table(border_style="dim", box=box.ROUNDED)
     table.add_column("")
     for name in _NAMES.values():
         table.add_column(name, justify="right")
@@ -94,7 +101,7 @@ def summary(indexed: Mapping[str, Indexed], asked: Sequence[Answers]) -> Rendera
         times = (_mean([found[mode][backend].milliseconds for found in asked]) for backend in _NAMES)
         table.add_row(f"{mode} search, mean", *(f"{mean:.1f} ms" for mean in times))
     lines = [_agreement(mode, [found[mode] for found in asked]) for mode in asked[0]]
-    return Group(table, Text("Agreement of the top fives: " + ", ".join(lines)))
+    return Group(Text("\nSummary", style="bold"), table, Text("Agreement of the top fives: " + ", ".join(lines)))
 
 
 def _mean(values: Sequence[float]) -> float:

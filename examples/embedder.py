@@ -63,14 +63,14 @@ class Embedder:
 
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+        import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
         onnxruntime.set_default_logger_severity(3)  # it warns of devices that it cannot find
         return onnxruntime.InferenceSession(str(_installed(0)), providers=["CPUExecutionProvider"])
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer  # noqa: PLC0415
+        from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(_installed(1)))
         tokenizer.enable_truncation(_MAX_TOKENS)

@@ -386,12 +386,12 @@ def _elsewhere(backend, request, name):
 async def test_equal_scores_are_ordered_by_id(store):
     ids = [f"{i:02}" for i in range(30)]
     for part in (ids[20:], ids[:10], ids[10:20]):
-        await store.upsert_documents(part, [embed("same")] * 10, ["same words"] * 10, [{}] * 10)
+        await store.upsert_documents(part, [embed("equal")] * 10, ["equal words"] * 10, [{}] * 10)
     for hits in (
-        await store.vector_search(embed("same"), 7),
-        await store.keyword_search("same", 7),
-        await store.hybrid_search("same", embed("same"), 7),
-        await store.hybrid_search("same", embed("same"), 7, fusion="relative_score"),
+        await store.vector_search(embed("equal"), 7),
+        await store.keyword_search("equal", 7),
+        await store.hybrid_search("equal", embed("equal"), 7),
+        await store.hybrid_search("equal", embed("equal"), 7, fusion="relative_score"),
     ):
         assert [hit.chunk_id for hit in hits] == ids[:7]
 

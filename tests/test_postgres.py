@@ -484,22 +484,24 @@ async def test_one_prepared_statement_serves_loose_and_selective_filters_in_turn
     await store.close()
 
 
-async def test_the_index_giving_up_falls_back_to_an_exact_scan(large, plain):
-    postgres, vectors = large
-    store = create_backend(config(postgres))
+async def test_the_index_giving_up_falls_back_to_an_exact_scan(database, plain):
+    """All that matches lies opposite to the question, further than the index will look."""
+    near, far = np.eye(DIMENSIONS)[0] * 5, -np.eye(DIMENSIONS)[0] * 5
+    noise = np.random.default_rng(1).normal(size=(3000, DIMENSIONS))
+    store = create_backend(config(database | {"hnsw_ef_search": 10}))
     await store.initialize()
-    connection = await connect(postgres)
-    await connection.execute("alter database abs_large set hnsw.max_scan_tuples = 1")
+    ids = [f"{i:04}" for i in range(3000)]
+    vectors = [noise[i] + (far if i % 2 else near) for i in range(3000)]
+    await store.upsert_documents(ids, vectors, ids, [{"far": i % 2} for i in range(3000)])
     await store.close()
+    for setting in ("hnsw.max_scan_tuples = 1", "enable_seqscan = off", "enable_bitmapscan = off"):
+        await plain.execute(f"alter database {database['database']} set {setting}")
     await store.initialize()
-    where = {"half": 1}  # loose enough for the vector index, which may now look at no more than its first 100 chunks
-    hits = await store.vector_search(vectors[1], 100, where=where)
-    assert len(hits) == 100
-    hybrid = await store.hybrid_search("index", vectors[1], 100, where=where)
-    assert len(hybrid) == 100
-    await connection.execute("alter database abs_large reset hnsw.max_scan_tuples")
-    await connection.close()
-    assert (await store.health()).details["exact_fallbacks"] >= 1
+    assert len(await store.vector_search(near, 20, where={"far": 1})) == 20
+    assert len(await store.hybrid_search("zyzzyva", near, 20, where={"far": 1})) == 20
+    assert (await store.health()).details["exact_fallbacks"] == 2
+    assert len(await store.vector_search(near, 20, where={"far": 0})) == 20
+    assert (await store.health()).details["exact_fallbacks"] == 2
     await store.close()
 
 

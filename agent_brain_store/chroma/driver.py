@@ -28,9 +28,14 @@ log = logging.getLogger(__name__)
 
 SPACES = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}
 
+# Chroma writes its vector index to disk after so many changes. By default it is 1000, and the first delete after many
+# inserts then stops the process for seconds: 2 s at 384 dimensions, 12 s at 1536.
+SYNC_THRESHOLD = 100
+
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
 NUMBERS = 100_000  # floats of one read: each becomes a Python object on its way
-HOLD = 0.03  # seconds that one write should hold the interpreter's lock
+HOLD = 0.05  # seconds that one write should hold the interpreter's lock
+MIN_PIECE = 16  # a call waits for the disk whatever its size: below, only throughput is lost
 MAX_PIECE = 256
 
 _HINTS = {
@@ -99,7 +104,7 @@ def find_rows(client: ClientAPI, name: str) -> Rows | None:
 
 def create_rows(client: ClientAPI, name: str, distance: str, facts: dict[str, Any]) -> Rows:
     """A new collection."""
-    space: Any = {"hnsw": {"space": SPACES[distance]}}
+    space: Any = {"hnsw": {"space": SPACES[distance], "sync_threshold": SYNC_THRESHOLD}}
     with driver_errors("create the collection"):
         return _rows(
             client, client.create_collection(name, configuration=space, metadata=dict(facts), embedding_function=None)
@@ -132,7 +137,7 @@ class Rows:
     def __init__(self, collection: Collection, max_piece: int) -> None:
         self._collection = collection
         self._max_piece = max_piece
-        self._piece = 16
+        self._piece = MIN_PIECE
 
     # --- the collection itself ---------------------------------------------------------------------------------------
 
@@ -209,7 +214,7 @@ class Rows:
             began = time.perf_counter()
             yield piece
             factor = HOLD / max(time.perf_counter() - began, 1e-6)
-            self._piece = max(4, min(self._max_piece, int(self._piece * min(2.0, max(0.5, factor)))))
+            self._piece = max(MIN_PIECE, min(self._max_piece, int(self._piece * min(1.25, max(0.5, factor)))))
             start = piece.stop
 
     def put(self, ids: list[str], texts: list[str], stored: list[Stored], vectors: NDArray[np.float32]) -> None:

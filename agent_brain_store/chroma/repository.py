@@ -272,7 +272,7 @@ class _Loader:
         count = await self._backend.upsert_documents(ids, embeddings, documents, metadatas)
         self._done += count
         if self._progress is not None:
-            self._progress(Progress("bulk_load", self._done, None))
+            self._progress(Progress("loading", self._done, None))
         return count
 
 

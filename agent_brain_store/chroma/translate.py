@@ -184,7 +184,8 @@ def _clause(node: Node | _Listed) -> tuple[Clause | None, bool]:
             return {key: {"$nin" if negated else "$in": list(values)}}, True
         case Not(item):
             clause, exact = _clause(item)
-            return (_negated(clause), True) if exact and clause is not None else (None, False)
+            opposite = _negated(clause) if exact and clause is not None else None
+            return opposite, opposite is not None
         case Compare(key, op, value):
             return _comparison(key, op, value)
         case _:

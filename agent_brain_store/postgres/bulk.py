@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from agent_brain_store.errors import QueryFailed
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 # everything pays once the load is a quarter of what was there.
 _PAYS_AT = 0.25
 _FEWEST = 2000  # chunks, below which nobody would notice
+_SAMPLE = 100
 
 
 class Loader:
@@ -26,7 +27,7 @@ class Loader:
         self, store: StorageBackend, indexes: IndexKeeper | None, before: int, progress: ProgressCallback | None
     ) -> None:
         self._store, self._indexes, self._before, self._progress = store, indexes, before, progress
-        self._loaded = 0
+        self._loaded, self._new = 0, 0.0
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
 
@@ -34,16 +35,20 @@ class Loader:
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
         """The store's `upsert_documents`."""
-        if self._indexes is not None and self._pays(self._loaded + len(ids)):
-            await self._suspend(self._indexes)
+        if self._indexes is not None and self._maintenance is None:
+            self._new += len(ids) * await self._share_of_new(ids)
+            if self._new >= max(_FEWEST, self._before * _PAYS_AT):
+                await self._suspend(self._indexes)
         written = await self._store.upsert_documents(ids, embeddings, documents, metadatas)
         self._loaded += written
         if self._progress is not None:
             self._progress(Progress("loading", self._loaded, None))
         return written
 
-    def _pays(self, coming: int) -> bool:
-        return self._maintenance is None and coming >= _FEWEST and coming >= self._before * _PAYS_AT
+    async def _share_of_new(self, ids: Sequence[str]) -> float:
+        """How many of these ids the store does not have, by a sample: loading the same again must not cost a build."""
+        sample = ids[:: max(1, len(ids) // _SAMPLE)]
+        return 1 - len(await self._store.get_by_ids(sample)) / max(1, len(set(sample)))
 
     async def _suspend(self, indexes: IndexKeeper) -> None:
         try:
@@ -65,11 +70,15 @@ class Loader:
 
 @asynccontextmanager
 async def bulk_load(
-    store: StorageBackend, indexes: IndexKeeper | None, progress: ProgressCallback | None
+    store: StorageBackend,
+    indexes: IndexKeeper | None,
+    count_lexemes: Callable[[], Awaitable[None]],
+    progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
-    """A loader whose end builds what it suspended, also after an error in the block."""
+    """A loader whose end builds what it suspended, also after an error in the block, and counts the lexemes."""
     loader = Loader(store, indexes, await store.get_count(), progress)
     try:
         yield loader
     finally:
         await loader.finish()
+    await count_lexemes()

@@ -185,7 +185,10 @@ class Database:
         }
 
 
-async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
-    """The rows of a query on a given connection."""
+async def run(
+    connection: Connection, name: str, /, timeout: float | None = None, **values: Any
+) -> list[asyncpg.Record]:
+    """The rows of a query on a given connection; ``timeout`` in seconds replaces the configured one."""
     query = queries()[name]
-    return await connection.fetch(query.text, *query.args(values))
+    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values), timeout=timeout)
+    return rows

@@ -19,6 +19,7 @@ from agent_brain_store.postgres.connection import BACKEND, Connection
 from agent_brain_store.postgres.database import Database, run
 from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import wants_index
+from agent_brain_store.postgres.lexemes import LexemeKeeper
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -40,7 +41,7 @@ Result = TypeVar("Result")
 
 _ROWS, _BYTES = 1000, 8 * 2**20  # of one upsert statement: bounded memory on both sides
 _COMPACT_EVERY = 50  # writes between two compactions of chunk_counts
-_BUDGET = 300  # keyword candidates that are ranked: docs/ranking.md
+_BUDGET = 500  # chunks that the keyword side scores, about: docs/ranking.md
 
 
 class PostgresBackend:
@@ -50,6 +51,7 @@ class PostgresBackend:
         self._config = config
         self._rules = Rules(BACKEND, config.embedding.dimensions, config.distance, config.on_invalid_text)
         self._database = Database(config)
+        self._lexemes = LexemeKeeper(self._database)
         self._opening = asyncio.Lock()
         self._writes = 0
         self._exact_fallbacks = 0
@@ -64,9 +66,11 @@ class PostgresBackend:
         async with self._opening:
             if not self._database.is_open:
                 await self._database.open()
+                await self._lexemes.after_write(0)
 
     async def close(self) -> None:
         async with self._opening:
+            await self._lexemes.settle()
             await self._database.close()
 
     async def health(self) -> Health:
@@ -91,7 +95,7 @@ class PostgresBackend:
             await _upsert(connection, batch)
             return len(batch)
 
-        return await self._written("upsert_documents", work) if len(batch) else self._nothing()
+        return await self._written("upsert_documents", work, len(batch)) if len(batch) else self._nothing()
 
     async def replace_documents(
         self,
@@ -109,7 +113,7 @@ class PostgresBackend:
             await _upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))
 
-        return await self._written("replace_documents", work)
+        return await self._written("replace_documents", work, len(batch))
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
         wanted = arguments.check_ids(ids, BACKEND)
@@ -133,11 +137,14 @@ class PostgresBackend:
 
         await self._database.write("reset", work)
 
-    async def _written(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _written(
+        self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0
+    ) -> Result:
         result = await self._database.write(operation, work)
         self._writes += 1
         if self._writes % _COMPACT_EVERY == 0:
             await self._database.write("compact_counts", lambda connection: run(connection, "compact_counts"))
+        await self._lexemes.after_write(written)
         return result
 
     def _nothing(self) -> int:
@@ -169,6 +176,8 @@ class PostgresBackend:
         query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
         values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
         rows = await self._fetch_some("keyword_search", values)
+        if len(rows) < top_k:  # the budget, or the filter, has left out chunks that hold only common words
+            rows = await self._fetch_some("keyword_search", values | {"budget": 0})
         return [SearchResult(**row) for row in rows]
 
     async def hybrid_search(
@@ -281,7 +290,8 @@ class PostgresBackend:
     # --- indexes ---
 
     def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
-        return bulk_load(self, self._database.indexes if wants_index(self._config) else None, progress)
+        indexes = self._database.indexes if wants_index(self._config) else None
+        return bulk_load(self, indexes, self._lexemes.refresh, progress)
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()

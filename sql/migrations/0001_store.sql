@@ -95,28 +95,8 @@ begin
       else '(1 - distance / (1 + abs(distance))) / 2'
     end
   );
-
-  -- search_config() is the text search configuration of chunks and questions alike: they cannot disagree.
-  execute format(
-    'create function search_config() returns regconfig language sql immutable parallel safe return %L::regconfig',
-    current_setting('agent_brain.language')::regconfig::text
-  );
 end
 $$;
-
--- searchable(text) is text as the parser should see it.
-create function searchable(value text) returns text language sql immutable parallel safe
-return translate(value, '_./\-', '     ');
-
--- chunk_tsv(content, metadata) is what keyword search sees of a chunk.
-create function chunk_tsv(content text, metadata jsonb) returns tsvector language sql immutable parallel safe
-return to_tsvector(search_config(), searchable(left(content, 200000)));
-
--- token_count(tsv) is the length of a chunk in words.
-create function token_count(tsv tsvector) returns int4 language sql immutable parallel safe
-begin atomic
-  select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
-end;
 
 -- Every write appends what it changed, so that counting chunks adds up a few rows, and writers never wait for each other.
 create table chunk_counts (

@@ -3,4 +3,4 @@
 -- returns nothing
 --
 -- psql: \i sql/queries/truncate_store.sql
-truncate chunks, chunk_counts, embedding_profile;
+truncate chunks, chunk_counts, lexemes, embedding_profile;

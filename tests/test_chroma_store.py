@@ -1,0 +1,455 @@
+"""What only Chroma has: one process for a directory, an interpreter's lock to share, and a keyword index in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import chromadb
+import numpy as np
+import pytest
+from chromadb.config import Settings
+
+from agent_brain_store import (
+    DimensionMismatchError,
+    NotInitialized,
+    ProviderMismatchError,
+    QueryFailed,
+    SchemaError,
+    SchemaTooNew,
+    StorageError,
+    StoreConfig,
+    StoreLocked,
+)
+from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.repository import ChromaBackend
+from agent_brain_store.errors import ConnectionFailed, MissingDependency
+from tests.conftest import embed, fill, mapping
+
+HOLDER = """
+import asyncio, sys
+from agent_brain_store import StoreConfig
+from agent_brain_store.chroma.repository import ChromaBackend
+
+async def main():
+    config = {"embedding": {"provider": "test", "model": "hashed", "dimensions": 16}}
+    config["storage"] = {"chroma": {"path": sys.argv[1]}}
+    store = ChromaBackend(StoreConfig.from_dict(config))
+    await store.initialize()
+    print("open", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await store.close()
+    print("closed", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def config(path: Path, collection: str = "agent_brain", dimensions: int = 16, **storage: object) -> StoreConfig:
+    storage = {"chroma": {"path": str(path), "collection": collection}, **storage}
+    return StoreConfig.from_dict(mapping(dimensions=dimensions, **storage))
+
+
+@asynccontextmanager
+async def opened(path: Path, **options: object):
+    store = ChromaBackend(config(path, **options))
+    await store.initialize()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def found(store: ChromaBackend, query: str, **options: object) -> list[str]:
+    return sorted(hit.chunk_id for hit in await store.keyword_search(query, 100, **options))
+
+
+# --- one process for a directory -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    """Another process that has the directory open."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "open\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
+async def test_a_second_process_is_refused_and_told_who_has_it(tmp_path, holder):
+    with pytest.raises(StoreLocked, match=f"process {holder.pid} .*PostgreSQL|process {holder.pid} .*postgres"):
+        await ChromaBackend(config(tmp_path)).initialize()
+
+
+async def test_close_lets_the_next_process_in(tmp_path, holder):
+    holder.stdin.close()
+    assert await asyncio.to_thread(holder.stdout.readline) == "closed\n"
+    async with opened(tmp_path) as store:
+        assert await store.get_count() == 0
+
+
+async def test_a_killed_process_leaves_no_lock(tmp_path, holder):
+    holder.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(holder.wait)
+    async with opened(tmp_path) as store:
+        assert (await store.health()).ok
+
+
+async def test_one_process_may_open_a_directory_many_times(tmp_path):
+    link = tmp_path / "link"
+    (tmp_path / "data").mkdir()
+    link.symlink_to(tmp_path / "data")
+    async with opened(tmp_path / "data") as first, opened(link) as second, opened(link, collection="other") as other:
+        await fill(first, ("a", "lions roar"))
+        assert await found(second, "lion") == ["a"]
+        await fill(second, ("b", "lions sleep"))
+        assert await found(first, "lion") == ["a", "b"]
+        await first.close()
+        assert await second.delete_by_ids(["a"]) == 1
+        await first.initialize()
+        assert await found(first, "lion") == ["b"]
+        await second.reset()
+        assert await found(first, "lion") == []
+        assert await other.get_count() == 0
+
+
+async def test_a_forked_child_does_not_use_what_its_parent_opened(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        monkeypatch.setattr(store._session.collection, "_process", os.getpid() + 1)
+        assert not store.is_initialized
+        with pytest.raises(NotInitialized):
+            await store.get_count()
+        monkeypatch.undo()
+
+
+async def test_a_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConnectionFailed, match=r"storage\.chroma\.path") as caught:
+        await ChromaBackend(config(tmp_path / "file" / "db")).initialize()
+    assert str(tmp_path) not in caught.value.message
+
+
+async def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rank_bm25", None)
+    store = ChromaBackend(config(tmp_path))
+    with pytest.raises(MissingDependency, match="pip install rank-bm25"):
+        await store.initialize()
+    assert not store.is_initialized
+
+
+# --- the guard -------------------------------------------------------------------------------------------------------
+
+
+async def test_profile_and_distance_survive_a_restart(tmp_path):
+    async with opened(tmp_path, distance="l2") as store:
+        await store.set_embedding_metadata("test", "hashed", 16)
+        await fill(store, ("a", "x"))
+    for wrong, error in (
+        ({"distance": "cosine"}, SchemaError),
+        ({"distance": "l2", "dimensions": 17}, DimensionMismatchError),
+        ({"distance": "l2", "keyword": {"language": "german"}}, SchemaError),
+    ):
+        with pytest.raises(error):
+            await ChromaBackend(config(tmp_path, **wrong)).initialize()
+    other = {"embedding": {"provider": "other", "model": "hashed", "dimensions": 16}}
+    other["storage"] = {"distance": "l2", "chroma": {"path": str(tmp_path)}}
+    with pytest.raises(ProviderMismatchError):
+        await ChromaBackend(StoreConfig.from_dict(other)).initialize()
+    async with opened(tmp_path, distance="l2") as store:
+        assert (await store.get_embedding_metadata()).model == "hashed"
+        assert (await store.vector_search(embed("x"), 1))[0].score == pytest.approx(1)
+
+
+def client(path: Path):
+    return chromadb.PersistentClient(os.path.realpath(path), settings=Settings(anonymized_telemetry=False))
+
+
+async def test_a_collection_of_another_program_is_refused(tmp_path):
+    theirs = client(tmp_path)
+    collection = theirs.create_collection("agent_brain", embedding_function=None)
+    collection.add(ids=["x"], embeddings=[[1.0] * 16])
+    theirs.close()
+    with pytest.raises(SchemaError, match=r"storage\.chroma\.collection"):
+        await ChromaBackend(config(tmp_path)).initialize()
+
+
+async def test_an_empty_collection_of_another_program_is_taken_over(tmp_path):
+    theirs = client(tmp_path)
+    theirs.create_collection("agent_brain", embedding_function=None)
+    theirs.close()
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "x"))
+
+
+async def test_a_newer_format_is_refused(tmp_path):
+    async with opened(tmp_path) as store:
+        rows = store._session.collection.rows
+        rows.set_facts({**rows.facts, "agent_brain:format": 99})
+    with pytest.raises(SchemaTooNew, match="99"):
+        await ChromaBackend(config(tmp_path)).initialize()
+
+
+# --- the event loop --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def heartbeat():
+    """Collects how long the event loop took from one beat to the next, beyond the pause."""
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.005)
+            gaps.append(time.perf_counter() - began - 0.005)
+
+    task = asyncio.create_task(beat())
+    yield gaps
+    task.cancel()
+
+
+async def test_the_loop_beats_on_while_chunks_are_indexed_and_searched(tmp_path):
+    count, dimensions = 2000, 384
+    vectors = np.random.default_rng(0).normal(size=(count, dimensions)).tolist()
+    ids = [f"{i:05}" for i in range(count)]
+    texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(count)]
+    metadatas = [{"source": f"/src/{i % 50}/m.py", "language": "python", "n": i} for i in range(count)]
+    async with opened(tmp_path, dimensions=dimensions) as store, heartbeat() as gaps:
+        writing = asyncio.create_task(store.upsert_documents(ids, vectors, texts, metadatas))
+        while not writing.done():
+            await store.hybrid_search("word5 or word17", vectors[0], 5, where={"n": {"$lt": 500}})
+        await store.delete_by_metadata({"source": {"$prefix": "/src/7/"}})
+        store._session.collection.indexes.clear()
+        await asyncio.gather(*(store.keyword_search(f"word{i}", 10) for i in range(20)))
+        async for _ in store.iter_documents(include_embeddings=True):
+            pass
+    gaps.sort()
+    # Chroma keeps the interpreter's lock during a write to disk; a busy disk can hold up one beat, not many.
+    assert gaps[int(len(gaps) * 0.9)] < 0.1
+    assert gaps[int(len(gaps) * 0.99)] < 0.2
+    assert gaps[-1] < 1
+
+
+# --- the keyword index -----------------------------------------------------------------------------------------------
+
+
+async def test_the_index_follows_every_write_and_survives_a_restart(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "red fox"), ("b", "red hen"), ("c", "blue fox", {"title": "Crimson"}))
+        assert await found(store, "fox") == ["a", "c"]
+        await fill(store, ("a", "red wolf"))
+        assert await found(store, "fox") == ["c"]
+        assert await found(store, "wolves wolf") == ["a"]
+        await store.delete_by_metadata({"title": "Crimson"})
+        assert await found(store, "fox crimson") == []
+        await store.replace_documents({"x": 1}, ["d"], [embed("d")], ["grey fox"], [{"x": 1}])
+    async with opened(tmp_path) as store:
+        assert store._session.collection.indexes == {}
+        assert await found(store, "fox") == ["d"]
+        assert await found(store, "fox", where={"x": 2}) == []
+
+
+async def test_a_write_that_fails_half_way_leaves_no_stale_index(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        await fill(store, *((f"{i:03}", "old word") for i in range(100)))
+        assert len(await found(store, "old")) == 100
+        rows = store._session.collection.rows
+        rows._piece = rows._max_piece = 16
+        put, calls = driver.Rows.put, []
+
+        def failing(self, *args):
+            calls.append(1)
+            put(self, *args)
+            if len(calls) == 2:
+                raise QueryFailed("the disk is full", "chroma")
+
+        monkeypatch.setattr(driver.Rows, "put", failing)
+        with pytest.raises(QueryFailed):
+            await fill(store, *((f"{i:03}", "new word") for i in range(100)))
+        monkeypatch.undo()
+        new, old = await found(store, "new"), await found(store, "old")
+        assert len(new) == 32
+        assert len(old) == 68
+        await fill(store, *((f"{i:03}", "new word") for i in range(100)))
+        assert (len(await found(store, "new")), await found(store, "old")) == (100, [])
+
+
+async def test_the_index_is_packed_when_most_of_it_is_dead(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "first word"))
+        index = await store._session.index()
+        for i in range(3000):
+            index.put("b", f"number {i} word", {})
+        assert len(index._ids) < 1500
+        assert [chunk_id for chunk_id, _ in index.search("word", 10)] == ["a", "b"]
+        assert [chunk_id for chunk_id, _ in index.search("2999", 10)] == ["b"]
+        assert index.search("2998", 10) == []
+
+
+async def test_a_search_need_not_wait_for_a_long_write(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "first"))
+        ids = [f"{i:05}" for i in range(1500)]
+        writing = asyncio.create_task(store.upsert_documents(ids, np.ones((1500, 16)), ["text"] * 1500, [{}] * 1500))
+        await asyncio.sleep(0.05)
+        assert await found(store, "first") == ["a"]
+        assert not writing.done()
+        await writing
+        assert len(await store.keyword_search("text", 5000)) == 1500
+
+
+# --- stored form -----------------------------------------------------------------------------------------------------
+
+
+async def test_replacing_leaves_no_key_behind(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "x", {"gone": "v", "tags": ["p", 1], "source": "/src/a.py", "n": 1}))
+        await fill(store, ("a", "x", {"n": [1]}))
+        assert await store.get_by_id("a") == {"text": "x", "metadata": {"n": [1]}}
+        for where in ({"gone": "v"}, {"tags": {"$contains": "p"}}, {"source": {"$prefix": "/src/"}}, {"n": 1}):
+            assert await store.get_count(where) == 0
+        assert await store.get_count({"n": {"$contains": 1}}) == 1
+
+
+async def test_unchanged_chunks_are_not_written_again(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        chunks = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
+        await fill(store, *chunks)
+        written: list[str] = []
+        put = driver.Rows.put
+        monkeypatch.setattr(driver.Rows, "put", lambda self, ids, *rest: (written.extend(ids), put(self, ids, *rest)))
+        chunks[7] = ("007", "text 7", {"n": 7.5})
+        chunks[9] = ("009", "text nine", {"n": 9})
+        await fill(store, *chunks)
+        assert written == ["007", "009"]
+
+
+async def test_reads_are_paged(tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "PAGE", 7)
+    monkeypatch.setattr(driver, "NUMBERS", 50)
+    async with opened(tmp_path) as store:
+        ids = [f"{i:03}" for i in range(40)]
+        await fill(store, *((i, f"text {i}", {"n": int(i)}) for i in ids))
+        documents = [d async for d in store.iter_documents(batch_size=11, include_embeddings=True)]
+        assert [d.chunk_id for d in documents] == ids
+        assert np.allclose(documents[3].embedding, embed("text 003"), atol=1e-6)
+        assert list(await store.get_by_ids(ids)) == ids
+        assert await store.get_count({"n": {"$exists": True}}) == 40
+        assert len(await store.vector_search(embed("text"), 40)) == 40
+        assert await store.delete_by_metadata({"n": {"$exists": True}}) == 40
+
+
+async def test_a_search_that_chroma_cannot_complete_is_answered_exactly(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, *((f"{i:04}", f"text {i}", {"date": f"2024-{i:04}"}) for i in range(600)))
+        hits = await store.vector_search(embed("text 5"), 10, where={"date": {"$gte": "2024-0590"}})
+        assert sorted(hit.chunk_id for hit in hits) == [f"{i:04}" for i in range(590, 600)]
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert (await store.health()).details["exact_fallbacks"] == 1
+
+
+# --- concurrency -----------------------------------------------------------------------------------------------------
+
+
+async def test_searches_never_fail_while_chunks_come_and_go(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, *((f"{i:03}", f"stable word {i}", {"kind": "stable"}) for i in range(60)))
+        stop = asyncio.Event()
+
+        async def search() -> None:
+            while not stop.is_set():
+                hits = await store.hybrid_search("stable", embed("stable"), 50, where={"kind": "stable"})
+                assert len(hits) == 50
+                await store.vector_search(embed("moving"), 30)
+                await store.keyword_search("moving", 30)
+
+        async def move() -> None:
+            for i in range(12):
+                part = [(f"m{j:03}", f"moving {i} {j}", {"kind": "moving", "i": i}) for j in range(60)]
+                await fill(store, *part)
+                await store.delete_by_metadata({"i": i})
+            stop.set()
+
+        await asyncio.gather(move(), *(search() for _ in range(8)))
+
+
+async def test_searches_outlive_a_reset(tmp_path):
+    async with opened(tmp_path) as store:
+        stop = asyncio.Event()
+
+        async def search() -> None:
+            while not stop.is_set():
+                await store.hybrid_search("word", embed("word"), 5)
+                await store.get_count({"n": {"$gt": 1}})
+
+        async def reset() -> None:
+            for _ in range(6):
+                await fill(store, *((f"{i}", "word", {"n": i}) for i in range(20)))
+                await store.reset()
+            stop.set()
+
+        await asyncio.gather(reset(), *(search() for _ in range(6)))
+
+
+async def test_replacements_of_one_file_at_once_leave_one_of_them(tmp_path):
+    async with opened(tmp_path) as store:
+
+        async def put(version: int) -> None:
+            ids = [f"{version}-{i}" for i in range(30)]
+            metadatas = [{"file": "f", "version": version}] * 30
+            await store.replace_documents({"file": "f"}, ids, [embed(i) for i in ids], ids, metadatas)
+
+        await asyncio.gather(*(put(version) for version in range(6)))
+        versions = {document.metadata["version"] async for document in store.iter_documents()}
+        assert len(versions) == 1
+        assert await store.get_count() == 30
+
+
+def test_one_store_serves_several_event_loops(tmp_path):
+    store, failures = ChromaBackend(config(tmp_path)), []
+
+    async def use(name: str) -> None:
+        await store.initialize()
+        await fill(store, *((f"{name}{i}", "word", {}) for i in range(20)))
+        assert len(await store.keyword_search("word", 1000)) >= 20
+
+    def run(name: str) -> None:
+        try:
+            asyncio.run(use(name))
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asyncio.run(store.close())
+    assert failures == []
+
+
+async def test_errors_of_the_driver_do_not_show(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "x"))
+        client(tmp_path).delete_collection("agent_brain")
+        with pytest.raises(StorageError) as caught:
+            await store.get_count({"n": 1})
+        assert "chromadb" not in caught.value.message
+        assert str(tmp_path) not in caught.value.message
+        assert caught.value.__cause__ is not None
+        health = await store.health()
+        assert not health.ok
+        assert health.details["error"]
