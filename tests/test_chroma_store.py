@@ -429,7 +429,7 @@ def test_one_store_serves_several_event_loops(tmp_path):
     def run(name: str) -> None:
         try:
             asyncio.run(use(name))
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             failures.append(error)
 
     threads = [threading.Thread(target=run, args=(name,)) for name in "abcd"]

@@ -116,7 +116,7 @@ def test_psql_runs_commands_and_the_query_files(demo: Demo, first_run: str) -> N
         'force_custom_plan\n"agent_brain", public\n'
     )
     found = demo.run("psql.py", "-AtX", stdin=r"\bind '' 3 '' '' false" + "\n" + r"\i sql/queries/list_chunks.sql")
-    assert found.count("\"corpus\": ") == 3
+    assert found.count('"corpus": ') == 3
     demo.run("psql.py", "-X", "-c", "select 1 / 0", status=1)
 
 

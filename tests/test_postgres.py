@@ -779,3 +779,141 @@ async def test_the_password_shows_nowhere(server: Server, database, plain, caplo
         error = error.__cause__ or error.__context__
     for text in shown:
         assert canary not in text
+
+
+# --- the embedded server ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def embedded_path():
+    """A directory that an ordinary user can reach: pytest's own belong to root alone."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="abs-embedded-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory) / "deep" / "pg"
+
+
+OPEN_AND_ADD = textwrap.dedent("""
+    import asyncio, json, sys
+    from agent_brain_store import open_store
+    async def main():
+        async with open_store(json.loads(sys.argv[1])) as store:
+            await store.upsert_documents([sys.argv[2]], [[1.0] * 16], ["text"], [{}])
+            await asyncio.sleep(0.5)
+            print(await store.get_count() > 0)
+    asyncio.run(main())
+""")
+
+
+async def test_embedded_server_is_shared_and_keeps_its_data(embedded_path):
+    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+    command = [sys.executable, "-W", "error", "-c", OPEN_AND_ADD, json.dumps(setting)]
+    processes = [
+        subprocess.Popen([*command, f"from {i}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for i in range(3)
+    ]
+    for process in processes:
+        out, err = await asyncio.to_thread(process.communicate)
+        assert process.returncode == 0, err
+        assert out == "True\n"
+    assert not (embedded_path / "postmaster.pid").exists(), "the last one has stopped it"
+    one, two = (create_backend(StoreConfig.from_dict(setting)) for _ in range(2))
+    await one.initialize()
+    await two.initialize()
+    assert await one.get_count() == await two.get_count() == 3
+    await one.close()
+    assert await two.get_count() == 3
+    await two.close()
+    assert not (embedded_path / "postmaster.pid").exists()
+
+
+async def test_an_embedded_server_that_cannot_start(embedded_path):
+    embedded_path.mkdir(parents=True)
+    (embedded_path / "PG_VERSION").write_text("18\n")
+    store = create_backend(config({"embedded_path": str(embedded_path)}))
+    for _ in range(2):
+        with pytest.raises(ConnectionFailed, match="the private PostgreSQL in 'pg' did not start") as caught:
+            await store.initialize()
+        assert str(embedded_path) not in caught.value.message
+        await store.close()
+
+
+# --- bulk loading ----------------------------------------------------------------------------------------------------
+
+
+async def test_concurrent_bulk_loading_leaves_an_index(store, plain):
+    rng = np.random.default_rng(1)
+    async with store.bulk_load() as load:
+
+        async def part(n):
+            ids = [f"{n}-{i}" for i in range(1500)]
+            await load.upsert_documents(ids, rng.normal(size=(1500, DIMENSIONS)), ids, [{}] * 1500)
+
+        await asyncio.gather(*(part(n) for n in range(4)))
+        assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is None, "suspended meanwhile"
+        assert len(await store.vector_search(embed("x"), 10)) == 10
+    facts = {row["name"]: row for row in await plain.fetch(queries()["index_facts"].text)}
+    assert facts["chunks_embedding_ann"]["valid"]
+    assert await store.get_count() == 6000
+
+
+async def test_loading_the_same_again_does_not_suspend_the_index(store, plain):
+    ids = [f"{i}" for i in range(3000)]
+    vectors = np.random.default_rng(1).normal(size=(3000, DIMENSIONS))
+    await store.upsert_documents(ids, vectors, ids, [{}] * 3000)
+    async with store.bulk_load() as load:
+        await load.upsert_documents(ids, vectors, ids, [{}] * 3000)
+        assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is not None
+
+
+async def test_a_second_bulk_load_leaves_the_index_to_the_first(store, database, caplog):
+    other = create_backend(config(database))
+    await other.initialize()
+    rng = np.random.default_rng(1)
+    async with store.bulk_load() as first, other.bulk_load() as second:
+        for name, load in (("a", first), ("b", second)):
+            ids = [f"{name}{i}" for i in range(2500)]
+            await load.upsert_documents(ids, rng.normal(size=(2500, DIMENSIONS)), ids, [{}] * 2500)
+    assert "the vector index stays as it is during this load" in caplog.text
+    assert await store.get_count() == 5000
+    assert (await store.ensure_indexes()).created == ()
+    await other.close()
+
+
+async def test_a_crash_in_a_bulk_load_is_repaired_by_the_next_start(database, plain, caplog):
+    program = textwrap.dedent("""
+        import asyncio, json, os, sys
+        import numpy as np
+        from agent_brain_store import open_store
+        async def main():
+            async with open_store(json.loads(sys.argv[1])) as store, store.bulk_load() as load:
+                ids = [str(i) for i in range(3000)]
+                await load.upsert_documents(ids, np.random.default_rng(1).normal(size=(3000, 16)), ids, [{}] * 3000)
+                os._exit(9)
+        asyncio.run(main())
+    """)
+    command = [sys.executable, "-c", program, json.dumps(mapping(backend="postgres", postgres=database))]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert done.returncode == 9, done.stderr
+    assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is None
+    store = create_backend(config(database))
+    await store.initialize()
+    assert "the vector index is missing; building it" in caplog.text
+    assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is not None
+    assert len(await store.vector_search(embed("x"), 100)) == 100
+    await store.close()
+
+
+async def test_progress_and_small_memory_are_reported(database, caplog):
+    seen = []
+    store = create_backend(config({**database, "schema": "wide"}, dimensions=1024))
+    await store.initialize()
+    vectors, ids = np.random.default_rng(1).normal(size=(4000, 1024)), [f"{i}" for i in range(4000)]
+    async with store.bulk_load(seen.append) as load:
+        await load.upsert_documents(ids, vectors, ["text"] * 4000, [{}] * 4000)
+    building = [p for p in seen if p.operation == "building the vector index"]
+    assert building[-1].done == building[-1].total == 4000
+    assert len(building) > 1
+    assert [p.done for p in building] == sorted(p.done for p in building)
+    await store.close()

@@ -178,6 +178,7 @@ def _collection(directory: Directory, config: StoreConfig) -> Collection:
     collection = directory.collections.get(name)
     if collection is None:
         collection = Collection(directory, name, _open(directory, config))
+        collection.rows.settle()
     _check(collection, config)
     return directory.collections.setdefault(name, collection)
 

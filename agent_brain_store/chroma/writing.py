@@ -78,7 +78,7 @@ def replace(collection: Collection, node: Node, batch: Batch) -> ReplaceResult:
 
 def build_index(collection: Collection, config: KeywordConfig) -> None:
     """Make the keyword index of one configuration from the stored chunks, unless it is there."""
-    from agent_brain_store.chroma.keywords import KeywordIndex  # noqa: PLC0415  its packages may be missing
+    from agent_brain_store.chroma.keywords import KeywordIndex
 
     if config in collection.indexes:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,7 @@ class Loader:
     ) -> None:
         self._store, self._indexes, self._before, self._progress = store, indexes, before, progress
         self._loaded, self._new = 0, 0.0
+        self._deciding, self._refused = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
 
@@ -35,15 +37,20 @@ class Loader:
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
         """The store's `upsert_documents`."""
-        if self._indexes is not None and self._maintenance is None:
-            self._new += len(ids) * await self._share_of_new(ids)
-            if self._new >= max(_FEWEST, self._before * _PAYS_AT):
-                await self._suspend(self._indexes)
+        if self._indexes is not None:
+            async with self._deciding:
+                await self._consider(self._indexes, ids)
         written = await self._store.upsert_documents(ids, embeddings, documents, metadatas)
         self._loaded += written
         if self._progress is not None:
             self._progress(Progress("loading", self._loaded, None))
         return written
+
+    async def _consider(self, indexes: IndexKeeper, ids: Sequence[str]) -> None:
+        if self._maintenance is None and not self._refused:
+            self._new += len(ids) * await self._share_of_new(ids)
+            if self._new >= max(_FEWEST, self._before * _PAYS_AT):
+                await self._suspend(indexes)
 
     async def _share_of_new(self, ids: Sequence[str]) -> float:
         """How many of these ids the store does not have, by a sample: loading the same again must not cost a build."""
@@ -54,8 +61,8 @@ class Loader:
         try:
             self._maintenance = await self._resources.enter_async_context(indexes.alone())
         except QueryFailed as error:
-            log.warning("the vector index stays in place during this load: %s", error.message)
-            self._indexes = None
+            log.warning("the vector index stays as it is during this load: %s", error.message)
+            self._refused = True
             return
         with translated("suspending the vector index"):
             await indexes.suspend(self._maintenance)

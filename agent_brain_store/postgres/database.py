@@ -72,8 +72,9 @@ class Database:
         if config.embedded_path is not None:
             from agent_brain_store.embedded import EmbeddedServer
 
-            self._embedded = EmbeddedServer(config.embedded_path)
-            self._arguments |= await self._embedded.start()
+            server = EmbeddedServer(config.embedded_path)
+            self._arguments |= await server.start()
+            self._embedded = server
 
     async def _prepare(self) -> str:
         connection = await connect(self._arguments, self._config.postgres.connect_timeout)

@@ -215,14 +215,14 @@ class IndexKeeper:
 
     async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
         """Report what the server says of a build, until cancelled."""
-        query = queries()["index_progress"]
+        query, done = queries()["index_progress"], 0
         observer = await self._connect()
         try:
             while True:
                 row = await observer.fetchrow(query.text, pid)
-                if row is not None:
-                    done = max(row["tuples_done"], chunks * row["blocks_done"] // max(1, row["blocks_total"]))
-                    progress(Progress("building the vector index", min(done, chunks), chunks))
+                if row is not None and row["phase"].startswith("building index"):
+                    done = max(done, min(row["tuples_done"], chunks))
+                    progress(Progress("building the vector index", done, chunks))
                 await asyncio.sleep(_POLL)
         finally:
             observer.terminate()

@@ -41,7 +41,6 @@ Result = TypeVar("Result")
 
 _ROWS, _BYTES = 1000, 8 * 2**20  # of one upsert statement: bounded memory on both sides
 _COMPACT_EVERY = 50  # writes between two compactions of chunk_counts
-_BUDGET = 500  # chunks that the keyword side scores, about: docs/ranking.md
 
 
 class PostgresBackend:
@@ -176,7 +175,9 @@ class PostgresBackend:
         query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
         values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
         rows = await self._fetch_some("keyword_search", values)
-        if len(rows) < top_k:  # the budget, or the filter, has left out chunks that hold only common words
+        if (
+            len(rows) < top_k and values["budget"]
+        ):  # the budget, or the filter, has left out chunks that hold only common words
             rows = await self._fetch_some("keyword_search", values | {"budget": 0})
         return [SearchResult(**row) for row in rows]
 
@@ -217,7 +218,7 @@ class PostgresBackend:
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword
         return {
-            "budget": _BUDGET,
+            "budget": keyword.candidates,
             "k1": keyword.k1,
             "b": keyword.b,
             "heading_weight": keyword.heading_weight,

@@ -1,0 +1,98 @@
+"""Judged test collections: documents, questions and human judgements, and what they say of a ranking.
+
+A collection is a folder with ``corpus.jsonl.gz`` ({"id", "title", "text"}), ``queries.jsonl.gz`` ({"id", "text"}), ``qrels.tsv``
+(a header line, then query id, document id, grade), and ``docs.npy`` and ``queries.npy``: embeddings in the order of the lines.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent_brain_store import StorageBackend, StoreConfig, create_backend
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection in memory. ``relevant`` maps a question's id to its documents' grades, those above 0."""
+
+    name: str
+    ids: list[str]
+    texts: list[str]
+    vectors: NDArray[np.float32] | None
+    questions: list[tuple[str, str, NDArray[np.float32] | None]]
+    relevant: dict[str, dict[str, int]]
+
+
+def load(folder: Path) -> Collection:
+    """Read a folder. Vectors and judgements may be missing."""
+    documents, queries = _lines(folder / "corpus.jsonl.gz"), _lines(folder / "queries.jsonl.gz")
+    vectors, asked = _array(folder / "docs.npy"), _array(folder / "queries.npy")
+    return Collection(
+        folder.name,
+        [str(document["id"]) for document in documents],
+        [f"{document['title']} {document['text']}" for document in documents],
+        vectors,
+        [(str(q["id"]), q["text"], None if asked is None else asked[i]) for i, q in enumerate(queries)],
+        _judgements(folder / "qrels.tsv"),
+    )
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _array(path: Path) -> NDArray[np.float32] | None:
+    return np.load(path).astype(np.float32) if path.exists() else None
+
+
+def _judgements(path: Path) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+            question, document, grade = line.split("\t")
+            if int(grade) > 0:
+                found.setdefault(question, {})[document] = int(grade)
+    return found
+
+
+def ndcg(found: Sequence[str], relevant: Mapping[str, int], depth: int = 10) -> float:
+    """Normalised discounted cumulative gain: gain is the grade, discount log2(rank + 1) (Järvelin and Kekäläinen, 2002)."""
+    gain = sum(relevant.get(chunk, 0) / math.log2(rank + 2) for rank, chunk in enumerate(found[:depth]))
+    ideal = sorted(relevant.values(), reverse=True)[:depth]
+    return gain / sum(grade / math.log2(rank + 2) for rank, grade in enumerate(ideal))
+
+
+def recall(found: Sequence[str], relevant: Mapping[str, int], depth: int) -> float:
+    """The share of the relevant documents among the first ``depth``."""
+    return len(set(found[:depth]) & set(relevant)) / len(relevant)
+
+
+@asynccontextmanager
+async def filled(collection: Collection, **storage: Any) -> AsyncIterator[StorageBackend]:
+    """A store with the collection in it; zero-like vectors stand in when it has none."""
+    vectors = collection.vectors
+    if vectors is None:
+        vectors = np.random.default_rng(0).normal(size=(len(collection.ids), 8)).astype(np.float32)
+    profile = {"provider": "local", "model": "all-minilm-l6-v2", "dimensions": vectors.shape[1]}
+    store = create_backend(StoreConfig.from_dict({"embedding": profile, "storage": storage}))
+    await store.initialize()
+    try:
+        async with store.bulk_load() as load_:
+            for start in range(0, len(collection.ids), 5000):
+                part = slice(start, start + 5000)
+                ids, texts = collection.ids[part], collection.texts[part]
+                await load_.upsert_documents(ids, vectors[part], texts, [{}] * len(ids))
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,108 @@
+"""Retrieval quality on judged collections, both backends: ``make bench-retrieval COLLECTIONS=folder``.
+
+Prints nDCG@10, recall@10 and recall@100 for every way of searching. The folder holds one folder a collection (`judged.py`
+says in which form). "exact" is keyword search that scores every match (``storage.keyword.candidates: 0``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from agent_brain_store import SearchResult, StorageBackend
+from benchmarks.judged import Collection, filled, load, ndcg, recall
+
+DEPTH = 100
+Search = Callable[[StorageBackend, str, Any], Awaitable[list[SearchResult]]]
+
+WAYS: dict[str, Search] = {
+    "vector": lambda store, text, vector: store.vector_search(vector, DEPTH),
+    "keyword": lambda store, text, vector: store.keyword_search(text, DEPTH),
+    "keyword, top 10 only": lambda store, text, vector: store.keyword_search(text, 10),
+    "hybrid, RRF": lambda store, text, vector: store.hybrid_search(text, vector, 10),
+    "hybrid, RRF, 100": lambda store, text, vector: store.hybrid_search(text, vector, DEPTH),
+    "hybrid, relative score": lambda store, text, vector: store.hybrid_search(
+        text, vector, 10, fusion="relative_score"
+    ),
+    "hybrid, relative score 0.7 : 0.3": lambda store, text, vector: store.hybrid_search(
+        text, vector, 10, 0.7, 0.3, fusion="relative_score"
+    ),
+}
+
+
+async def measure(store: StorageBackend, collection: Collection, search: Search) -> tuple[float, float, float]:
+    """Mean nDCG@10, recall@10 and recall@100 over the questions that have a relevant document."""
+    scores = []
+    for question_id, text, vector in collection.questions:
+        relevant = collection.relevant.get(question_id)
+        if relevant:
+            found = [hit.chunk_id for hit in await search(store, text, vector)]
+            scores.append((ndcg(found, relevant), recall(found, relevant, 10), recall(found, relevant, DEPTH)))
+    first, second, third = zip(*scores, strict=True)
+    return statistics.fmean(first), statistics.fmean(second), statistics.fmean(third)
+
+
+async def report(folder: Path, workplace: Path, console: Console) -> None:
+    """One table for one collection."""
+    collection = load(folder)
+    if collection.vectors is None or not collection.relevant:
+        return
+    table = Table(
+        title=f"{collection.name}: {len(collection.ids)} documents, {len(collection.relevant)} judged questions"
+    )
+    for column in ("search", "backend", "nDCG@10", "recall@10", "recall@100"):
+        table.add_column(column, justify="left" if column in ("search", "backend") else "right")
+    places: dict[str, dict[str, Any]] = {
+        "PostgreSQL": {"backend": "postgres", "postgres": postgres(workplace, collection.name)},
+        "Chroma": {"backend": "chroma", "chroma": {"path": str(workplace / "chroma" / collection.name)}},
+    }
+    exact = places["PostgreSQL"] | {"keyword": {"candidates": 0}}
+    async with (
+        filled(collection, **places["PostgreSQL"]) as pruned,
+        filled(collection, **exact) as everything,
+        filled(collection, **places["Chroma"]) as chroma,
+    ):
+        for name, search in WAYS.items():
+            for backend, store in (("PostgreSQL", pruned), ("Chroma", chroma)):
+                _add(table, name, backend, await measure(store, collection, search))
+        _add(table, "keyword, exact", "PostgreSQL", await measure(everything, collection, WAYS["keyword, top 10 only"]))
+    console.print(table)
+
+
+def _add(table: Table, name: str, backend: str, figures: tuple[float, float, float]) -> None:
+    wide = "top 10" not in name and not (name.startswith("hybrid") and "100" not in name) and "exact" not in name
+    table.add_row(name, backend, f"{figures[0]:.4f}", f"{figures[1]:.4f}", f"{figures[2]:.4f}" if wide else "")
+
+
+def postgres(workplace: Path, schema: str) -> dict[str, Any]:
+    """The user's own server when DATABASE_URL names one, a private one otherwise."""
+    url = os.environ.get("DATABASE_URL")
+    place = {"url": url} if url else {"embedded_path": str(workplace / "postgres")}
+    return {**place, "schema": f"bench_{schema}"}
+
+
+async def main() -> None:
+    default = Path(__file__).parents[2] / "shared" / "collections"
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    folders = [folder for folder in sorted(root.iterdir()) if (folder / "qrels.tsv").exists()] if root.is_dir() else []
+    if not folders:
+        sys.exit(
+            "no judged collections: make bench-retrieval COLLECTIONS=folder (docs/performance.md says in which form)"
+        )
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        Path(directory).chmod(0o755)
+        for folder in folders:
+            await report(folder, Path(directory), Console(width=100))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
