@@ -121,7 +121,8 @@ class PostgresConfig(Section):
     ``ssl_root_cert`` may be ``"system"``, the system's store. ``embedded_path`` is the directory of a private
     server, instead of all that.
 
-    Pools: ``pool_size`` connections stay open and ``pool_max_overflow`` more come and go under load;
+    Pools: ``pool_size`` and ``pool_max_overflow`` together are the most connections, a quarter of them for writing;
+    they open when needed. Work on indexes takes one more.
     ``pool_timeout`` is how long to wait for a free one. ``connect_timeout`` is how long to try to reach the
     server, for one attempt and in all; ``command_timeout`` is how long one statement may take. All in seconds.
 

@@ -38,8 +38,8 @@ def create_backend(config: StoreConfig) -> StorageBackend:
 
 
 def _package(module: str) -> str:
-    names = {"rank_bm25": "rank-bm25", "Stemmer": "PyStemmer"}
-    return names.get(module.split(".")[0], module.split(".")[0])
+    name = module.split(".", 1)[0]
+    return {"rank_bm25": "rank-bm25", "Stemmer": "PyStemmer"}.get(name, name)
 
 
 @asynccontextmanager

@@ -45,7 +45,9 @@ def _check(key: str, stored: str, wanted: str, backend: str) -> None:
 
 def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str) -> None:
     """Vectors of two models cannot be compared: the stored profile, if there is one, must be the one in use."""
-    if stored is None or (stored.provider, stored.model, stored.dimensions) == (provider, model, dimensions):
+    if stored is None:
+        return
+    if (stored.provider.lower(), stored.model, stored.dimensions) == (provider.lower(), model, dimensions):
         return
     raise ProviderMismatchError(
         f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "

@@ -87,9 +87,9 @@ def prepare(
     Raises ``ValueError`` for lists of unequal length, `InvalidDocumentError` or `DimensionMismatchError` for the first
     chunk that cannot be stored.
     """
-    lengths = (len(ids), len(embeddings), len(documents), len(metadatas))
-    if len(set(lengths)) > 1:
-        raise ValueError("ids, embeddings, documents and metadatas have %d, %d, %d and %d items" % lengths)
+    a, b, c, d = len(ids), len(embeddings), len(documents), len(metadatas)
+    if not a == b == c == d:
+        raise ValueError(f"ids, embeddings, documents and metadatas have {a}, {b}, {c} and {d} items")
     for position, chunk_id in enumerate(ids):
         _check_id(rules, chunk_id, position)
     vectors = _vectors(rules, embeddings, ids)

@@ -52,7 +52,8 @@ async def export_documents(
 ) -> TransferReport:
     """Write every chunk of a store, with its embedding, into a directory, which is made when it is missing.
 
-    Goes on with an interrupted export in the same directory. Chunks written or deleted meanwhile may be missed. Raises `TransferError` when the directory holds something else, or when it cannot be written.
+    Goes on with an interrupted export in the same directory. Chunks written or deleted meanwhile may be
+    missed. Raises `TransferError` when the directory holds something else, or when it cannot be written.
     """
     directory = Path(path)
     with _file_errors("exporting"):
@@ -86,6 +87,7 @@ async def import_documents(
         manifest = await asyncio.to_thread(_read_manifest, directory)
         if not manifest["complete"]:
             raise TransferError(f"the export in {directory.name} was interrupted: repeat export_documents first")
+        await _check_profile(store, manifest["profile"])
         done = 0
         async with store.bulk_load() as load:
             for part in manifest["parts"]:
@@ -107,6 +109,8 @@ async def copy_documents(
     Repeating an interrupted copy is cheap. Raises `TransferError` when the target does not hold in the end what was
     copied.
     """
+    profile = await source.get_embedding_metadata()
+    await _check_profile(target, None if profile is None else asdict(profile))
     total, digest, done = await source.get_count(), _Digest(), 0
     async with target.bulk_load() as load:
         async for batch in _pages(source, None):
@@ -114,7 +118,6 @@ async def copy_documents(
             digest.add(batch)
             done += len(batch)
             _report(progress, "copying", done, max(total, done))
-    profile = await source.get_embedding_metadata()
     await _adopt_profile(target, None if profile is None else asdict(profile))
     found = await _digest_store(target, _ids_in(source))
     return _verified(digest.report(), found)
@@ -136,6 +139,12 @@ async def _store(load: Any, documents: list[Document]) -> None:
         [document.text for document in documents],
         [document.metadata for document in documents],
     )
+
+
+async def _check_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:
+    """Before anything is written: vectors of two models must not meet in one store."""
+    if profile is not None:
+        store.validate_embedding_compatibility(**profile, stored_metadata=await store.get_embedding_metadata())
 
 
 async def _adopt_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:
@@ -231,7 +240,7 @@ def _begin(directory: Path, profile: EmbeddingMetadata | None) -> dict[str, Any]
     directory.mkdir(parents=True, exist_ok=True)
     if (directory / "manifest.json").exists():
         return _read_manifest(directory)
-    if any(directory.iterdir()):
+    if any(path.suffix != ".tmp" for path in directory.iterdir()):
         raise TransferError(f"{directory.name} is not empty and holds no export: name another directory")
     manifest = {
         "format": FORMAT,

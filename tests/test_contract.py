@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from agent_brain_store import (
     InvalidFilterError,
     InvalidQueryError,
     NotInitialized,
+    Progress,
     ProviderMismatchError,
     ReplaceResult,
     SchemaError,
@@ -201,7 +203,8 @@ async def test_delete_by_metadata(store):
     await fill(store, *ANIMALS)
     assert await store.delete_by_metadata({"language": {"$ne": "en"}}) == 2
     assert await store.delete_by_metadata({"language": "fr"}) == 0
-    for nothing in ({}, None):
+    nothings: list[Any] = [{}, None]
+    for nothing in nothings:
         with pytest.raises(InvalidFilterError):
             await store.delete_by_metadata(nothing)
     assert await store.get_count() == 2
@@ -538,7 +541,7 @@ async def test_iter_documents_streams_in_id_order(store):
     for chunk in odd:
         assert chunk.text == f"text {chunk.chunk_id}"
         assert chunk.embedding.dtype == np.float32
-        assert np.array_equal(chunk.embedding, np.float32(embed(chunk.text)))
+        assert np.array_equal(chunk.embedding, np.asarray(embed(chunk.text), np.float32))
     plain = [chunk async for chunk in store.iter_documents()]
     assert all(chunk.embedding is None for chunk in plain)
     with pytest.raises(InvalidQueryError, match="batch_size"):
@@ -645,7 +648,7 @@ async def _once(store):
 
 
 async def test_bulk_load(store):
-    seen = []
+    seen: list[Progress] = []
     ids = [f"{i:05}" for i in range(3000)]
     vectors = np.random.default_rng(1).normal(size=(3000, DIMENSIONS))
     async with store.bulk_load(seen.append) as load:

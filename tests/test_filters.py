@@ -22,12 +22,12 @@ from tests.conftest import DIMENSIONS, fill
 # --- the reference ---------------------------------------------------------------------------------------------------
 
 
-def reference(where: dict[str, Any], metadata: dict[str, Any]) -> bool:
+def reference(where: Any, metadata: Any) -> Any:
     """Whether a chunk matches, read straight from the documented rules."""
     return all(_entry(key, value, metadata) for key, value in where.items())
 
 
-def _entry(key: str, value: Any, metadata: dict[str, Any]) -> bool:
+def _entry(key: str, value: Any, metadata: Any) -> Any:
     if key == "$and":
         return all(reference(item, metadata) for item in value)
     if key == "$or":
@@ -38,7 +38,7 @@ def _entry(key: str, value: Any, metadata: dict[str, Any]) -> bool:
     return all(_operator(op, operand, key in metadata, metadata.get(key)) for op, operand in operators.items())
 
 
-def _operator(op: str, operand: Any, there: bool, stored: Any) -> bool:
+def _operator(op: str, operand: Any, there: bool, stored: Any) -> Any:
     negation = {"$ne": "$eq", "$nin": "$in", "$not_contains": "$contains"}
     if op in negation:
         return not _operator(negation[op], operand, there, stored)

@@ -141,7 +141,7 @@ def wheel(tmp_path_factory) -> Path:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory), str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return next(directory.glob("*.whl"))
+    return Path(next(directory.glob("*.whl")))
 
 
 def test_the_wheel_is_whole(wheel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import shutil
@@ -22,6 +23,7 @@ from agent_brain_store import (
     MigrationFailed,
     OutcomeUnknown,
     PoolTimeout,
+    Progress,
     QueryFailed,
     SchemaError,
     SchemaTooNew,
@@ -179,7 +181,9 @@ async def test_two_stores_in_one_database(database):
     for store in stores:
         await store.initialize()
         await fill(store, ("same id", f"text of {id(store)}"))
-    assert [(await s.get_by_id("same id"))["text"] for s in stores] == [f"text of {id(s)}" for s in stores]
+    assert [(await s.get_by_ids(["same id"]))["same id"]["text"] for s in stores] == [
+        f"text of {id(s)}" for s in stores
+    ]
     await stores[0].reset()
     assert await stores[1].get_count() == 1
     for store in stores:
@@ -245,7 +249,7 @@ async def test_every_model_has_a_place(database, dimensions, caplog):
     assert hits[0].score == pytest.approx(exact, abs=2e-3)
     stored = [chunk async for chunk in store.iter_documents(include_embeddings=True)]
     expected = vectors.astype(np.float16) if dimensions in HALFVEC_DIMENSIONS else vectors
-    assert np.array_equal([chunk.embedding for chunk in stored], expected.astype(np.float32))
+    assert np.array_equal(np.array([chunk.embedding for chunk in stored]), expected.astype(np.float32))
     await store.close()
     connection = await connect(postgres)
     await connection.execute("set enable_seqscan = off")
@@ -318,7 +322,7 @@ async def test_ivfflat_and_no_index(database):
         await store.initialize()
         await store.upsert_documents(ids, vectors, ids, [{}] * 500)
         await store.reindex()
-        assert [hit.chunk_id for hit in await store.vector_search(vectors[3], 3)][0] == "003"
+        assert (await store.vector_search(vectors[3], 3))[0].chunk_id == "003"
         assert len(await store.vector_search(vectors[3], 400)) == 400
         connection = await connect(postgres)
         methods = {row["method"] for row in await connection.fetch(queries()["index_facts"].text)}
@@ -375,7 +379,20 @@ def large(server: Server):
         yield postgres, thread.submit(asyncio.run, load_large(postgres)).result()
 
 
-WORDS = "index query vector table ranking python server memory planner cache filter chunk token lexeme graph".split()
+WORDS = [
+    "index",
+    "query",
+    "vector",
+    "table",
+    "ranking",
+    "python",
+    "server",
+    "memory",
+    "planner",
+    "cache",
+    "filter",
+    "chunk",
+]
 
 
 def large_text(i: int) -> str:
@@ -711,10 +728,8 @@ async def test_cancellation_leaks_nothing(store, plain):
         task = asyncio.create_task(store.hybrid_search("text", embed("text"), 10))
         await asyncio.sleep(float(rng.uniform(0, 0.004)))
         task.cancel()
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await task
-        except asyncio.CancelledError:
-            pass
     writing = [asyncio.create_task(fill(store, (f"new{i}", "text"))) for i in range(20)]
     await asyncio.sleep(0.005)
     for task in writing:
@@ -767,6 +782,7 @@ async def test_the_password_shows_nowhere(server: Server, database, plain, caplo
     store = create_backend(loaded)
     with pytest.raises(ConnectionFailed) as caught:
         await store.initialize()
+    assert isinstance(store, PostgresBackend)
     shown = [repr(loaded), str(loaded), repr(store), repr(vars(store)), repr(vars(store._database)), caplog.text]
     error: BaseException | None = caught.value
     while error is not None:
@@ -906,7 +922,7 @@ async def test_a_crash_in_a_bulk_load_is_repaired_by_the_next_start(database, pl
 
 
 async def test_progress_and_small_memory_are_reported(database, caplog):
-    seen = []
+    seen: list[Progress] = []
     store = create_backend(config({**database, "schema": "wide"}, dimensions=1024))
     await store.initialize()
     vectors, ids = np.random.default_rng(1).normal(size=(4000, 1024)), [f"{i}" for i in range(4000)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ from hypothesis import strategies as st
 
 from agent_brain_store import DimensionMismatchError, InvalidDocumentError
 from agent_brain_store.records import Rules, prepare
-from tests.conftest import DIMENSIONS, embed, fill
+from tests.conftest import DIMENSIONS, fill
 
 GOOD = [1.0] * DIMENSIONS
 
 
-class Color(str, enum.Enum):
+class Color(str, enum.Enum):  # noqa: UP042 - not the same as StrEnum
     RED = "red"
 
 
@@ -29,7 +30,7 @@ class Size(enum.IntEnum):
 
 # --- metadata that is accepted ---------------------------------------------------------------------------------------
 
-ACCEPTED = {
+ACCEPTED: dict[str, tuple[Any, Any]] = {
     "nothing": ({}, {}),
     "none at all": (None, {}),
     "a null is left out": ({"a": None, "b": 1}, {"b": 1}),
@@ -129,7 +130,7 @@ async def test_the_reject_policy(make):
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "id of another type": ({"chunk_id": 7}, "id", "of type int"),
     "no id": ({"chunk_id": None}, "id", "None"),
     "empty id": ({"chunk_id": ""}, "id", "empty"),

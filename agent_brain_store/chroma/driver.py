@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SPACES = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}
+SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}  # cosine: of unit vectors, which this library makes
 
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
 NUMBERS = 100_000  # floats of one read: each becomes a Python object on its way
@@ -143,10 +143,9 @@ class Rows:
         return dict(self._collection.metadata or {})
 
     @property
-    def distance(self) -> str:
-        """The distance that the vector index really uses, in this library's words."""
-        space = (self._collection.configuration.get("hnsw") or {}).get("space") or "l2"
-        return next((name for name, known in SPACES.items() if known == space), str(space))
+    def space(self) -> str:
+        """What the vector index really compares, in Chroma's words: see `SPACES`."""
+        return str((self._collection.configuration.get("hnsw") or {}).get("space") or "l2")
 
     def set_facts(self, facts: dict[str, Any]) -> None:
         """Replace the collection's own metadata."""

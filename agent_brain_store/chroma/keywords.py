@@ -11,19 +11,16 @@ import sys
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
 
-from agent_brain_store.chroma.words import stemmed, terms, words
+from agent_brain_store.chroma.frequencies import frequencies
+from agent_brain_store.chroma.words import asked_words, terms
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.protocol import Metadata
-
-HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
-SUMMARIES = ("summary", "section_summary")
 
 Hits = list[tuple[str, float]]
 
@@ -56,14 +53,13 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
 
     def put(self, chunk_id: str, text: str, metadata: Metadata) -> None:
         """Add or replace a chunk."""
-        frequencies = self._frequencies(text, metadata)
+        weighted, length = frequencies(text, metadata, self._config)
         kept = {sys.intern(key): value for key, value in metadata.items()}
         with self._lock:
             self._drop(chunk_id)
             slot = len(self._ids)
-            for term, frequency in frequencies.items():
+            for term, frequency in weighted.items():
                 self._postings.setdefault(term, array("f")).extend((slot, frequency))
-            length = math.fsum(frequencies.values())
             self._slots[chunk_id] = slot
             self._ids.append(chunk_id)
             self._metadatas.append(kept)
@@ -86,15 +82,6 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
             self.corpus_size -= 1
             self._total -= self.doc_len[slot]
             self.doc_len[slot] = -1.0
-
-    def _frequencies(self, text: str, metadata: Mapping[str, Any]) -> dict[str, float]:
-        result: dict[str, float] = dict(Counter(terms(text, self._config.language)))
-        weighted = ((HEADINGS, self._config.heading_weight), (SUMMARIES, self._config.summary_weight))
-        for keys, weight in weighted:
-            for value in (metadata.get(key) for key in keys if weight):
-                for term in terms(_plain(value), self._config.language):
-                    result[term] = result.get(term, 0.0) + weight
-        return result
 
     # --- searching ---------------------------------------------------------------------------------------------------
 
@@ -122,23 +109,26 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
 
     def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
         """The raw scores of given chunks; 0 for those without a word of the question."""
-        asked = terms(query, self._config.language)
+        asked = self._asked(query)
         with self._lock:
             scores = self.get_scores(asked)
             slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
         return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
 
     def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
-        """For each chunk the question's words that it contains, as they were written, in their order."""
-        asked = {word: stem for word in words(query) if (stem := stemmed(word, self._config.language))}
-        result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
+        """For each chunk the question's words that it contains in any form, in lower case and in their order."""
+        asked = [(shown, self._asked(word)) for word, shown in asked_words(query)]
+        result: dict[str, dict[str, None]] = {chunk_id: {} for chunk_id in ids}
         with self._lock:
-            slots = [self._slots.get(chunk_id, -1) for chunk_id in result]
-            for word, stem in asked.items():
-                contained = np.isin(slots, self._view(stem)[:, 0])
-                for found, has_word in zip(result.values(), contained.tolist(), strict=True):
-                    found.extend([word] * has_word)
-        return result
+            slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
+            for shown, stems in asked:
+                contained = [np.isin(slots, self._view(stem)[:, 0]) for stem in set(stems)]
+                for place in np.flatnonzero(np.any(contained, axis=0)).tolist() if contained else ():
+                    found[place].setdefault(shown)
+        return {chunk_id: list(matched) for chunk_id, matched in result.items()}
+
+    def _asked(self, query: str) -> list[str]:
+        return [term for term in terms(query, self._config.language) if term]
 
     def get_scores(self, query: list[str]) -> NDArray[np.float64]:
         """The BM25 score of every slot for the terms of a question; a term asked twice counts twice."""
@@ -162,7 +152,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
 
     def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata | None]]:
-        asked = terms(query, self._config.language)
+        asked = self._asked(query)
         with self._lock:
             return self.get_scores(asked), self._ids, self._metadatas
 
@@ -190,10 +180,3 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         slots = moved[view[:, 0].astype(np.int64)]
         packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
         return array("f", packed.tobytes())
-
-
-def _plain(value: object) -> str:
-    """The text of a heading; a path of headings may be a list."""
-    if isinstance(value, list):
-        return "\n".join(item for item in value if isinstance(item, str))
-    return value if isinstance(value, str) else ""

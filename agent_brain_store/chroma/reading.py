@@ -9,7 +9,7 @@ import numpy as np
 
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.searching import SPARE
-from agent_brain_store.chroma.translate import from_stored
+from agent_brain_store.chroma.translate import from_stored, given_vector
 from agent_brain_store.protocol import Document, SearchResult
 
 
@@ -26,7 +26,7 @@ def documents(rows: Rows, ids: Sequence[str], dimensions: int) -> list[Document]
             row.chunk_id,
             row.text,
             from_stored(row.stored),
-            None if row.vector is None else row.vector.astype(np.float32),
+            None if row.vector is None else given_vector(row.stored, row.vector),
         )
         for page in rows.read(ids, text=True, stored=True, dimensions=dimensions)
         for row in page

@@ -15,6 +15,7 @@ from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.hybrid import Hybrid, fused
 from agent_brain_store.chroma.searching import Question, count_matching, matching_ids, nearest
 from agent_brain_store.chroma.session import Session
+from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import InvalidQueryError, StorageError
 from agent_brain_store.filters import Node, combine, matches, parse, parse_required
@@ -149,7 +150,7 @@ class ChromaBackend:
 
         return await self._session.read(search)
 
-    async def keyword_search(  # noqa: PLR0917
+    async def keyword_search(
         self,
         query: str,
         top_k: int,
@@ -170,7 +171,7 @@ class ChromaBackend:
 
         return await self._session.read(search)
 
-    async def hybrid_search(  # noqa: PLR0917
+    async def hybrid_search(
         self,
         query: str,
         query_embedding: Vector,
@@ -200,7 +201,8 @@ class ChromaBackend:
         return await self._session.read(search)
 
     def _question(self, embedding: Vector) -> Question:
-        return Question(query_vector(self._rules, embedding), self._config.distance)
+        distance = self._config.distance
+        return Question(searched(distance, query_vector(self._rules, embedding)), distance)
 
     # --- looking up --------------------------------------------------------------------------------------------------
 

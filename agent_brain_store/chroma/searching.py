@@ -22,7 +22,7 @@ Near = list[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A vector to search by, in the store's distance."""
+    """A vector to search by, in the store's distance and in the form in which stored vectors are searched."""
 
     vector: NDArray[np.float32]
     distance: str
@@ -39,7 +39,7 @@ class Question:
         """What Chroma calls a distance: L2 comes squared, inner product as ``1 - p``."""
         if self.distance == "l2":
             return math.sqrt(max(0.0, distance))
-        return distance - 1.0 if self.distance == "inner_product" else distance
+        return distance - 1.0 if self.distance == "inner_product" else distance  # of unit vectors, 1 - p is cosine's
 
     def distances(self, rows: list[driver.Row]) -> NDArray[np.float64]:
         """The exact distances of rows that were read with their vectors."""
@@ -49,10 +49,7 @@ class Question:
         if self.distance == "l2":
             return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors - asked, vectors - asked)))
         products = np.einsum("ij,j->i", vectors, asked)
-        if self.distance == "inner_product":
-            return np.asarray(-products)
-        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * np.sqrt(asked @ asked)
-        return np.asarray(1.0 - products / lengths)
+        return np.asarray(-products if self.distance == "inner_product" else 1.0 - products)
 
 
 def matching_ids(rows: driver.Rows, node: Node | None) -> list[str]:

@@ -77,6 +77,11 @@ class Collection:
         return int(self.rows.facts[_FACT + "dimensions"])
 
     @property
+    def distance(self) -> str:
+        """The distance that the store was made with."""
+        return str(self.rows.facts[_FACT + "distance"])
+
+    @property
     def profile(self) -> EmbeddingMetadata | None:
         """The stored embedding profile."""
         facts = self.rows.facts
@@ -217,7 +222,13 @@ def _check(collection: Collection, config: StoreConfig) -> None:
             "chroma",
         )
     guard.check_dimensions(config, collection.dimensions, "chroma")
-    for distance in (facts[_FACT + "distance"], collection.rows.distance):
-        guard.check_distance(config, distance, "chroma")
+    guard.check_distance(config, collection.distance, "chroma")
+    if collection.rows.space != driver.SPACES[config.distance]:
+        raise SchemaError(
+            f"the collection's vector index uses Chroma's space {collection.rows.space!r}, storage.distance "
+            f"{config.distance!r} needs {driver.SPACES[config.distance]!r}: another program made or changed it. Open "
+            "another store (storage.chroma.collection) and index again",
+            "chroma",
+        )
     guard.check_language(config, facts[_FACT + "language"], "chroma")
     guard.check_profile(embedding.provider, embedding.model, embedding.dimensions, collection.profile, "chroma")

@@ -4,6 +4,7 @@ What is stored with a chunk beside its text and vector:
 
 ``agent_brain:metadata``     the whole metadata as JSON, the only copy that is ever read back
 ``agent_brain:digest``       a hash of text, metadata and vector, by which an unchanged chunk is known
+``agent_brain:vector``       the bits of a vector that is stored in another form than it was given
 ``agent_brain:folders``      every folder above ``source``, so that Chroma itself can find a path prefix
 ``agent_brain:strings:key``  (also ``numbers``, ``booleans``) the elements of a list of several types
 ``key``                      a copy of a scalar or a list of scalars, for Chroma's own filters
@@ -23,12 +24,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store.chroma.vectors import packed, unpacked
 from agent_brain_store.filters import And, Compare, Node, Not, Or, Scalar, without_not
 from agent_brain_store.protocol import Metadata
 
 RESERVED = "agent_brain:"
 METADATA = RESERVED + "metadata"
 DIGEST = RESERVED + "digest"
+VECTOR = RESERVED + "vector"
 FOLDERS = RESERVED + "folders"
 
 LONGEST = 1000  # characters of a copied string
@@ -48,8 +51,10 @@ _NOTHING: Clause = {METADATA: {"$eq": ""}}
 # --- metadata --------------------------------------------------------------------------------------------------------
 
 
-def to_stored(text: str, metadata: Metadata, vector: NDArray[np.float32]) -> Stored:
-    """What Chroma keeps as a chunk's metadata."""
+def to_stored(
+    text: str, metadata: Metadata, vector: NDArray[np.float32], kept: NDArray[np.float32] | None = None
+) -> Stored:
+    """What Chroma keeps as a chunk's metadata; ``kept`` is the vector in the form in which it is stored."""
     whole = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
     stored: Stored = {METADATA: whole, DIGEST: _digest(text, whole, vector)}
     for key, value in metadata.items():
@@ -58,6 +63,8 @@ def to_stored(text: str, metadata: Metadata, vector: NDArray[np.float32]) -> Sto
     source = metadata.get("source")
     if isinstance(source, str) and (above := folders(source)):
         stored[FOLDERS] = above
+    if kept is not None and kept.tobytes() != vector.tobytes():
+        stored[VECTOR] = packed(vector)
     return stored
 
 
@@ -65,6 +72,12 @@ def from_stored(stored: Mapping[str, Any] | None) -> Metadata:
     """The metadata as it was given."""
     decoded: Metadata = json.loads((stored or {}).get(METADATA, "{}"))
     return decoded
+
+
+def given_vector(stored: Mapping[str, Any] | None, kept: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The vector as it was given."""
+    bits = (stored or {}).get(VECTOR)
+    return kept.astype(np.float32) if bits is None else unpacked(bits)
 
 
 def replacing(stored: Stored, old: Mapping[str, Any]) -> Stored:

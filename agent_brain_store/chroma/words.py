@@ -1,6 +1,9 @@
-"""What keyword search sees of a text: the words of a PostgreSQL text search configuration, in Python.
+"""What keyword search sees of a text: the lexemes of a PostgreSQL text search configuration, in Python.
 
-`words` and `terms` are the only place that says what a word is, for chunks and questions alike.
+`terms` does what ``to_tsvector(search_config(), searchable(text))`` does: PostgreSQL's parser, of which no more is needed
+than a text without ASCII punctuation asks for, then its dictionaries. Letters are those of a server whose locale knows
+Unicode. Stems are PostgreSQL 18's, which come from Snowball 2 like PyStemmer 2's: Snowball 3 has other stems for some words
+(``internal``, ``organization``), and older servers for ``added`` and, in German, for ``ae``, ``oe`` and ``ue``.
 """
 
 from __future__ import annotations
@@ -15,41 +18,71 @@ from importlib import resources
 
 import Stemmer  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-MAX_TEXT = 200_000  # characters of a chunk that are searched for words
+from agent_brain_store.chroma.searchable import searchable
+
 MAX_WORD_BYTES = 2046  # what a tsvector can hold
+MAX_STEMMED_BYTES = 1000  # longer words are taken as they are
 
 # Their configurations stem words in Latin letters as English, as technical text in these languages needs.
 _ENGLISH_FOR_ASCII = frozenset({"hindi", "russian"})
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_DIGIT = re.compile(r"\d")
-
-
-def words(text: str) -> Iterator[str]:
-    """The words of a text in their order and in lower case, camel case taken apart; stop words too."""
-    for match in _word_pattern().finditer(text, 0, MAX_TEXT):
-        word = match.group()
-        if word.islower() or word.isupper():
-            yield word.lower()
-        else:
-            yield from (part.lower() for part in _HUMP.split(word))
+# Numbers, versions, names like e.g and 3d.x, which PostgreSQL takes for files: no language has stems for them.
+_UNSTEMMED = re.compile("[0-9.]")
+_BLANK = "\\t\\n\\v\\f\\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
+_BLANKS = re.compile(f"[{_BLANK}]+")
+# Letter by letter, without Python's special cases for these.
+_LOWER = {ord("\u0130"): "i", ord("\u03a3"): "\u03c3"}
 
 
 def terms(text: str, language: str) -> list[str]:
-    """The words as they are indexed: stems, without stop words, in their order and as often as they occur."""
-    return [stem for word in words(text) if (stem := stemmed(word, language))]
+    """The lexemes of a text in their order and as often as they occur. A stop word's place is kept: it is empty."""
+    return [lexeme(word, language) for word in _split(searchable(text))]
+
+
+def _split(text: str) -> list[str]:
+    """PostgreSQL's default parser, for texts without ASCII punctuation other than dots."""
+    return (_word_pattern("", "") if text.isascii() else _patterns()[0]).findall(text)
+
+
+@cache
+def _word_pattern(letters: str, inner: str) -> re.Pattern[str]:
+    """A pattern of words whose letters beyond ASCII are these; ``inner`` may not begin a word."""
+    start, more = f"[0-9A-Za-z{letters}]", f"[0-9A-Za-z{letters}{inner}]"
+    word = f"{start}{more}*"
+    return re.compile(
+        r"[0-9]+(?:\.[0-9]+)+"  # 3.11, 1.2.3
+        rf"|[0-9]+(?!{more})"
+        # After ASCII letters, and after what has a digit, a dot goes on if a letter or a digit follows: e.g, U.S, 3d.x
+        rf"|(?:[A-Za-z]+|(?={more}*[0-9]){word})(?:\.[0-9A-Za-z]+)+"
+        rf"|{word}"
+        rf"|(?:\A|(?<={more}))\.\.(?=[{_BLANK}]|\Z)"  # the parent folder
+    )
 
 
 @lru_cache(maxsize=200_000)
-def stemmed(word: str, language: str) -> str:
-    """The stem of a lower-case word; an empty string for a stop word and for what is too long to be one."""
-    if len(word.encode()) > MAX_WORD_BYTES:
+def lexeme(word: str, language: str) -> str:
+    """How a word is indexed; an empty string for a stop word and for what is too long."""
+    size, lower = len(word.encode()), lowered(word)
+    if size > MAX_WORD_BYTES:
         return ""
-    if language == "simple" or _DIGIT.search(word):
-        return sys.intern(word)
+    if language == "simple" or _UNSTEMMED.search(word) or size > MAX_STEMMED_BYTES:
+        return sys.intern(lower)
     if language in _ENGLISH_FOR_ASCII and word.isascii():
         language = "english"
-    return "" if word in _stop_words().get(language, ()) else sys.intern(_stem(word, language))
+    return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language))
+
+
+def lowered(text: str) -> str:
+    """A text in lower case as PostgreSQL writes it."""
+    return text.lower() if text.isascii() else text.translate(_LOWER).lower()
+
+
+def asked_words(query: str) -> Iterator[tuple[str, str]]:
+    """The words of a question as a person sees them: between blanks, without punctuation around; and in lower case."""
+    edges = _patterns()[1]
+    for part in _BLANKS.split(query):
+        word = edges.sub("", part)
+        yield word, lowered(word)
 
 
 _stemmers = threading.local()  # a stemmer is not safe to share between threads
@@ -60,7 +93,19 @@ def _stem(word: str, language: str) -> str:
     if stemmer is None:
         stemmer = Stemmer.Stemmer(language, 0)
         setattr(_stemmers, language, stemmer)
+    if language == "english" and (undoubled := _UNDOUBLED.fullmatch(word)):
+        return undoubled[1]
+    for pattern, letter in _RESPELLED.get(language, ()):
+        word = pattern.sub(letter, word)
     return str(stemmer.stemWord(word))
+
+
+# What Snowball got after version 2, and PostgreSQL 18 has: "added" is "add" and not "ad"; other spellings of a letter.
+_UNDOUBLED = re.compile("([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|edly|ing|ingly)")
+_RESPELLED = {
+    "german": [(re.compile(p), x) for p, x in (("ß", "ss"), ("ae", "ä"), ("oe", "ö"), ("(?<![qaeiouyäöü])ue", "ü"))],
+    "romanian": [(re.compile("ş"), "ș"), (re.compile("ţ"), "ț")],
+}
 
 
 @cache
@@ -71,7 +116,33 @@ def _stop_words() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _word_pattern() -> re.Pattern[str]:
-    """Letters, digits and the marks that belong to them: without marks, Hindi would fall apart at every vowel."""
-    marks = [chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M")]
-    return re.compile(rf"(?:[^\W_]|[{''.join(marks)}])+")
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A word, and what is not one at both ends of a text.
+
+    A word begins with a letter or a digit, and goes on with these, with marks and with signs that have no width.
+    """
+    kinds: dict[str, list[int]] = {}
+    for code in range(0x80, 0x40000):
+        kinds.setdefault(unicodedata.category(chr(code)), []).append(code)
+    letters = {code for kind in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl") for code in kinds[kind]} | _CIRCLED
+    inner = letters | {code for kind in ("Mn", "Mc", "Me", "Cf") for code in kinds[kind]} - _BREAKING
+    start = f"0-9A-Za-z{_ranges(letters)}"
+    return _word_pattern(_ranges(letters), _ranges(inner)), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
+
+
+# Circled and squared letters are letters; some marks with a width of their own end a word.
+_CIRCLED = {*range(0x24B6, 0x24EA), *range(0x1F130, 0x1F14A), *range(0x1F150, 0x1F16A), *range(0x1F170, 0x1F18A)}
+_BREAKING = {
+    *(0x1715, 0x1734, 0x1BF2, 0x1BF3, 0x1CE1, 0x1CF7, 0x302E, 0x302F, 0xA9C0, 0xABEC, 0x111C0, 0x11235, 0x1134D),
+    *(0x116B6, 0x1193D, 0x1D165, 0x1D166, *range(0x1D16D, 0x1D173)),
+}
+
+
+def _ranges(codes: set[int]) -> str:
+    found: list[list[int]] = []
+    for code in sorted(codes):
+        if found and found[-1][1] == code - 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in found)

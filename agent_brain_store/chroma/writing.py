@@ -11,6 +11,7 @@ from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.store import Collection
 from agent_brain_store.chroma.translate import DIGEST, Stored, from_stored, replacing, to_stored
+from agent_brain_store.chroma.vectors import Float32, searched
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters import Node
 from agent_brain_store.protocol import Metadata, ReplaceResult, Vectors
@@ -90,19 +91,20 @@ def build_index(collection: Collection, config: KeywordConfig) -> None:
 
 
 def _upsert_page(collection: Collection, batch: Batch) -> None:
-    stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, strict=True)]
+    kept = searched(collection.distance, batch.vectors)
+    stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, kept, strict=True)]
     old = {row.chunk_id: row.stored or {} for page in collection.rows.read(batch.ids, stored=True) for row in page}
     changed = [i for i, chunk_id in enumerate(batch.ids) if old.get(chunk_id, {}).get(DIGEST) != stored[i][DIGEST]]
     with _in_step(collection):
         for piece in collection.rows.pieces(len(changed)):
             part = _part(batch, np.array(changed[piece], np.intp))
             new = [replacing(stored[i], old.get(batch.ids[i], {})) for i in changed[piece]]
-            _put(collection, part, new)
+            _put(collection, part, new, kept[changed[piece]])
             collection.breathe()
 
 
-def _put(collection: Collection, batch: Batch, stored: list[Stored]) -> None:
-    collection.rows.put(batch.ids, batch.texts, stored, batch.vectors)
+def _put(collection: Collection, batch: Batch, stored: list[Stored], kept: Float32) -> None:
+    collection.rows.put(batch.ids, batch.texts, stored, kept)
     for index in collection.indexes.values():
         for item in zip(batch.ids, batch.texts, batch.metadatas, strict=True):
             index.put(*item)

@@ -59,13 +59,14 @@ class Loader:
 
     async def _suspend(self, indexes: IndexKeeper) -> None:
         try:
-            self._maintenance = await self._resources.enter_async_context(indexes.alone())
+            connection = await self._resources.enter_async_context(indexes.alone())
+            with translated("suspending the vector index"):
+                await indexes.suspend(connection)
         except QueryFailed as error:
             log.warning("the vector index stays as it is during this load: %s", error.message)
             self._refused = True
-            return
-        with translated("suspending the vector index"):
-            await indexes.suspend(self._maintenance)
+        else:
+            self._maintenance = connection
 
     async def finish(self) -> None:
         """Build the index again, if it was suspended."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -68,7 +69,7 @@ def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]
 
     Iterative scans keep filtered vector searches complete. Custom plans see how selective this very filter is.
     """
-    probes = {"ivfflat.probes": str(config.ivfflat_probes)} if config.ivfflat_probes else {}
+    probes = config.ivfflat_probes or math.isqrt(config.ivfflat_lists or 100)  # pgvector's advice: the square root of lists
     return {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
@@ -76,8 +77,8 @@ def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]
         "hnsw.ef_search": str(config.hnsw_ef_search),
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
+        "ivfflat.probes": str(probes),
         "application_name": "agent_brain_store",
-        **probes,
     }
 
 
@@ -88,13 +89,22 @@ async def connect(arguments: dict[str, Any], patience: float) -> Connection:
     while True:
         try:
             with translated("connecting"):
-                return await asyncpg.connect(**arguments)
+                return await _connect_once(arguments)
         except ConnectionFailed as error:
             if not _worth_retrying(error.__cause__) or loop.time() + pause > deadline:
                 raise
             log.info("no connection yet (%s); trying again in %.1f s", error.message, pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _connect_once(arguments: dict[str, Any]) -> Connection:
+    try:
+        return await asyncpg.connect(**arguments)
+    except TimeoutError as error:
+        raise ConnectionFailed(
+            f"connecting: no answer within {arguments['timeout']:g} s (storage.postgres.connect_timeout)", BACKEND
+        ) from error
 
 
 def _worth_retrying(cause: BaseException | None) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -102,7 +103,7 @@ class Database:
         for warning in too_long_for_an_index(self._config):
             log.warning(warning)
         with translated("checking the indexes"):
-            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
+            async with self._reader() as connection:
                 problem = await self.indexes.missing(connection)
         if problem is None:
             return
@@ -140,14 +141,13 @@ class Database:
     async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """The same, planned without the vector index."""
         with translated(name):
-            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
-                async with connection.transaction(readonly=True):
-                    await connection.execute(queries()["use_exact_scan"].text)
-                    return await run(connection, name, **values)
+            async with self._reader() as connection, connection.transaction(readonly=True):
+                await connection.execute(queries()["use_exact_scan"].text)
+                return await run(connection, name, **values)
 
     async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
         with translated(name):
-            async with acquire(self._pool(self._readers), self._config.postgres.pool_timeout) as connection:
+            async with self._reader() as connection:
                 return await run(connection, name, **values)
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
@@ -158,14 +158,17 @@ class Database:
             except QueryFailed as error:
                 if attempt == _ATTEMPTS or not isinstance(error.__cause__, _CONFLICTS):
                     raise
-            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311
+            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
         raise AssertionError("unreachable")
 
     async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         with translated(operation):
-            async with acquire(self._pool(self._writers), self._config.postgres.pool_timeout) as connection:
-                async with transaction(connection, operation):
-                    return await work(connection)
+            pool, timeout = self._pool(self._writers), self._config.postgres.pool_timeout
+            async with acquire(pool, timeout) as connection, transaction(connection, operation):
+                return await work(connection)
+
+    def _reader(self) -> AbstractAsyncContextManager[Connection]:
+        return acquire(self._pool(self._readers), self._config.postgres.pool_timeout)
 
     def _pool(self, pool: Pool | None) -> Pool:
         if pool is None:
@@ -186,10 +189,8 @@ class Database:
         }
 
 
-async def run(
-    connection: Connection, name: str, /, timeout: float | None = None, **values: Any
-) -> list[asyncpg.Record]:
-    """The rows of a query on a given connection; ``timeout`` in seconds replaces the configured one."""
+async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
+    """The rows of a query on a given connection."""
     query = queries()[name]
-    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values), timeout=timeout)
+    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
     return rows

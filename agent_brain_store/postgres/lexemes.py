@@ -12,7 +12,8 @@ import logging
 
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection
-from agent_brain_store.postgres.database import Database, run
+from agent_brain_store.postgres.database import Database
+from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +32,27 @@ class LexemeKeeper:
 
     async def after_write(self, written: int) -> None:
         """See whether the counts have aged, after a call that wrote so many chunks; 0 at the start, which waits."""
-        row = (await self._database.fetch("lexemes_age"))[0]
-        changes, chunks = row["changes"], row["chunks"]
+        changes, chunks = await self._age()
         if changes <= chunks * _AGED_AT:
             return
         if chunks <= _SMALL or written >= chunks * _LARGE_PART or written == 0:
-            await self.refresh()
+            await self._try_to_refresh()
         elif self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._in_background())
+            self._counting = asyncio.create_task(self._try_to_refresh())
+
+    async def _age(self) -> tuple[int, int]:
+        try:
+            row = (await self._database.fetch("lexemes_age"))[0]
+        except StorageError as error:  # what the caller asked for is done: this must not look like its failure
+            log.warning("the age of the lexemes could not be read: %s", error.message)
+            return 0, 0
+        return row["changes"], row["chunks"]
 
     async def refresh(self) -> None:
         """Count now. Does nothing while another session is counting."""
 
         async def work(connection: Connection) -> None:
-            await run(connection, "refresh_lexemes", timeout=_PATIENCE)
+            await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE)
 
         await self._database.write("counting the lexemes", work)
 
@@ -54,7 +62,7 @@ class LexemeKeeper:
             await self._counting
             self._counting = None
 
-    async def _in_background(self) -> None:
+    async def _try_to_refresh(self) -> None:
         try:
             await self.refresh()
         except StorageError as error:

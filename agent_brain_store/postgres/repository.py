@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ from agent_brain_store.protocol import (
 )
 from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _ROWS, _BYTES = 1000, 8 * 2**20  # of one upsert statement: bounded memory on both sides
@@ -142,9 +144,15 @@ class PostgresBackend:
         result = await self._database.write(operation, work)
         self._writes += 1
         if self._writes % _COMPACT_EVERY == 0:
-            await self._database.write("compact_counts", lambda connection: run(connection, "compact_counts"))
+            await self._compact_counts()
         await self._lexemes.after_write(written)
         return result
+
+    async def _compact_counts(self) -> None:
+        try:
+            await self._database.write("compact_counts", lambda connection: run(connection, "compact_counts"))
+        except StorageError as error:  # the caller's write is done: this must not look like its failure
+            log.warning("chunk_counts could not be compacted: %s", error.message)
 
     def _nothing(self) -> int:
         self._database.require_open()
@@ -212,7 +220,8 @@ class PostgresBackend:
         }
         if fusion == "rrf":
             values["rrf_k"] = rrf_k
-        rows = await self._complete(f"hybrid_{fusion}", node, values)
+        name = f"hybrid_{fusion}"
+        rows = await (self._complete(name, node, values) if vector_weight else self._fetch_some(name, values))
         return [SearchResult(**row) for row in rows]
 
     def _ranking(self, explain: bool) -> dict[str, Any]:

@@ -24,6 +24,10 @@ begin
     ),
     true
   );
+  if current_schema() is distinct from current_setting('agent_brain.schema') then
+    raise insufficient_privilege
+      using message = format('this role may not use the schema %I', current_setting('agent_brain.schema'));
+  end if;
 end
 $$;
 
@@ -120,6 +124,7 @@ begin
     select 0, (select sum(tokens) from new_rows) - sum(tokens), count(*) from old_rows having count(*) > 0;
   else
     delete from chunk_counts;
+    update lexemes_counted set changes = 0;
   end if;
   return null;
 end

@@ -32,7 +32,7 @@ with nearest as materialized (
   limit $6::int4
 ),
 by_vector as (
-  select chunk_id, similarity(distance) as score, row_number() over (order by distance, chunk_id)::int4 as rank
+  select chunk_id, similarity(distance) as score, row_number() over (order by distance + 0, chunk_id)::int4 as rank
   from nearest
 ),
 by_keyword as materialized (

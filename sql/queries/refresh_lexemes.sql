@@ -9,8 +9,11 @@ with turn as materialized (
   select pg_try_advisory_xact_lock(hashtextextended('agent_brain_store lexemes ' || current_schema(), 0)) as mine
 ),
 counted as materialized (
-  select word as lexeme, ndoc as df
-  from turn, ts_stat(case when mine then 'select tsv from chunks' else 'select null::tsvector limit 0' end)
+  -- Not by ts_stat, whose tree degenerates when words come in their order, as numbers and dates do: minutes for seconds.
+  select w.lexeme, count(*)::int4 as df
+  from chunks c, unnest(tsvector_to_array(c.tsv)) as w (lexeme)
+  where (select mine from turn)
+  group by w.lexeme
 ),
 written as (
   insert into lexemes as known (lexeme, df)
@@ -23,9 +26,10 @@ written as (
   returning 1
 ),
 gone as (
-  delete from lexemes as known
+  -- "not in" is a hashed lookup whatever the planner thinks of the numbers; as a join it can become quadratic.
+  delete from lexemes
   using turn
-  where mine and not exists (select from counted where counted.lexeme = known.lexeme)
+  where mine and lexeme not in (select lexeme from counted)
   returning 1
 ),
 noted as (

@@ -1,4 +1,4 @@
--- truncate_store: delete every chunk and the embedding profile.
+-- truncate_store: delete every chunk, what was counted of them, and the embedding profile.
 --
 -- returns nothing
 --

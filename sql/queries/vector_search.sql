@@ -21,4 +21,4 @@ with nearest as (
 select c.chunk_id, c.content as text, c.metadata, similarity(n.distance) as score
 from nearest n
 join chunks c using (chunk_id)
-order by n.distance, c.chunk_id;
+order by n.distance + 0, c.chunk_id;  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted

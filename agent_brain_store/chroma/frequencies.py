@@ -1,0 +1,78 @@
+"""How often each lexeme is in a chunk, weighted, and how long the chunk is: the mirror of ``chunk_tsv`` and ``bm25``.
+
+Headings, summaries and text are one sequence of words. A word of a heading or summary counts more: see `_extra`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+from agent_brain_store.chroma.words import terms
+from agent_brain_store.config import KeywordConfig
+
+HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
+SUMMARIES = ("summary", "section_summary")
+
+LONGEST_TEXT = 300_000  # bytes; of a longer one, the first characters are searched
+FIRST_CHARACTERS = 75_000
+FIRST_OF_METADATA = 10_000
+POSITIONS = 255  # of one lexeme in a tsvector
+LAST_POSITION = 16_383  # of a tsvector: all words from here on share it
+
+_SQUARES = (0.0, *accumulate(1 / (i * i) for i in range(1, POSITIONS + 1)))  # sums of 1/i^2 for i = 1 to n
+
+
+def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -> tuple[dict[str, float], int]:
+    """The weighted frequency of every lexeme of a chunk, and the number of its tokens."""
+    headings = _counted(_joined(metadata, HEADINGS), config.language)
+    summaries = _counted(_joined(metadata, SUMMARIES), config.language)
+    total = headings + summaries + _counted(_searched(text), config.language)
+    counts = {term: min(count, POSITIONS) for term, count in total.items()}
+    extra = {term: _extra(headings[term], summaries[term], config) for term in headings.keys() | summaries.keys()}
+    return {term: count + extra.get(term, 0.0) for term, count in counts.items()}, sum(counts.values())
+
+
+def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
+    """What a lexeme's places in headings and summaries add to its frequency.
+
+    ``ts_rank`` sums ``w_i / i^2`` over a lexeme's places, headings first, then summaries (the text has weight 0), but
+    puts the heaviest place, the first of its weight, in front of them all with a divisor of 1.
+    """
+    heading, summary = config.heading_weight - 1, config.summary_weight - 1
+    headings, both = min(headings, POSITIONS), min(headings + summaries, POSITIONS)
+    ranked = heading * _SQUARES[headings] + summary * (_SQUARES[both] - _SQUARES[headings])
+    if headings and both > headings and summary > heading:
+        ranked += summary - summary / (headings + 1) ** 2
+    return ranked
+
+
+def _counted(text: str, language: str) -> Counter[str]:
+    found = terms(text, language) if text else []
+    counts = Counter(found[: LAST_POSITION - 1])
+    counts.update(set(found[LAST_POSITION - 1 :]))
+    del counts[""]  # stop words have a place, but are not there
+    return counts
+
+
+def _searched(text: str) -> str:
+    too_long = len(text) * 4 > LONGEST_TEXT and len(text.encode()) > LONGEST_TEXT
+    return text[:FIRST_CHARACTERS] if too_long else text
+
+
+def _joined(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    values = [metadata[key] for key in keys if metadata.get(key) is not None]
+    return " ".join(map(_plain, values))[:FIRST_OF_METADATA]
+
+
+def _plain(value: Any) -> str:
+    """A value of metadata as PostgreSQL's ``->>`` writes it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,288 @@
+"""Speed as ratios, each measured against its alternative in the same run, interleaved, medians: ``make bench``.
+
+The alternatives are what a user would write by hand with asyncpg, what the client's former backend did, and plain
+``ts_rank``. Names of measurements may be given as arguments; ``make bench`` runs all. docs/performance.md explains them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pgvector import Vector
+from rich.console import Console
+from rich.table import Table
+
+from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.postgres.repository import PostgresBackend
+from benchmarks.judged import Collection, filled, load
+from benchmarks.retrieval import postgres
+
+COLLECTIONS = Path(__file__).parents[2] / "shared" / "collections"
+CHUNKS, DIMENSIONS = 2000, 384
+
+# Alternatives, as a person would write them. They are not part of the library.
+ANY_WORD_TS_RANK = """
+    with question as (
+      select string_agg(quote_literal(replace(lexeme, '\\', '\\\\')), ' | ')::tsquery as words
+      from unnest(to_tsvector(search_config(), searchable($1)))
+    )
+    select chunk_id, content, metadata, ts_rank(tsv, words, 1) as rank
+    from chunks, question where tsv @@ words order by rank desc, chunk_id limit 10
+"""
+VECTOR_BY_HAND = """
+    select chunk_id, content, metadata, 1 - (embedding <=> $1) as score
+    from chunks order by embedding <=> $1 limit 10
+"""
+STAGE = "create temp table stage (id text, content text, metadata jsonb, embedding vector) on commit drop"
+FROM_STAGE = """
+    insert into chunks (chunk_id, content, metadata, tsv, tokens, embedding)
+    select id, content, metadata, tsv, token_count(tsv), embedding
+    from (select id, content, metadata, chunk_tsv(content, metadata) as tsv, embedding from stage order by id offset 0) s
+    on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata,
+      tsv = excluded.tsv, tokens = excluded.tokens, embedding = excluded.embedding
+"""
+ROW_TEXT = """
+    insert into chunks (chunk_id, content, metadata, tsv, tokens, embedding)
+    values ($1, $2, $3, chunk_tsv($2, $3), token_count(chunk_tsv($2, $3)), array_fill(1, array[384])::vector)
+    on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata, tsv = excluded.tsv
+"""
+ROW_VECTOR = "update chunks set embedding = ($2::text)::vector where chunk_id = $1"
+
+
+class Bench:
+    """A private server, or the user's, and a fresh store for each measurement."""
+
+    def __init__(self, workplace: Path, console: Console) -> None:
+        self._workplace, self.console, self._schemas = workplace, console, 0
+
+    @asynccontextmanager
+    async def store(self, dimensions: int = DIMENSIONS, **options: Any) -> AsyncIterator[PostgresBackend]:
+        self._schemas += 1
+        place = postgres(self._workplace, f"speed_{self._schemas}") | options
+        profile = {"provider": "local", "model": "made up", "dimensions": dimensions}
+        config = StoreConfig.from_dict({"embedding": profile, "storage": {"backend": "postgres", "postgres": place}})
+        store = create_backend(config)
+        assert isinstance(store, PostgresBackend)
+        await store.initialize()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    @asynccontextmanager
+    async def collection(self, collection: Collection) -> AsyncIterator[PostgresBackend]:
+        self._schemas += 1
+        place = postgres(self._workplace, f"speed_{self._schemas}")
+        async with filled(collection, backend="postgres", postgres=place) as store:
+            assert isinstance(store, PostgresBackend)
+            async with raw(store) as connection:
+                await connection.execute("vacuum analyze")
+            yield store
+
+    def show(self, title: str, rows: Sequence[tuple[str, float]], unit: str, base: str) -> None:
+        """A table of figures, each with its ratio to the base's."""
+        table = Table(title=title, min_width=70)
+        for column in ("", unit, f"ratio to {base}"):
+            table.add_column(column, justify="right" if column else "left")
+        reference = dict(rows)[base]
+        for name, figure in rows:
+            table.add_row(name, f"{figure:,.2f}" if figure < 100 else f"{figure:,.0f}", f"{figure / reference:.2f}")
+        self.console.print(table)
+
+
+@asynccontextmanager
+async def raw(store: PostgresBackend) -> AsyncIterator[Any]:
+    """A pooled connection of a store, for statements written by hand."""
+    database = store._database
+    async with database._reader() as connection:
+        yield connection
+
+
+def made_up(count: int, seed: int) -> tuple[list[str], Any, list[str], list[dict[str, Any]]]:
+    """Chunks of 120 words from a vocabulary with a natural distribution."""
+    rng = np.random.default_rng(seed)
+    vocabulary = np.array([f"w{rank:x}" for rank in range(30_000)])
+    words = vocabulary[np.minimum(rng.zipf(1.3, size=(count, 120)) - 1, len(vocabulary) - 1)]
+    ids = [f"{seed}-{i:06}" for i in range(count)]
+    metadatas = [{"source": f"/src/{i % 100}.py", "n": i, "language": "python"} for i in range(count)]
+    vectors = rng.normal(size=(count, DIMENSIONS)).astype(np.float32)
+    return ids, vectors, [" ".join(row) for row in words], metadatas
+
+
+async def seconds(work: Awaitable[Any]) -> float:
+    start = time.perf_counter()
+    await work
+    return time.perf_counter() - start
+
+
+async def interleaved(ways: dict[str, Callable[[int], Awaitable[Any]]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every way in every round, one after the other, so that a noisy moment hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name, way in ways.items():
+            times[name].append(await seconds(way(number)))
+    return times
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    return float(np.percentile(times, share) * 1000)
+
+
+# --- measurements ----------------------------------------------------------------------------------------------------
+
+
+async def keyword(bench: Bench) -> None:
+    """The default keyword search against ts_rank over any word, and its growth with four times the chunks."""
+    collection = techdocs()
+    questions = [text for _, text, _ in collection.questions]
+    async with bench.collection(collection) as store, bench.collection(four_times(collection)) as large:
+        async with raw(store) as connection:
+            await connection.fetch(ANY_WORD_TS_RANK, questions[0])
+        ways: dict[str, Callable[[int], Awaitable[Any]]] = {
+            "ts_rank, any word": lambda i: by_hand(store, ANY_WORD_TS_RANK, questions[i]),
+            "keyword_search": lambda i: store.keyword_search(questions[i], 10),
+            "keyword_search, 4 x chunks": lambda i: large.keyword_search(questions[i], 10),
+        }
+        await interleaved(ways, 30)
+        times = await interleaved(ways, len(questions))
+    size = f"{len(collection.ids):,} chunks, {len(questions)} questions"
+    for share in (50, 95, 100):
+        rows = [(name, percentile(taken, share)) for name, taken in times.items()]
+        bench.show(f"keyword search, p{share}, {size}", rows, "ms", "ts_rank, any word")
+
+
+async def by_hand(store: PostgresBackend, statement: str, *arguments: Any) -> Any:
+    async with raw(store) as connection:
+        return await connection.fetch(statement, *arguments)
+
+
+def techdocs() -> Collection:
+    """The documentation collection when it is there, made-up chunks otherwise."""
+    if (COLLECTIONS / "techdocs").is_dir():
+        return load(COLLECTIONS / "techdocs")
+    ids, _, texts, _ = made_up(20_000, 1)
+    rng = np.random.default_rng(2)
+    questions = [" ".join(rng.choice(texts[i].split(), 4)) for i in rng.integers(0, len(texts), 300)]
+    return Collection("made up", ids, texts, None, [(str(i), text, None) for i, text in enumerate(questions)], {})
+
+
+def four_times(collection: Collection) -> Collection:
+    """The collection and three copies in which the longer words are changed, so that each copy has its own."""
+    texts, ids = list(collection.texts), list(collection.ids)
+    for letter in "xyz":
+        changed = [" ".join(w + letter if len(w) > 6 else w for w in text.split(" ")) for text in collection.texts]
+        texts, ids = texts + changed, ids + [f"{chunk}~{letter}" for chunk in collection.ids]
+    return replace(collection, ids=ids, texts=texts)
+
+
+async def vector(bench: Bench) -> None:
+    """vector_search against the same search written by hand on a bare pool."""
+    ids, vectors, texts, metadatas = made_up(10_000, 3)
+    async with bench.store() as store:
+        async with store.bulk_load() as loader:
+            await loader.upsert_documents(ids, vectors, texts, metadatas)
+        questions = np.random.default_rng(4).normal(size=(400, DIMENSIONS)).astype(np.float32)
+        ways: dict[str, Callable[[int], Awaitable[Any]]] = {
+            "by hand": lambda i: by_hand(store, VECTOR_BY_HAND, questions[i]),
+            "vector_search": lambda i: store.vector_search(questions[i], 10),
+            "hybrid_search": lambda i: store.hybrid_search(texts[i][:60], questions[i], 10),
+        }
+        await interleaved(ways, 20)
+        times = await interleaved(ways, 400)
+    bench.show("search, p50, 10,000 chunks of 384", [(n, percentile(t, 50)) for n, t in times.items()], "ms", "by hand")
+
+
+async def upsert(bench: Bench) -> None:
+    """upsert_documents into indexed tables, against COPY and one insert by hand, and against a row at a time."""
+    async with bench.store() as ours, bench.store() as hand, bench.store() as rows, bench.store() as bulk_:
+        for store in (ours, hand, rows, bulk_):
+            await store.upsert_documents(*made_up(CHUNKS, 99))
+        batches = [made_up(CHUNKS, seed) for seed in range(100, 105)]
+        ways: dict[str, Callable[[int], Awaitable[Any]]] = {
+            "COPY and insert by hand": lambda i: copy_by_hand(hand, batches[i]),
+            "upsert_documents": lambda i: ours.upsert_documents(*batches[i]),
+            "bulk_load": lambda i: load_all(bulk_, batches[i]),
+            "a row at a time": lambda i: row_by_row(rows, batches[i]),
+        }
+        times = await interleaved(ways, len(batches))
+        again = await seconds(ours.upsert_documents(*batches[0]))
+    figures = [(name, CHUNKS / statistics.median(taken)) for name, taken in times.items()]
+    bench.show(
+        "writing, 2,000 chunks a call", [*figures, ("unchanged again", CHUNKS / again)], "chunks/s", figures[0][0]
+    )
+
+
+async def copy_by_hand(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+    ids, vectors, texts, metadatas = batch
+    records = list(zip(ids, texts, metadatas, [Vector(v) for v in vectors], strict=True))
+    async with raw(store) as connection, connection.transaction():
+        await connection.execute(STAGE)
+        await connection.copy_records_to_table("stage", records=records)
+        await connection.execute(FROM_STAGE)
+
+
+async def row_by_row(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+    """What the client's former backend did: two statements, two transactions a row, vectors as text."""
+    async with raw(store) as connection:
+        for chunk_id, vector_, text, metadata in zip(*batch, strict=True):
+            await connection.execute(ROW_TEXT, chunk_id, text, metadata)
+            await connection.execute(ROW_VECTOR, chunk_id, str(vector_.tolist()))
+
+
+async def bulk(bench: Bench) -> None:
+    """bulk_load of 20,000 chunks against upsert_documents with the index in place."""
+    times: dict[str, list[float]] = {"upsert_documents": [], "bulk_load": []}
+    batch = made_up(20_000, 7)
+    for _ in range(2):
+        async with bench.store() as plain, bench.store() as loaded:
+            times["upsert_documents"].append(await seconds(plain.upsert_documents(*batch)))
+            times["bulk_load"].append(await seconds(load_all(loaded, batch)))
+    rows = [(name, statistics.median(taken)) for name, taken in times.items()]
+    bench.show("loading 20,000 chunks of 384", rows, "s", "bulk_load")
+
+
+async def load_all(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+    async with store.bulk_load() as loader:
+        await loader.upsert_documents(*batch)
+
+
+async def statistics_(bench: Bench) -> None:
+    """Writers with the word statistics kept fresh, against writers without."""
+    async with bench.store() as with_, bench.store() as without:
+        async with raw(without) as connection:
+            await connection.execute("alter table chunks disable trigger user")
+        batches = [made_up(500, seed) for seed in range(200, 220)]
+        ways: dict[str, Callable[[int], Awaitable[Any]]] = {
+            "without statistics": lambda i: without.upsert_documents(*batches[i]),
+            "with statistics": lambda i: with_.upsert_documents(*batches[i]),
+        }
+        times = await interleaved(ways, len(batches))
+    rows = [(name, 500 * len(batches) / sum(taken)) for name, taken in times.items()]
+    bench.show("writing, 500 chunks a call, from an empty store", rows, "chunks/s", "without statistics")
+
+
+MEASUREMENTS = {"keyword": keyword, "vector": vector, "upsert": upsert, "bulk": bulk, "statistics": statistics_}
+
+
+async def main() -> None:
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        Path(directory).chmod(0o755)
+        bench = Bench(Path(directory), Console(width=100))
+        async with bench.store():  # holds the private server open between measurements
+            for name in names:
+                await MEASUREMENTS[name](bench)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,123 @@
+"""Vectors come back to the bit, whatever form Chroma searches them in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agent_brain_store import SchemaError, StoreConfig
+from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.repository import ChromaBackend
+from agent_brain_store.chroma.translate import VECTOR, given_vector, to_stored
+from agent_brain_store.chroma.vectors import packed, searched, unpacked
+from tests.conftest import mapping
+
+SIZE = 16
+DISTANCES = ("cosine", "l2", "inner_product")
+
+
+def config(path, **storage) -> StoreConfig:
+    return StoreConfig.from_dict(mapping(chroma={"path": str(path)}, **storage))
+
+
+def some_vectors() -> np.ndarray:
+    """Unit vectors, vectors of many lengths, and numbers at the edges of float32."""
+    generator = np.random.default_rng(3)
+    rows = generator.normal(size=(120, SIZE))
+    unit = rows[:40] / np.linalg.norm(rows[:40], axis=1, keepdims=True)
+    scaled = rows[40:100] * np.logspace(-17, 17, 60)[:, None]
+    nearly = unit[:20] * (1 + np.linspace(-3e-6, 3e-6, 20))[:, None]
+    spread = rows[100:] * np.logspace(-45, 0, SIZE)
+    spread[:, -1] = 1.5
+    edges = np.zeros((6, SIZE))
+    edges[0, 0], edges[1, 0], edges[2, 0], edges[3, 0] = 1, -1, 1e17, 1e-17
+    edges[4], edges[5] = np.float32(1e17), -np.float32(3e-17)
+    edges[1, 1] = -0.0
+    return np.concatenate([unit, scaled, nearly, spread, edges]).astype(np.float32)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+async def test_vectors_come_back_to_the_bit(tmp_path, distance):
+    vectors = some_vectors()
+    ids = [f"{i:04}" for i in range(len(vectors))]
+    store = ChromaBackend(config(tmp_path, distance=distance))
+    await store.initialize()
+    await store.upsert_documents(ids, vectors, ids, [{}] * len(ids))
+    for _ in range(2):
+        back = [document.embedding async for document in store.iter_documents(include_embeddings=True)]
+        assert all(vector.dtype == np.float32 for vector in back)
+        assert np.array_equal(np.array(back).view(np.uint32), vectors.view(np.uint32))
+        await store.close()
+        await store.initialize()
+    await store.close()
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+async def test_scores_are_those_of_the_given_vectors(tmp_path, distance):
+    vectors = some_vectors()
+    ids = [f"{i:04}" for i in range(len(vectors))]
+    asked = vectors[55] * np.float32(3)
+    exact, question = vectors.astype(np.float64), asked.astype(np.float64)
+    if distance == "cosine":
+        scores = exact @ question / np.linalg.norm(exact, axis=1) / np.linalg.norm(question)
+        expected = np.clip(scores, 0, 1)
+    elif distance == "l2":
+        expected = 1 / (1 + np.linalg.norm(exact - question, axis=1))
+    else:
+        products = exact @ question
+        expected = (1 + products / (1 + np.abs(products))) / 2
+    store = ChromaBackend(config(tmp_path, distance=distance))
+    await store.initialize()
+    await store.upsert_documents(ids, vectors, ids, [{"n": i} for i in range(len(ids))])
+    for where in (None, {"n": {"$exists": True}}):
+        hits = await store.vector_search(asked, len(ids), where=where)
+        assert len(hits) == len(ids)
+        assert [hit.score for hit in hits] == pytest.approx([expected[int(hit.chunk_id)] for hit in hits], abs=2e-6)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    await store.close()
+
+
+async def test_only_what_cannot_be_searched_as_it_is_is_kept_twice(tmp_path):
+    store = ChromaBackend(config(tmp_path))
+    await store.initialize()
+    unit, other = np.eye(SIZE)[0], np.full(SIZE, 2.0)
+    await store.upsert_documents(["other", "unit"], [other, unit], ["", ""], [{}, {}])
+    rows = store._session.collection.rows
+    stored = {row.chunk_id: row.stored for page in rows.read(["other", "unit"], stored=True) for row in page}
+    assert (VECTOR in stored["other"], VECTOR in stored["unit"]) == (True, False)
+    await store.upsert_documents(["other"], [unit], [""], [{}])
+    assert VECTOR not in next(rows.read(["other"], stored=True))[0].stored
+    assert (await store.get_by_id("other"))["metadata"] == {}
+    hits = await store.vector_search(unit * 7, 2)
+    assert [(hit.chunk_id, hit.score) for hit in hits] == [("other", 1.0), ("unit", 1.0)]
+    await store.close()
+
+
+def test_searched_vectors_have_unit_length_under_cosine():
+    vectors = some_vectors()
+    lengths = np.linalg.norm(searched("cosine", vectors).astype(np.float64), axis=1)
+    assert np.abs(lengths - 1).max() < 2e-6
+    assert np.array_equal(searched("cosine", vectors)[7], searched("cosine", vectors[7]))
+    assert searched("l2", vectors) is vectors
+
+
+def test_the_bits_of_a_vector_as_text():
+    for vector in some_vectors():
+        assert unpacked(packed(vector)).tobytes() == vector.tobytes()
+        kept = searched("cosine", vector)
+        stored = to_stored("", {}, vector, kept)
+        assert given_vector(stored, kept.astype(np.float64)).tobytes() == vector.tobytes()
+    assert packed(np.array([1.0], np.float32)) == "AACAPw=="
+
+
+async def test_the_guard_looks_at_the_space_that_the_index_really_has(tmp_path, monkeypatch):
+    monkeypatch.setitem(driver.SPACES, "cosine", "cosine")
+    store = ChromaBackend(config(tmp_path))
+    await store.initialize()
+    await store.close()
+    monkeypatch.undo()
+    with pytest.raises(SchemaError, match=r"space 'cosine'.*'cosine' needs 'ip'"):
+        await store.initialize()
+    for distance in ("l2", "inner_product"):
+        with pytest.raises(SchemaError, match=r"storage\.distance 'cosine'"):
+            await ChromaBackend(config(tmp_path, distance=distance)).initialize()

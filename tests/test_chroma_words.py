@@ -1,0 +1,213 @@
+"""Chroma's keyword index sees the words that PostgreSQL sees, weighs them alike, and ranks alike."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+import Stemmer
+
+from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.chroma.frequencies import frequencies
+from agent_brain_store.chroma.keywords import KeywordIndex
+from agent_brain_store.chroma.words import asked_words, lexeme, terms
+from agent_brain_store.config import KeywordConfig
+from tests.conftest import COLLECTIONS, embed, mapping
+
+SNOWBALL_2 = pytest.mark.skipif(
+    int(Stemmer.version().split(".")[0]) >= 3, reason="PostgreSQL's stems are those of PyStemmer < 3"
+)
+
+ODD = [
+    "", " ", "...", "-", "_", "a", "I", "the", "of the and", "The the THE", "\n\t x \r y \v z \f",
+    "getUserById get_user_by_id GetUserByID getHTTPResponseCode", "os.path.join src/app/main.py C:\\src\\a.py", "e.g. i.e. U.S.A. a.m. x.y",
+    "__init__ _private __all__ a_b_c x_max max_x", "list2string sha256 utf8 utf-8 v1 v1.2.3 1.2.3.4 3d 2nd 1st",
+    "1e5 1e5abc 1E5 1e5e3 12e 0x1F 3.14 -5 +7 1,000,000 12:30 2024-05-06", "don't we'll it's O'Neill rock'n'roll l'été d'un",
+    "well-known state-of-the-art re-use a-b-c x-1 1-x", "user@example.com http://example.com/a/b?c=d&e=f#g www.x.de", "<b>bold</b> &amp; &lt;x&gt; <!-- c -->",
+    "foo::bar foo->bar foo:bar foo/bar a/b/c", "C++ C# F# .NET node.js", "#tag @name $var %d ~/x `code` {a:b} [x] (y)",
+    "running runs ran runner organization international added adding egg eggs offing dying lying skies news",
+    "generously communication arsenal exceed proceeding succeed inning canning", "sses ies ied's ing ed", "naïve café Ärger Straße STRASSE ẞ groß",
+    "Häuser Häusern laufend laufen schönsten Möglichkeiten aufgegeben Aepfel Moewe Queue", "continuellement été nationalité majestueuse où à çà nous",
+    "бегущий бегать Программирование и в не что ёлка Ёлка компьютеры", "смешанный mixedСлово СловоWord словоСлово", "ΟΔΟΣ οδός Σίσυφος ΣΑΣ ς",
+    "İstanbul ISPARTA ıssız İ", "हिन्दी में भाषा", "ภาษาไทย", "日本語のテキスト 中文 한국어", "１２３ ４abc ٣٤٥ abc٣ Ⅷ ⅷ", "x² m³ ½ ¼x ①② ⓐⓑ",
+    "“quoted” ‘single’ don’t – dash — em… «guille»", "a\u00a0b\u2007c\u202fd\u3000e\u2003f", "soft\u00adhyphen zero\u200bwidth joi\u200dner \ufeffbom", "e\u0301te\u0301 \u0301start n\u0303",
+    "emoji 😀 a😀b 👩‍💻 🇩🇪 🄰x", "𝐛𝐨𝐥𝐝 𐐀𐐨 𠀀𠀁", "\U000e0001tag a\U000e0100b", "x" * 1001, "ing" * 700, "y" * 2046, "z" * 2047, "ä" * 1100, "a" * 3000 + " short",
+    "word " * 400, "'; drop table chunks; --", "\\ \\\\ \\n a\\b", "ﬁnance ﬂow ĳ ŉ ǅ", "Ǆungla ǅungla", "a1 1a a1b2c3 aB1c ABc1D2 iOS iPhone15Pro XMLHttpRequest2", "URLs IDs APIs PDFs JSONs",
+    "SOME_CONSTANT_NAME kCamelCase HTTPServer2Go x2y", "…leading trailing…", "tab\tseparated\x1cfile\x1dgroup\x85next", "ª º µ ¹ ×x÷", "ﷺ ࿊ ৳১২",
+    "...a.b..c// d::e __f__ g._h i_.j k/_l", "a_ _b c. .d /e f/ :g h:", "'a' 'b'c d'e' f''g", "A.B.C x.YZ yz.X AbC.dE", "ÄÖÜ.äöü Ä_Ö é.è Я.Б я_б", "word\u2028line\u2029para",
+]  # fmt: skip
+LANGUAGES = ("english", "german", "french", "russian", "simple")
+
+
+@pytest.fixture
+async def connection(database: dict[str, Any]) -> AsyncIterator[Any]:
+    where = {key: database[key] for key in ("host", "port", "user", "password", "database") if database.get(key)}
+    connected = await asyncpg.connect(**where, server_settings={"search_path": "agent_brain, public"})
+    yield connected
+    await connected.close()
+
+
+async def in_postgres(connection: Any, language: str, texts: list[str]) -> list[Counter[str]]:
+    rows = await connection.fetch(
+        """select (select array_agg(lexeme) from unnest(tsv), unnest(positions)) as lexemes
+           from (select place, to_tsvector($1::text::regconfig, searchable(item)) as tsv
+                 from unnest($2::text[]) with ordinality as items (item, place) offset 0) texts
+           order by place""",
+        language,
+        texts,
+    )
+    return [Counter(row["lexemes"] or []) for row in rows]
+
+
+def here(language: str, text: str) -> Counter[str]:
+    counted, length = frequencies(text, {}, KeywordConfig(language=language))
+    assert sum(counted.values()) == length
+    return Counter({term: round(count) for term, count in counted.items()})
+
+
+@SNOWBALL_2
+@pytest.mark.postgres
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_odd_strings_have_the_words_that_postgres_finds(connection, language):
+    theirs = await in_postgres(connection, language, ODD)
+    assert [(text, here(language, text)) for text in ODD] == list(zip(ODD, theirs, strict=True))
+
+
+@SNOWBALL_2
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["cranfield", "cisi", "medline", "cosqa", "techdocs"])
+async def test_real_texts_have_the_words_that_postgres_finds(connection, name):
+    corpus = COLLECTIONS / name / "corpus.jsonl.gz"
+    if not corpus.exists():
+        pytest.skip(f"{corpus} is not there")
+    with gzip.open(corpus, "rt", encoding="utf-8") as lines:
+        items = [json.loads(line) for line, _ in zip(lines, range(300), strict=False)]
+    texts = [f"{item['title']} {item['text']}".replace("\0", "") for item in items]
+    assert [here("english", text) for text in texts] == await in_postgres(connection, "english", texts)
+
+
+@pytest.mark.postgres
+async def test_matched_terms_are_those_of_postgres(connection):
+    text = "The quick brown foxes jumped over getUserById in os.path.join; 1e5 été Straße 日本"
+    queries = [
+        "Fox FOX foxes? jump, jumping the THE (quick) --brown-- slow",
+        "getuserbyid get user ID getUserById os.path join! 'path' os/path/join",
+        "1E5 Été straße STRASSE 日本 \u3000quick\u00a0fox a\u2003brown … ¿fox? ²fox²",
+        "fox's fox-like x.fox",
+        *ODD,
+    ]
+    index = KeywordIndex(KeywordConfig())
+    index.put("a", text, {})
+    for query in queries:
+        theirs = await connection.fetchval(
+            "select matched_terms($1::text, chunk_tsv($2::text, '{}'::jsonb))", query, text
+        )
+        assert index.matched(query, ["a"]) == {"a": theirs}, query
+
+
+WORDS = "parser token index vector chunk store query rank score weight lexeme heading summary corpus model stem".split()
+
+
+def some_chunks(count: int) -> list[tuple[str, str, dict[str, Any]]]:
+    """Chunks of common and rare words, with every key that is searched, and its odd values."""
+    chooser = random.Random(11)
+
+    def words(most: int) -> str:
+        return " ".join(WORDS[min(int(chooser.expovariate(0.25)), 15)] for _ in range(chooser.randint(1, most)))
+
+    keys = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name", "summary")
+    chunks = []
+    for i in range(count):
+        metadata: dict[str, Any] = {
+            key: words(6) for key in (*keys, "section_summary", "other") if chooser.random() < 0.2
+        }
+        if i % 10 == 0:
+            metadata["heading_path"] = [words(2), words(2), 3, None]
+        if i % 17 == 0:
+            metadata["title"] = chooser.choice([7, 2.5, True, {"index": "vector"}, "src/token_rank/modelStore.py"])
+        chunks.append((f"c{i:03}", words(60), metadata))
+    return chunks
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("weights", [(3.0, 2.0), (1.0, 1.0), (2.0, 6.5), (9.0, 1.0)])
+async def test_keyword_scores_are_those_of_postgres(tmp_path, database, weights):
+    chunks = some_chunks(200)
+    ids, texts, metadatas = [c[0] for c in chunks], [c[1] for c in chunks], [c[2] for c in chunks]
+    keyword = {"candidates": 0, "heading_weight": weights[0], "summary_weight": weights[1]}
+    places = {"chroma": {"path": str(tmp_path)}, "postgres": database}
+    answers: list[list[list[Any]]] = []
+    for backend in places:
+        config = mapping(backend=backend, keyword=keyword, **places)
+        store = create_backend(StoreConfig.from_dict(config))
+        await store.initialize()
+        await store.upsert_documents(ids, [embed(text) for text in texts], texts, metadatas)
+        if backend == "postgres":
+            await store._keeper.refresh()
+        questions = [*WORDS, "stem", "the parser of tokens", "vector vector index", "modelStore", "src/token_rank"]
+        questions += [" ".join(random.Random(i).sample(WORDS, 4)) for i in range(20)]
+        answers.append([await store.keyword_search(question, 200, explain=True) for question in questions])
+        await store.close()
+    for mine, theirs in zip(*answers, strict=True):
+        assert {hit.chunk_id: hit.score for hit in mine} == pytest.approx(
+            {hit.chunk_id: hit.score for hit in theirs}, rel=1e-4
+        )
+        assert {hit.chunk_id: hit.matched_terms for hit in mine} == {hit.chunk_id: hit.matched_terms for hit in theirs}
+        scores = {hit.chunk_id: hit.score for hit in mine}
+        order = [scores[hit.chunk_id] for hit in theirs]  # the same, but for scores that are equal to 1e-4
+        assert all(a >= b * (1 - 1e-4) for a, b in zip(order, order[1:], strict=False))
+        assert mine[0].score == 1
+
+
+# --- without PostgreSQL ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("getUserById", "get user id getuserbyid"),
+        ("os.path.join", "os path join ospathjoin"),
+        ("the of and", ""),
+        ("running foxes", "run fox"),
+        ("1e5abc v2", "1e5 abc 1e5 abc v2"),
+        ("x" * 2047 + " y", "y"),
+    ],
+)
+def test_words(text, expected):
+    assert [term for term in terms(text, "english") if term] == expected.split()
+
+
+def test_words_with_digits_and_of_the_simple_language_are_not_stemmed():
+    assert lexeme("Houses2", "english") == "houses2"
+    assert lexeme("The", "simple") == "the"
+    assert lexeme("x" * 1001 + "ing", "english") == "x" * 1001 + "ing"
+
+
+def test_russian_stems_latin_words_as_english():
+    assert (lexeme("houses", "russian"), lexeme("the", "russian"), lexeme("и", "russian")) == ("hous", "", "")
+
+
+def test_a_lower_case_letter_for_every_letter():
+    assert [shown for _, shown in asked_words("  (ΟΔΟΣ) İx, «Été»  ")] == ["", "οδοσ", "ix", "été", ""]
+
+
+def test_a_heading_weighs_more_than_the_text_and_counts_once_for_the_length():
+    config = KeywordConfig(language="simple", heading_weight=3, summary_weight=2)
+    metadata = {"title": "a a", "section_title": "b", "summary": "a c", "other": "d"}
+    found, length = frequencies("a b e", metadata, config)
+    assert length == 8
+    assert found == pytest.approx({"a": 4 + 2 * 1.25 + 1 / 9, "b": 2 + 2, "c": 1 + 1, "e": 1})
+    heavy = KeywordConfig(language="simple", heading_weight=2, summary_weight=5)
+    assert frequencies("", metadata, heavy)[0]["a"] == pytest.approx(3 + 1.25 + 4 / 9 + 4 - 4 / 9)
+
+
+def test_only_the_beginning_of_a_huge_text_is_searched():
+    found, length = frequencies("früh " * 60_000 + "spät", {}, KeywordConfig(language="simple"))
+    assert found == {"früh": 255}
+    assert length == 255

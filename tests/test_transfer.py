@@ -1,0 +1,254 @@
+"""Moving chunks between stores: nothing is lost, whatever interrupts it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import resource
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent_brain_store import (
+    DimensionMismatchError,
+    EmbeddingMetadata,
+    Progress,
+    StoreConfig,
+    TransferError,
+    copy_documents,
+    create_backend,
+    export_documents,
+    import_documents,
+    transfer,
+)
+from tests.conftest import DIMENSIONS, fill, mapping
+
+METADATA: list[dict[str, Any]] = [
+    {},
+    {"source": "/a/b.py", "n": 1, "f": 1.0, "big": 1e22, "t": True},
+    {"list": [1, "x", None], "nested": {"a": {"b": []}}, "empty": [], "é": "🐻\u2028\n\r"},
+]
+
+
+async def chunks(store, count: int) -> None:
+    rng = np.random.default_rng(count)
+    ids = [f"chunk {i:06}" for i in range(count)]
+    vectors = rng.normal(size=(count, DIMENSIONS)).astype(np.float32)
+    vectors[::2] /= np.linalg.norm(vectors[::2], axis=1, keepdims=True)
+    texts = [f"text {i}\nwith a line\u2028 and \x85 more" for i in range(count)]
+    await store.upsert_documents(ids, vectors, texts, [METADATA[i % 3] for i in range(count)])
+
+
+async def everything(store) -> dict[str, tuple[Any, ...]]:
+    return {
+        chunk.chunk_id: (chunk.text, chunk.metadata, chunk.embedding.tobytes())
+        async for chunk in store.iter_documents(include_embeddings=True)
+    }
+
+
+@pytest.fixture
+async def two(make, backend, tmp_path, request):
+    """The store under test and an empty one beside it."""
+    store = make()
+    await store.initialize()
+    elsewhere: dict[str, Any] = {"chroma": {"path": str(tmp_path / "chroma"), "collection": "second"}}
+    if backend == "postgres":
+        elsewhere = {"postgres": {**request.getfixturevalue("database"), "schema": "second"}}
+    other = make(**elsewhere)
+    await other.initialize()
+    return store, other
+
+
+async def test_export_and_import(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "PART", 40)
+    store, other = two
+    await chunks(store, 103)
+    await store.set_embedding_metadata("test", "hashed", DIMENSIONS)
+    seen: list[Progress] = []
+    report = await export_documents(store, tmp_path / "out", seen.append)
+    assert report.chunks == 103
+    assert [(p.done, p.total) for p in seen] == [(40, 103), (80, 103), (103, 103)]
+    assert await import_documents(other, tmp_path / "out", seen.append) == report
+    assert seen[-1].done == 103
+    assert await everything(other) == await everything(store)
+    assert await other.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
+    assert await import_documents(other, tmp_path / "out") == report, "again is harmless"
+    hits = await other.keyword_search("text 17", 3)
+    assert hits[0].chunk_id == "chunk 000017"
+
+
+async def test_the_format_is_what_the_documentation_says(two, tmp_path):
+    store, _ = two
+    await chunks(store, 5)
+    await export_documents(store, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "part-00000.f32.gz", "part-00000.jsonl.gz"]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["chunks"] == 5
+    assert manifest["dimensions"] == DIMENSIONS
+    with gzip.open(tmp_path / "out" / "part-00000.jsonl.gz", "rt", encoding="utf-8", newline="\n") as file:
+        lines = [json.loads(line) for line in file]
+    vectors = np.frombuffer(gzip.decompress((tmp_path / "out" / "part-00000.f32.gz").read_bytes()), "<f4")
+    stored = await everything(store)
+    assert [line["id"] for line in lines] == sorted(stored)
+    assert {line["id"]: (line["text"], line["metadata"]) for line in lines} == {k: v[:2] for k, v in stored.items()}
+    assert vectors.tobytes() == b"".join(v[2] for v in stored.values())
+
+
+async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "PART", 30)
+    store, other = two
+    await chunks(store, 100)
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done == 60:
+            raise Stop
+
+    with pytest.raises(Stop):
+        await export_documents(store, tmp_path / "out", stop)
+    with pytest.raises(TransferError, match="interrupted: repeat export_documents"):
+        await import_documents(other, tmp_path / "out")
+    first = (tmp_path / "out" / "part-00000.jsonl.gz").stat().st_mtime_ns
+    seen: list[Progress] = []
+    await export_documents(store, tmp_path / "out", seen.append)
+    assert [p.done for p in seen] == [90, 100]
+    assert (tmp_path / "out" / "part-00000.jsonl.gz").stat().st_mtime_ns == first
+    await import_documents(other, tmp_path / "out")
+    assert await everything(other) == await everything(store)
+
+
+async def test_an_interrupted_import_goes_on(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "PART", 30)
+    store, other = two
+    await chunks(store, 100)
+    await export_documents(store, tmp_path / "out")
+
+    def stop(progress):
+        if progress.operation == "importing" and progress.done == 60:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        await import_documents(other, tmp_path / "out", stop)
+    assert await other.get_count() == 60
+    await import_documents(other, tmp_path / "out")
+    assert await everything(other) == await everything(store)
+
+
+async def test_importing_beside_other_chunks(two, tmp_path):
+    store, other = two
+    await chunks(store, 20)
+    await fill(other, ("aaa", "was here"), ("chunk 000003x", "was here too"), ("zzz", "and here"))
+    await export_documents(store, tmp_path / "out")
+    await import_documents(other, tmp_path / "out")
+    assert await other.get_count() == 23
+    assert (await copy_documents(store, other)).chunks == 20
+
+
+async def test_damage_is_found(two, tmp_path):
+    store, other = two
+    await chunks(store, 20)
+    await export_documents(store, tmp_path / "out")
+    part = tmp_path / "out" / "part-00000.f32.gz"
+    good = part.read_bytes()
+    part.write_bytes(good[:-1] + b"x")
+    with pytest.raises(TransferError, match=r"part-00000.f32.gz is damaged"):
+        await import_documents(other, tmp_path / "out")
+    part.unlink()
+    with pytest.raises(TransferError, match=r"importing: part-00000.f32.gz: No such file") as caught:
+        await import_documents(other, tmp_path / "out")
+    assert str(tmp_path) not in caught.value.message
+    part.write_bytes(good)
+    manifest = tmp_path / "out" / "manifest.json"
+    original = manifest.read_text()
+    for text, words in (
+        (original.replace('"version": 1', '"version": 9'), "version 9, this library reads 1"),
+        (original.replace("agent_brain_store export", "something"), "not of an export"),
+        ("{", "damaged"),
+    ):
+        manifest.write_text(text)
+        with pytest.raises(TransferError, match=words):
+            await import_documents(other, tmp_path / "out")
+    manifest.unlink()
+    with pytest.raises(TransferError, match=r"manifest.json is missing"):
+        await import_documents(other, tmp_path / "out")
+    assert await other.get_count() == 0
+
+
+async def test_where_an_export_may_go(two, tmp_path):
+    store, _ = two
+    await chunks(store, 3)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "precious").write_text("data")
+    with pytest.raises(TransferError, match="not empty"):
+        await export_documents(store, tmp_path / "full")
+    await export_documents(store, tmp_path / "out")
+    with pytest.raises(TransferError, match="complete export already"):
+        await export_documents(store, tmp_path / "out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TransferError, match="exporting: "):
+        await export_documents(store, tmp_path / "file" / "below")
+
+
+async def test_an_empty_store(two, tmp_path):
+    store, other = two
+    assert (await export_documents(store, tmp_path / "out")).chunks == 0
+    assert (await import_documents(other, tmp_path / "out")).chunks == 0
+    assert (await copy_documents(store, other)).chunks == 0
+
+
+async def test_other_dimensions_are_refused(two, make, backend, tmp_path, request):
+    from tests.test_contract import _elsewhere
+
+    store, _ = two
+    await chunks(store, 3)
+    await export_documents(store, tmp_path / "out")
+    narrow = make(dimensions=8, **_elsewhere(backend, request, "narrow"))
+    await narrow.initialize()
+    for move in (import_documents(narrow, tmp_path / "out"), copy_documents(store, narrow)):
+        with pytest.raises(DimensionMismatchError, match="16 dimensions, the store has 8"):
+            await move
+    assert await narrow.get_count() == 0
+
+
+@pytest.mark.postgres
+async def test_between_the_backends_and_back(database, tmp_path):
+    """Chroma to PostgreSQL to another Chroma: the same to the bit."""
+
+    def build(**storage: Any) -> Any:
+        return create_backend(StoreConfig.from_dict(mapping(**storage)))
+
+    first = build(chroma={"path": str(tmp_path / "one")})
+    middle = build(backend="postgres", postgres=database)
+    last = build(chroma={"path": str(tmp_path / "two")})
+    for store in (first, middle, last):
+        await store.initialize()
+    await chunks(first, 300)
+    await first.set_embedding_metadata("test", "hashed", DIMENSIONS)
+    one = await copy_documents(first, middle)
+    await export_documents(middle, tmp_path / "out")
+    two = await import_documents(last, tmp_path / "out")
+    assert one == two
+    assert await everything(first) == await everything(middle) == await everything(last)
+    assert await last.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
+    for store in (first, middle, last):
+        await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_hundred_thousand_chunks_in_bounded_memory(database, tmp_path):
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres={**database, "index": "none"})))
+    await store.initialize()
+    count, step = 100_000, 10_000
+    for start in range(0, count, step):
+        ids = [f"{i:06}" for i in range(start, start + step)]
+        vectors = np.random.default_rng(start).normal(size=(step, DIMENSIONS))
+        await store.upsert_documents(ids, vectors, [f"text {i}" for i in ids], [{"n": i} for i in range(step)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (await export_documents(store, tmp_path / "out")).chunks == count
+    await store.delete_by_metadata({"n": {"$gte": 100}})
+    assert (await import_documents(store, tmp_path / "out")).chunks == count
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
+    await store.close()
