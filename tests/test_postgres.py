@@ -36,7 +36,7 @@ from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
 from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.records import HALFVEC_DIMENSIONS
 from agent_brain_store.sql import queries, sql_directory
-from tests.conftest import DIMENSIONS, Server, embed, fill, mapping
+from tests.conftest import DIMENSIONS, Server, embed, fill, large_metadata, mapping
 
 pytestmark = pytest.mark.postgres
 
@@ -367,62 +367,6 @@ async def test_guard_sees_the_real_column(database, plain):
 
 
 # --- plans -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def large(server: Server):
-    """20,000 chunks, loaded once and read by many tests: (storage.postgres, vectors)."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with server.janitor("abs_large", server.template), ThreadPoolExecutor(1) as thread:
-        postgres = server.postgres("abs_large")
-        yield postgres, thread.submit(asyncio.run, load_large(postgres)).result()
-
-
-WORDS = [
-    "index",
-    "query",
-    "vector",
-    "table",
-    "ranking",
-    "python",
-    "server",
-    "memory",
-    "planner",
-    "cache",
-    "filter",
-    "chunk",
-]
-
-
-def large_text(i: int) -> str:
-    rng = np.random.default_rng(i)
-    return " ".join(rng.choice(WORDS, 12)) + f" rare{i % 2000} unique{i}"
-
-
-def large_metadata(i: int) -> dict[str, Any]:
-    return {
-        "half": i % 2,
-        "hundredth": i % 100,
-        "thousandth": i % 1000,
-        "one": i,
-        "source": f"/src/app{i % 50}/file{i}.py",
-        "source_type": ("doc", "code", "test")[i % 3],
-    }
-
-
-async def load_large(postgres: dict[str, Any]) -> np.ndarray:
-    count = 20_000
-    vectors = np.random.default_rng(5).normal(size=(count, DIMENSIONS)).astype(np.float32)
-    ids = [f"{i:05}" for i in range(count)]
-    store = create_backend(config(postgres))
-    await store.initialize()
-    async with store.bulk_load() as load:
-        await load.upsert_documents(
-            ids, vectors, [large_text(i) for i in range(count)], [large_metadata(i) for i in range(count)]
-        )
-    await store.close()
-    return vectors
 
 
 def jsonpath(key: str, value: Any) -> str:

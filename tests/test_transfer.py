@@ -82,7 +82,11 @@ async def test_the_format_is_what_the_documentation_says(two, tmp_path):
     store, _ = two
     await chunks(store, 5)
     await export_documents(store, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "part-00000.f32.gz", "part-00000.jsonl.gz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "manifest.json",
+        "part-00000.f32.gz",
+        "part-00000.jsonl.gz",
+    ]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["chunks"] == 5
     assert manifest["dimensions"] == DIMENSIONS

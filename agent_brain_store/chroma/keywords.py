@@ -20,6 +20,7 @@ from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
 from agent_brain_store.chroma.frequencies import frequencies
 from agent_brain_store.chroma.words import asked_words, terms
 from agent_brain_store.config import KeywordConfig
+from agent_brain_store.filters import Node, matches
 from agent_brain_store.protocol import Metadata
 
 Hits = list[tuple[str, float]]
@@ -129,6 +130,12 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
 
     def _asked(self, query: str) -> list[str]:
         return [term for term in terms(query, self._config.language) if term]
+
+    def matching(self, node: Node) -> list[str]:
+        """The ids of the chunks whose metadata match, in code point order."""
+        with self._lock:
+            chunks = list(zip(self._ids, self._metadatas, strict=True))
+        return sorted(i for i, metadata in chunks if metadata is not None and matches(node, metadata))
 
     def get_scores(self, query: list[str]) -> NDArray[np.float64]:
         """The BM25 score of every slot for the terms of a question; a term asked twice counts twice."""

@@ -208,7 +208,7 @@ class ChromaBackend:
 
     async def get_count(self, where: Where | None = None) -> int:
         """How many chunks the store holds, or how many match."""
-        return await self._session.read(partial(count_matching, node=parse(where)))
+        return await self._session.read(partial(count_matching, node=parse(where), held=self._session.collection.held))
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         """``{"text": ..., "metadata": ...}`` of one chunk, or None."""
@@ -224,7 +224,7 @@ class ChromaBackend:
         """Stream matching chunks in id order. Only their ids are held in memory all the time."""
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise InvalidQueryError(f"batch_size is {batch_size!r}; it must be an integer of at least 1", _NAME)
-        ids = await self._session.read(partial(matching_ids, node=parse(where)))
+        ids = await self._session.read(partial(matching_ids, node=parse(where), held=self._session.collection.held))
         dimensions = self._rules.dimensions if include_embeddings else 0
         for start in range(0, len(ids), batch_size):
             page = ids[start : start + batch_size]

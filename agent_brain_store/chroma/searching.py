@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.store import Collection
 from agent_brain_store.chroma.translate import from_stored, to_where
 from agent_brain_store.filters import Node, matches
+
+if TYPE_CHECKING:
+    from agent_brain_store.chroma.keywords import KeywordIndex
 
 SPARE = 16  # candidates beyond those asked for: to see ties at the end, and for chunks that are deleted meanwhile
 
@@ -52,9 +56,11 @@ class Question:
         return np.asarray(-products if self.distance == "inner_product" else 1.0 - products)
 
 
-def matching_ids(rows: driver.Rows, node: Node | None) -> list[str]:
-    """The ids of all chunks that match, in code point order."""
+def matching_ids(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> list[str]:
+    """The ids of all chunks that match, in code point order; ``held`` is where their metadata are in memory."""
     where, rest = to_where(node)
+    if node is not None and rest is not None and held is not None:
+        return held.matching(node)
     ids = rows.ids(where)
     if rest is None:
         return ids
@@ -63,9 +69,9 @@ def matching_ids(rows: driver.Rows, node: Node | None) -> list[str]:
     ]
 
 
-def count_matching(rows: driver.Rows, node: Node | None) -> int:
+def count_matching(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> int:
     """How many chunks match."""
-    return rows.count() if node is None else len(matching_ids(rows, node))
+    return rows.count() if node is None else len(matching_ids(rows, node, held))
 
 
 def nearest(collection: Collection, question: Question, top_k: int, node: Node | None) -> Near:
@@ -92,7 +98,7 @@ def nearest(collection: Collection, question: Question, top_k: int, node: Node |
 
 
 def _exact(collection: Collection, question: Question, node: Node | None, found: Near) -> Near:
-    ids = matching_ids(collection.rows, node)
+    ids = matching_ids(collection.rows, node, collection.held)
     if len(ids) <= len(found):
         return found
     collection.exact_fallbacks += 1

@@ -72,6 +72,11 @@ class Collection:
         return self._process == os.getpid()
 
     @property
+    def held(self) -> KeywordIndex | None:
+        """A keyword index, if there is one: it holds every chunk's metadata in memory."""
+        return next(iter(self.indexes.values()), None)
+
+    @property
     def dimensions(self) -> int:
         """The length of the stored vectors."""
         return int(self.rows.facts[_FACT + "dimensions"])

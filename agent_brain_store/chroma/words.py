@@ -41,21 +41,25 @@ def terms(text: str, language: str) -> list[str]:
 
 def _split(text: str) -> list[str]:
     """PostgreSQL's default parser, for texts without ASCII punctuation other than dots."""
-    return (_word_pattern("", "") if text.isascii() else _patterns()[0]).findall(text)
+    return [word for word in (_ascii_words() if text.isascii() else _patterns()[0]).findall(text) if word]
 
 
 @cache
-def _word_pattern(letters: str, inner: str) -> re.Pattern[str]:
+def _ascii_words() -> re.Pattern[str]:
+    return re.compile(_word_pattern("", ""))
+
+
+def _word_pattern(letters: str, inner: str) -> str:
     """A pattern of words whose letters beyond ASCII are these; ``inner`` may not begin a word."""
     start, more = f"[0-9A-Za-z{letters}]", f"[0-9A-Za-z{letters}{inner}]"
     word = f"{start}{more}*"
-    return re.compile(
-        r"[0-9]+(?:\.[0-9]+)+"  # 3.11, 1.2.3
+    return (
+        r"([0-9]+(?:\.[0-9]+)+"  # 3.11, 1.2.3
         rf"|[0-9]+(?!{more})"
         # After ASCII letters, and after what has a digit, a dot goes on if a letter or a digit follows: e.g, U.S, 3d.x
         rf"|(?:[A-Za-z]+|(?={more}*[0-9]){word})(?:\.[0-9A-Za-z]+)+"
         rf"|{word}"
-        rf"|(?:\A|(?<={more}))\.\.(?=[{_BLANK}]|\Z)"  # the parent folder
+        rf"|(?:\A|(?<={more}))\.\.(?=[{_BLANK}]|\Z))"  # the parent folder
     )
 
 
@@ -119,15 +123,17 @@ def _stop_words() -> dict[str, frozenset[str]]:
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """A word, and what is not one at both ends of a text.
 
-    A word begins with a letter or a digit, and goes on with these, with marks and with signs that have no width.
+    A word begins with a letter, a digit or a mark that has a width, and goes on with these and with what has no width.
     """
     kinds: dict[str, list[int]] = {}
-    for code in range(0x80, 0x40000):
+    for code in (*range(0x80, 0x40000), *range(0xE0000, 0xE0200)):
         kinds.setdefault(unicodedata.category(chr(code)), []).append(code)
-    letters = {code for kind in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl") for code in kinds[kind]} | _CIRCLED
-    inner = letters | {code for kind in ("Mn", "Mc", "Me", "Cf") for code in kinds[kind]} - _BREAKING
+    letters = {code for kind in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Mc") for code in kinds[kind]}
+    letters = (letters | _CIRCLED) - _BREAKING
+    inner = {code for kind in ("Mn", "Me", "Cf") for code in kinds[kind]}
     start = f"0-9A-Za-z{_ranges(letters)}"
-    return _word_pattern(_ranges(letters), _ranges(inner)), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
+    words = _word_pattern(_ranges(letters), _ranges(inner)) + f"|[{_ranges(inner)}][^{start}]*"  # or nothing
+    return re.compile(words), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
 
 
 # Circled and squared letters are letters; some marks with a width of their own end a word.

@@ -68,7 +68,7 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
 def delete_matching(collection: Collection, node: Node, keep: Sequence[str] = ()) -> int:
     """Delete the chunks that match a filter, except some; returns how many there were."""
     kept = set(keep)
-    return delete(collection, [i for i in matching_ids(collection.rows, node) if i not in kept])
+    return delete(collection, [i for i in matching_ids(collection.rows, node, collection.held) if i not in kept])
 
 
 def replace(collection: Collection, node: Node, batch: Batch) -> ReplaceResult:

@@ -204,7 +204,7 @@ class IndexKeeper:
         values = {"memory_kb": max(64 * 1024, min(needed, _LARGEST_MEMORY) // 1024), "workers": workers}
         row = await connection.fetchrow(query.text, *query.args(values))
         granted = int(row["memory_kb"]) * 1024 if row else 0
-        if needed > granted:
+        if needed > granted + 2**20:
             log.warning(
                 "the vector index needs about %d MiB to be built in memory, maintenance_work_mem is %d MiB: "
                 "the build will be several times slower. Raise maintenance_work_mem on the server",

@@ -1,0 +1,418 @@
+"""Whether the right chunk is found: BM25, words of code, headings, languages, fusion, and both backends' agreement."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
+from agent_brain_store.sql import queries
+from benchmarks.judged import filled, load, ndcg
+from tests.conftest import COLLECTIONS, DIMENSIONS, embed, fill, mapping
+from tests.test_contract import _elsewhere
+
+WORDS = ["bear", "wolf", "fox", "hare", "deer", "owl", "crow", "swan", "duck", "frog"]
+
+BEARS = [
+    "bear bear bear in the wood",
+    "a bear and a wolf and a fox and a hare, all in one long sentence about a walk",
+    "the wolf",
+    "a wolf and a hare",
+    "hare",
+    "fox fox",
+    "a sparrow",
+    "bear",
+]
+
+
+async def ids(store, query: str, top_k: int = 20, **options: Any) -> list[str]:
+    return [hit.chunk_id for hit in await store.keyword_search(query, top_k, **options)]
+
+
+# --- BM25 ------------------------------------------------------------------------------------------------------------
+
+
+def bm25(documents: list[list[str]], question: list[str], k1: float = 1.2, b: float = 0.75) -> list[float]:
+    """The textbook's formula (Robertson and Zaragoza, 2009), with the idf that is never negative."""
+    average = sum(map(len, documents)) / len(documents)
+    scores = []
+    for words in documents:
+        score = 0.0
+        for word in question:
+            df, tf = sum(word in d for d in documents), words.count(word)
+            idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+            score += idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * len(words) / average))
+        scores.append(score)
+    return scores
+
+
+@pytest.mark.parametrize("question", ["bear", "wolf hare", "bear wolf fox", "bear bear wolf", "sparrow the"])
+async def test_scores_are_bm25(store, question):
+    stop_words = {"a", "and", "in", "the", "all", "about"}
+    documents = [[w for w in text.replace(",", "").split() if w not in stop_words] for text in BEARS]
+    stemmed = [["sentenc" if w == "sentence" else w for w in words] for words in documents]
+    await fill(store, *((f"{i}", text) for i, text in enumerate(BEARS)))
+    expected = bm25(stemmed, [w for w in question.split() if w not in stop_words])
+    hits = await store.keyword_search(question, 20)
+    assert {hit.chunk_id for hit in hits} == {f"{i}" for i, score in enumerate(expected) if score}
+    for hit in hits:
+        assert hit.score == pytest.approx(expected[int(hit.chunk_id)] / max(expected), rel=1e-3)
+
+
+async def test_k1_and_b_come_from_the_configuration(make, backend, request):
+    store = make(keyword={"k1": 0.0, "b": 0.0}, **_elsewhere(backend, request, "flat"))
+    await store.initialize()
+    await fill(store, ("1", "bear bear bear"), ("2", "bear and a long text of many other words besides"), ("3", "fox"))
+    assert [hit.score for hit in await store.keyword_search("bear", 5)] == [1.0, 1.0]
+
+
+async def test_rare_words_weigh_more(store):
+    await fill(store, *((f"c{i}", f"common word number{i}") for i in range(30)), ("rare", "zebra sits here"))
+    assert (await ids(store, "common zebra"))[0] == "rare"
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [("", 0), ("the of and", 0), ("!?", 0), ("zzz", 0), ("bear", 3), ("bears", 3), ("bear " * 200, 3)],
+)
+async def test_odd_questions(store, question, found):
+    await fill(store, *((f"{i}", text) for i, text in enumerate(BEARS)))
+    assert len(await ids(store, question)) == found
+    assert len(await ids(store, " ".join(f"word{i}" for i in range(300)) + " " + question)) == found
+
+
+# --- words of code ---------------------------------------------------------------------------------------------------
+
+CODE = {
+    "camel": "call getUserById to load one",
+    "snake": "def get_user_by_id(key): pass",
+    "dotted": "use os.path.join for that",
+    "path": "it is defined in src/app/main.py",
+    "parts": "get the user by his id, then join the path of the app to the main source",
+    "other": "nothing of the kind",
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("getUserById", "camel"),
+        ("os.path.join", "dotted"),
+        ("what does src/app/main.py do", "path"),
+    ],
+)
+async def test_identifiers_are_found_whole(store, question, first):
+    await fill(store, *CODE.items())
+    assert (await ids(store, question))[0] == first
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("user", {"camel", "snake", "parts"}),
+        ("join", {"dotted", "parts"}),
+        ("main", {"path", "parts"}),
+        ("app", {"path", "parts"}),
+        ("GETUSERBYID", {"camel"}),
+        ("getuserbyid", {"camel"}),
+    ],
+)
+async def test_identifiers_are_found_by_their_parts(store, question, found):
+    await fill(store, *CODE.items())
+    result = set(await ids(store, question))
+    assert found <= result
+    assert "other" not in result
+
+
+# --- headings --------------------------------------------------------------------------------------------------------
+
+HEADINGS = ["title", "file_name", "filename", "section_title", "heading_path", "symbol_name"]
+SUMMARIES = ["summary", "section_summary"]
+
+
+@pytest.mark.parametrize("key", HEADINGS + SUMMARIES)
+async def test_headings_are_searchable_and_weigh_more(store, key):
+    await fill(
+        store,
+        ("body", "some words about authentication here", {key: "other matters"}),
+        ("heading", "some words about something else here", {key: "authentication"}),
+        *((f"{i}", f"filler {i} with more words") for i in range(10)),
+    )
+    assert await ids(store, "authentication") == ["heading", "body"]
+
+
+async def test_summaries_weigh_less_than_headings(store):
+    await fill(
+        store,
+        ("summary", "words", {"summary": "authentication", "title": "matters"}),
+        ("title", "words", {"summary": "matters", "title": "authentication"}),
+        *((f"{i}", f"filler {i}") for i in range(10)),
+    )
+    assert await ids(store, "authentication") == ["title", "summary"]
+
+
+async def test_weights_of_one_make_headings_plain_text(make, backend, request):
+    store = make(keyword={"heading_weight": 1, "summary_weight": 1}, **_elsewhere(backend, request, "even"))
+    await store.initialize()
+    await fill(store, ("a", "authentication", {"title": "x y"}), ("b", "x y", {"title": "authentication"}), ("c", "z"))
+    assert [hit.score for hit in await store.keyword_search("authentication", 5)] == pytest.approx([1.0, 1.0])
+
+
+async def test_odd_values_under_heading_keys(store):
+    await fill(store, ("a", "words", {"title": ["One", "Two"], "summary": {"k": "Three"}, "file_name": 42}), ("b", "x"))
+    assert await ids(store, "words") == ["a"]
+
+
+# --- languages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "question", "stop_words"),
+    [
+        ("english", "the databases were configured", "configure a database", "the were a"),
+        ("german", "die Häuser wurden verkauft", "Haus verkaufen", "die und"),
+        ("french", "les chevaux étaient vendus", "cheval vendu", "et la"),
+        ("russian", "красивые дома продавались", "красивый дом", "и в на"),
+        ("simple", "the exact words", "THE words", ""),
+    ],
+)
+async def test_languages(make, backend, request, language, text, question, stop_words):
+    store = make(keyword={"language": language}, **_elsewhere(backend, request, language))
+    await store.initialize()
+    await fill(store, ("a", text), ("b", "zzz qqq"), ("c", "Überraschung ёлка naïve"))
+    assert await ids(store, question) == ["a"]
+    assert await ids(store, stop_words) == []
+
+
+# --- explain ---------------------------------------------------------------------------------------------------------
+
+
+async def test_matched_terms_are_the_users_words(store):
+    await fill(store, ("a", "The configured databases are running; see getUserById"), ("b", "unrelated"))
+    question = "How do I Configure (running) databases, configure, getUserById or cats?"
+    for hits in (
+        await store.keyword_search(question, 5, explain=True),
+        await store.hybrid_search(question, embed("x"), 5, 0.0, 1.0, explain=True),
+        await store.hybrid_search(question, embed("x"), 5, 0.0, 1.0, explain=True, fusion="relative_score"),
+    ):
+        assert hits[0].matched_terms == ["configure", "running", "databases", "getuserbyid"]
+
+
+# --- fusion ----------------------------------------------------------------------------------------------------------
+
+
+async def test_rrf_in_the_backend_is_fusion_py(store):
+    rng = np.random.default_rng(1)
+    words = [f"word{i}" for i in range(40)]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(150)]
+    names = [f"{i:03}" for i in range(150)]
+    await store.upsert_documents(names, rng.normal(size=(150, DIMENSIONS)), texts, [{}] * 150)
+    for _ in range(25):
+        question, vector = " ".join(rng.choice(words, 3)), rng.normal(size=DIMENSIONS)
+        weights = float(rng.uniform(0.1, 2)), float(rng.uniform(0.1, 2))
+        rrf_k, candidates = int(rng.integers(1, 100)), int(rng.integers(10, 60))
+        by_vector = [hit.chunk_id for hit in await store.vector_search(vector, candidates)]
+        by_keyword = [hit.chunk_id for hit in await store.keyword_search(question, candidates)]
+        expected = reciprocal_rank_fusion(by_vector, by_keyword, *weights, rrf_k)[:10]
+        hits = await store.hybrid_search(question, vector, 10, *weights, rrf_k, candidates=candidates)
+        assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
+        assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
+        for hit in hits:
+            assert hit.vector_rank == (by_vector.index(hit.chunk_id) + 1 if hit.chunk_id in by_vector else None)
+            assert hit.keyword_rank == (by_keyword.index(hit.chunk_id) + 1 if hit.chunk_id in by_keyword else None)
+
+
+async def test_relative_score_in_the_backend_is_fusion_py(store):
+    rng = np.random.default_rng(2)
+    words = [f"word{i}" for i in range(40)]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(120)]
+    names = [f"{i:03}" for i in range(120)]
+    await store.upsert_documents(names, rng.normal(size=(120, DIMENSIONS)), texts, [{}] * 120)
+    for _ in range(15):
+        question, vector = " ".join(rng.choice(words, 3)), rng.normal(size=DIMENSIONS)
+        weights = float(rng.uniform(0.1, 2)), float(rng.uniform(0.1, 2))
+        vector_scores = {hit.chunk_id: hit.score for hit in await store.vector_search(vector, 120)}
+        keyword_scores = {hit.chunk_id: hit.score for hit in await store.keyword_search(question, 120)}
+        legs = set(list(vector_scores)[:20]) | set(list(keyword_scores)[:20])
+        expected = relative_score_fusion(
+            {i: vector_scores[i] for i in legs}, {i: keyword_scores.get(i, 0.0) for i in legs}, *weights
+        )[:10]
+        hits = await store.hybrid_search(question, vector, 10, *weights, fusion="relative_score", candidates=20)
+        assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
+        assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], rel=1e-3)
+
+
+rankings = st.lists(st.sampled_from("abcdefghij"), unique=True)
+
+
+@given(rankings, rankings, st.floats(0.01, 5), st.floats(0.01, 5), st.integers(1, 100))
+@settings(max_examples=200, deadline=None)
+def test_rrf_by_the_formula(by_vector, by_keyword, vector_weight, keyword_weight, rrf_k):
+    fused = reciprocal_rank_fusion(by_vector, by_keyword, vector_weight, keyword_weight, rrf_k)
+    assert {chunk for chunk, _ in fused} == {*by_vector, *by_keyword}
+    for chunk, score in fused:
+        total = sum(
+            weight / (rrf_k + ids_.index(chunk) + 1)
+            for ids_, weight in ((by_vector, vector_weight), (by_keyword, keyword_weight))
+            if chunk in ids_
+        )
+        assert score == pytest.approx(total * (rrf_k + 1) / (vector_weight + keyword_weight))
+        assert 0 < score <= 1 + 1e-9
+    assert fused == sorted(fused, key=lambda item: (-item[1], item[0]))
+
+
+# --- freshness, on PostgreSQL ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+async def test_word_counts_stay_fresh(database):
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
+    await store.initialize()
+
+    async def counted() -> dict[str, int]:
+        from agent_brain_store.postgres.repository import PostgresBackend
+
+        assert isinstance(store, PostgresBackend)
+        async with store._database._reader() as connection:
+            return {row["lexeme"]: row["df"] for row in await connection.fetch("select lexeme, df from lexemes")}
+
+    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    assert await counted() == {"appl": 40}
+    await fill(store, ("x", "pear"))
+    assert await counted() == {"appl": 40}, "a small change does not count again"
+    assert await ids(store, "pear") == ["x"], "and what was not counted is found all the same"
+    await fill(store, *((f"p{i}", "pear") for i in range(15)))
+    assert await counted() == {"appl": 40, "pear": 16}
+    await store.delete_by_ids([f"{i}" for i in range(30)])
+    assert await counted() == {"appl": 10, "pear": 16}
+    await store.replace_documents({"none": 1}, ["r"], [embed("r")], ["plum"], [{}])
+    await store.reset()
+    assert await counted() == {}
+    await fill(store, *((f"{i}", "cherry") for i in range(5)))
+    assert await counted() == {"cherri": 5}
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_crash_before_counting_is_made_up_at_the_next_start(database):
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
+    await store.initialize()
+    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    async with store._database._reader() as connection:  # type: ignore[attr-defined]
+        await connection.execute("delete from lexemes")
+        await connection.execute("update lexemes_counted set changes = 0")
+    await store.close()
+    await store.initialize()
+    async with store._database._reader() as connection:  # type: ignore[attr-defined]
+        assert await connection.fetchval("select df from lexemes") == 40
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_counting_waits_for_nobody_and_nobody_for_it(database):
+    """Ten counts and ten writers at once: no error, and the counts are right in the end."""
+    stores = [create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database))) for _ in range(3)]
+    for store in stores:
+        await store.initialize()
+
+    async def write(n: int) -> None:
+        for i in range(10):
+            await fill(stores[n % 3], (f"{n}-{i}", f"shared {WORDS[n]}"))
+
+    await asyncio.gather(*(write(n) for n in range(10)), *(s._lexemes.refresh() for s in stores * 3))  # type: ignore[attr-defined]
+    await stores[0]._lexemes.refresh()  # type: ignore[attr-defined]
+    async with stores[0]._database._reader() as connection:  # type: ignore[attr-defined]
+        counts = dict(await connection.fetch("select lexeme, df from lexemes"))
+    assert counts == {"share": 100} | dict.fromkeys(WORDS[:10], 10)
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("language", ["english", "german", "french", "russian", "simple"])
+async def test_gin_serves_every_language(database, language):
+    from tests.test_postgres import connect, explain
+
+    postgres = {**database, "schema": f"in_{language}"}
+    setting = mapping(backend="postgres", postgres=postgres, keyword={"language": language})
+    store = create_backend(StoreConfig.from_dict(setting))
+    await store.initialize()
+    texts = [f"text{i} haus дом maison house{i % 97}" for i in range(2000)]
+    names = [f"{i}" for i in range(2000)]
+    await store.upsert_documents(names, np.random.default_rng(1).normal(size=(2000, DIMENSIONS)), texts, [{}] * 2000)
+    await store.close()
+    connection = await connect(postgres)
+    await connection.execute("analyze")
+    await connection.execute("set enable_seqscan = off")
+    plan = await explain(connection, "keyword_search", "house7", 10, "", "", 500, 1.2, 0.75, 3, 2, False)
+    assert "Bitmap Index Scan on chunks_tsv_gin" in plan
+    await connection.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["hybrid_rrf", "hybrid_relative_score"])
+async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name):
+    from tests.test_postgres import connect, explain
+
+    postgres, vectors = large
+    connection = await connect(postgres)
+    values: dict[str, Any] = {
+        "query": "rare7 index",
+        "query_embedding": str(vectors[0].tolist()),
+        "filter": "",
+        "source_prefix": "",
+    }
+    values |= {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50, "budget": 500}
+    values |= {"k1": 1.2, "b": 0.75, "heading_weight": 3, "summary_weight": 2, "explain": False}
+    query = queries()[name]
+    plan = await explain(connection, name, *(values[parameter] for parameter, _ in query.parameters))
+    assert "Index Scan using chunks_embedding_ann" in plan
+    assert "Bitmap Index Scan on chunks_tsv_gin" in plan
+    assert "Seq Scan on chunks\n" not in plan + "\n"
+    await connection.close()
+
+
+# --- judged collections ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+async def test_both_backends_agree_on_a_judged_collection(database, tmp_path):
+    folder = COLLECTIONS / "cranfield"
+    if not folder.is_dir():
+        pytest.skip(f"no judged collection in {COLLECTIONS.name}")
+    collection = load(folder)
+    ours = {"backend": "postgres", "postgres": {**database, "schema": "judged"}}
+    theirs = {"backend": "chroma", "chroma": {"path": str(tmp_path / "judged")}}
+    overlaps: list[float] = []
+    scores: dict[str, list[float]] = defaultdict(list)
+    async with filled(collection, **ours) as postgres, filled(collection, **theirs) as chroma:
+        for question_id, text, vector in collection.questions:
+            relevant = collection.relevant.get(question_id)
+            if not relevant or vector is None:
+                continue
+            found = {
+                "vector": await postgres.vector_search(vector, 10),
+                "keyword": await postgres.keyword_search(text, 10),
+                "hybrid": await postgres.hybrid_search(text, vector, 10),
+                "chroma keyword": await chroma.keyword_search(text, 10),
+                "chroma hybrid": await chroma.hybrid_search(text, vector, 10),
+            }
+            names = {way: [hit.chunk_id for hit in hits] for way, hits in found.items()}
+            for way, ranked in names.items():
+                scores[way].append(ndcg(ranked, relevant))
+            overlaps.append(len(set(names["hybrid"][:5]) & set(names["chroma hybrid"][:5])) / 5)
+    means = {way: float(np.mean(values)) for way, values in scores.items()}
+    assert np.mean(overlaps) >= 0.8
+    assert means["hybrid"] > max(means["vector"], means["keyword"])
+    assert abs(means["keyword"] - means["chroma keyword"]) <= 0.01
+    assert abs(means["hybrid"] - means["chroma hybrid"]) <= 0.01
+    assert means["keyword"] >= 0.358
+    assert means["hybrid"] >= 0.405
