@@ -242,6 +242,19 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("path", sorted((sql_directory() / "inspect").glob("*.sql")), ids=lambda path: path.stem)
+async def test_inspect_reports_run_in_psql(path, database):
+    assert path.read_text().startswith(f"-- {path.stem}: ")
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
+    await store.initialize()
+    await fill(store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}))
+    printed = run_psql(database, "-f", str(path))
+    expected = {"sizes": "2\x1f", "indexes": "chunks_embedding_ann", "activity": "idle", "words": "bear\x1f2\x1f100.0"}
+    assert expected.get(path.stem, "") in printed
+    await store.close()
+
+
 # --- no SQL in Python ------------------------------------------------------------------------------------------------
 
 SQL_WORDS = re.compile(

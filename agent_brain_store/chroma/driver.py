@@ -159,10 +159,10 @@ class Rows:
         with driver_errors("count"):
             return int(self._collection.count())
 
-    def ids(self, where: Clause | None = None) -> list[str]:
-        """The ids of all rows, or of those that match, in code point order."""
+    def ids(self, where: Clause | None = None, limit: int | None = None) -> list[str]:
+        """The ids of all rows, or of those that match, or of the first ``limit`` of them; in code point order."""
         with driver_errors("list chunks"):
-            return sorted(self._collection.get(where=where, include=[])["ids"])
+            return sorted(self._collection.get(where=where, limit=limit, include=[])["ids"])
 
     def existing(self, ids: Sequence[str]) -> list[str]:
         """Those ids that exist, in the given order."""

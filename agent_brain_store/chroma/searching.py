@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import KeywordIndex
 
 SPARE = 16  # candidates beyond those asked for: to see ties at the end, and for chunks that are deleted meanwhile
+FEW = 400  # chunks that are compared sooner than Chroma finds the nearest among them
 
 Near = list[tuple[str, float]]
 """Ids and distances (``1 - cosine``, Euclidean, or the negative inner product), nearest first, ties by id."""
@@ -77,8 +78,8 @@ def count_matching(rows: driver.Rows, node: Node | None, held: KeywordIndex | No
 def nearest(collection: Collection, question: Question, top_k: int, node: Node | None) -> Near:
     """The nearest chunks that match: exactly ``top_k`` if there are as many, and possibly a few more.
 
-    Chroma's index answers. If it finds too few, or cannot say which of many equally near chunks come first, all that
-    match are compared.
+    If few match, all are compared. Otherwise Chroma's index answers; but if it finds too few, or cannot say which
+    of many equally near chunks come first, again all that match are compared.
     """
     rows = collection.rows
     where, rest = to_where(node)
@@ -86,6 +87,9 @@ def nearest(collection: Collection, question: Question, top_k: int, node: Node |
     asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + SPARE)
     if top_k == 0 or asked == 0:
         return []
+    few = None if node is None else _few(collection, node, 2 * top_k * stored // asked)
+    if few is not None:
+        return scan(rows, question, few)
     raw = rows.nearest(question.vector, asked, where, rest is not None)
     near = [(chunk_id, question.from_chroma(distance), meta) for chunk_id, distance, meta in raw]
     found = sorted(
@@ -95,6 +99,21 @@ def nearest(collection: Collection, question: Question, top_k: int, node: Node |
     if len(raw) == stored or (len(found) >= top_k and found[top_k - 1][1] < max(distance for _, distance, _ in near)):
         return found
     return _exact(collection, question, node, found)
+
+
+def _few(collection: Collection, node: Node, scattered: int) -> list[str] | None:
+    """The ids of all that match, if they are few and quickly found.
+
+    Few are also so many, ``scattered``, that among the candidates whose metadata are to be checked too few would match.
+    """
+    where, rest = to_where(node)
+    if rest is None:
+        ids, most = collection.rows.ids(where, FEW + 1), FEW
+    elif collection.held is not None:
+        ids, most = collection.held.matching(node), max(FEW, scattered)
+    else:
+        return None
+    return ids if len(ids) <= most else None
 
 
 def _exact(collection: Collection, question: Question, node: Node | None, found: Near) -> Near:

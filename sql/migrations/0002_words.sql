@@ -15,34 +15,22 @@ end
 $$;
 
 -- Compound names become their parts, and at the end themselves in one word, so that both are found:
--- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
--- Code points and ASCII marks only, so that Python does exactly the same (searchable.py) whatever the locale is.
+-- 'os.path.getUserById' is 'os path get User By Id ospathgetUserById'.
+-- ASCII classes only: fast, and Python's re does exactly the same (chroma/searchable.py) whatever the locale is.
 create function searchable(text text) returns text
 language sql immutable strict parallel safe
 begin atomic
   select concat(
-    -- An initial of a compound (the letters of 'e.g.', 'x_max', 'don''t') says nothing alone.
-    regexp_replace(
-      regexp_replace(seamed,
-        '(?<![0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])[A-Za-z\u00c0-\u052f](?=[_./:''][0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])'
-        '|(?<=[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff][_./:''])[A-Za-z\u00c0-\u052f](?![0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff])',
-        ' ', 'g'),
-      '[!-/:-@\[-`{-~]+', ' ', 'g'),
-    (select string_agg(' ' || regexp_replace(name[1], '[!-/:-@\[-`{-~]+', '', 'g'), '' order by place)
-     from regexp_matches(seamed,
-       '[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff]+(?:_+[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff]+)+', 'g')
-       with ordinality as names(name, place)),
-    (select string_agg(' ' || regexp_replace(path[1], '[!-/:-@\[-`{-~]+', '', 'g'), '' order by place)
-     from regexp_matches(seamed,
-       '[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff_]+'
-       '(?:[./:\\]+[0-9A-Za-z\u00c0-\u1fff\u2c00-\u2dff\u3040-\ufeff\U00010000-\U0010ffff_]+)+', 'g')
-       with ordinality as paths(path, place)))
+    -- A dot parts words only before a letter that has no dot itself: 'e.g.', 'U.S.' and '3.11' stay whole.
+    regexp_replace(seamed, '[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z](?:[^.]|$))', ' ', 'g'),
+    (select string_agg(' ' || translate(name[1], './:\_', ''), '' order by place)
+     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+|[./:\\]+[A-Za-z](?!\.)[A-Za-z0-9]*)+', 'g')
+       with ordinality as names(name, place)))
   from (
-    -- getUserById, HTTPServer (but URLs), sha256, list2string.
+    -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, sha256, list2string.
     select regexp_replace(text collate "C",
-      '([a-z\u00df-\u00ff\u0430-\u045f](?=[A-Z\u00c0-\u00de\u0400-\u042f])|[A-Z\u00c0-\u00de\u0400-\u042f](?=[A-Z\u00c0-\u00de\u0400-\u042f](?:[a-rt-z]|s[a-z]))'
-      '|(?<=[A-Za-z\u00c0-\u052f])[A-Za-z\u00c0-\u052f](?=[0-9])|[0-9](?=[A-Za-z\u00c0-\u052f][A-Za-z\u00c0-\u052f]))',
-      '\1_', 'g')
+      '([a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))', '\1_', 'g')
+    offset 0  -- else it would run once for each use
   ) as seams(seamed);
 end;
 

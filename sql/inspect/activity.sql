@@ -1,0 +1,13 @@
+-- activity: what the library's connections are doing now, the longest running first.
+--
+-- psql: \i sql/inspect/activity.sql
+select
+  pid,
+  state,
+  wait_event_type || ': ' || wait_event as waits_for,
+  date_trunc('milliseconds', now() - query_start) as since,
+  pg_blocking_pids(pid) as blocked_by,
+  substring(query from '^-- (\w+):') as query_file
+from pg_stat_activity
+where application_name = 'agent_brain_store' and datname = current_database() and pid <> pg_backend_pid()
+order by query_start;
