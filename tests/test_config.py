@@ -67,7 +67,7 @@ def test_no_configuration_gives_the_documented_defaults() -> None:
     assert (config.backend, config.distance, config.on_invalid_text) == ("chroma", "cosine", "replace")
     assert config.embedding == EmbeddingConfig("openai", "text-embedding-3-large", 3072)
     assert config.chroma == ChromaConfig(Path("chroma_db"), "agent_brain")
-    assert config.keyword == KeywordConfig("english", 1.2, 0.75, 2.0, 1.5)
+    assert config.keyword == KeywordConfig("english", 1.2, 0.75, 3.0, 2.0)
     numbers = {"pool_size": 10, "pool_max_overflow": 10, "pool_timeout": 30.0, "command_timeout": 60.0}
     numbers |= {"hnsw_m": 16, "hnsw_ef_construction": 64, "hnsw_ef_search": 100}
     numbers |= {"ivfflat_lists": 0, "ivfflat_probes": 0}
@@ -157,7 +157,7 @@ storage:
     assert config.embedding == EmbeddingConfig("ollama", "nomic-embed-text", 768)
     assert (config.backend, config.distance, config.on_invalid_text) == ("postgres", "l2", "reject")
     assert config.chroma == ChromaConfig(Path("data"), "docs")
-    assert config.keyword == KeywordConfig("german", 1.0, 0.5, 3.0, 0.0)
+    assert config.keyword == KeywordConfig("german", 1.0, 0.5, 4.0, 1.0)
     assert config.postgres == PostgresConfig(
         host="db.example",
         port=5433,
