@@ -15,7 +15,7 @@ end
 $$;
 
 -- Compound names become their parts, and at the end themselves in one word, so that both are found:
--- 'os.path.getUserById' is 'os path get User By Id ospathgetUserById'.
+-- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
 -- ASCII classes only: fast, and Python's re does exactly the same (chroma/searchable.py) whatever the locale is.
 create function searchable(text text) returns text
 language sql immutable strict parallel safe
@@ -23,14 +23,15 @@ begin atomic
   select concat(
     -- A dot parts words only before a letter that has no dot itself: 'e.g.', 'U.S.' and '3.11' stay whole.
     regexp_replace(seamed, '[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z](?:[^.]|$))', ' ', 'g'),
-    (select string_agg(' ' || translate(name[1], './:\_', ''), '' order by place)
-     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+|[./:\\]+[A-Za-z](?!\.)[A-Za-z0-9]*)+', 'g')
-       with ordinality as names(name, place)))
+    (select string_agg(' ' || translate(name[1], '_', ''), '')
+     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)+', 'g') as names(name)),
+    (select string_agg(' ' || translate(path[1], './:\_', ''), '')
+     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z](?!\.)[A-Za-z0-9_]*)+', 'g') as paths(path)))
   from (
     -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, sha256, list2string.
     select regexp_replace(text collate "C",
       '([a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))', '\1_', 'g')
-    offset 0  -- else it would run once for each use
+    offset 0  -- or it is done once for each use
   ) as seams(seamed);
 end;
 
