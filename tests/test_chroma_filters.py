@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ def world(tmp_path_factory: pytest.TempPathFactory):
 def check(world, where):
     rows, chunks = world
     node = parse(where)
+    assert node is not None
     clause, rest = to_where(node)
     found = rows.ids(clause)
     expected = [i for i in chunks if matches(node, chunks[i])]
@@ -112,7 +114,7 @@ def test_what_chroma_can_decide_alone_leaves_no_remainder(world):
 
 
 def test_filters_beyond_the_limits_of_chroma(world):
-    deep = {"k": "a"}
+    deep: dict[str, Any] = {"k": "a"}
     for _ in range(31):
         deep = {"$or": [{"$and": [deep, {"n": {"$ne": 9}}]}, {"n": 77}]}
     check(world, deep)

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import chromadb
 import numpy as np
@@ -53,13 +54,13 @@ asyncio.run(main())
 """
 
 
-def config(path: Path, collection: str = "agent_brain", dimensions: int = 16, **storage: object) -> StoreConfig:
+def config(path: Path, collection: str = "agent_brain", dimensions: int = 16, **storage: Any) -> StoreConfig:
     storage = {"chroma": {"path": str(path), "collection": collection}, **storage}
     return StoreConfig.from_dict(mapping(dimensions=dimensions, **storage))
 
 
 @asynccontextmanager
-async def opened(path: Path, **options: object):
+async def opened(path: Path, **options: Any):
     store = ChromaBackend(config(path, **options))
     await store.initialize()
     try:
@@ -68,7 +69,7 @@ async def opened(path: Path, **options: object):
         await store.close()
 
 
-async def found(store: ChromaBackend, query: str, **options: object) -> list[str]:
+async def found(store: ChromaBackend, query: str, **options: Any) -> list[str]:
     return sorted(hit.chunk_id for hit in await store.keyword_search(query, 100, **options))
 
 
@@ -81,6 +82,8 @@ def holder(tmp_path: Path):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
+    assert process.stdin is not None
     assert process.stdout.readline() == "open\n"
     yield process
     process.kill()
@@ -326,11 +329,16 @@ async def test_replacing_leaves_no_key_behind(tmp_path):
 
 async def test_unchanged_chunks_are_not_written_again(tmp_path, monkeypatch):
     async with opened(tmp_path) as store:
-        chunks = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
+        chunks: list[tuple[str, str, dict[str, Any]]] = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
         await fill(store, *chunks)
         written: list[str] = []
         put = driver.Rows.put
-        monkeypatch.setattr(driver.Rows, "put", lambda self, ids, *rest: (written.extend(ids), put(self, ids, *rest)))
+
+        def noting(self, ids, *rest):
+            written.extend(ids)
+            return put(self, ids, *rest)
+
+        monkeypatch.setattr(driver.Rows, "put", noting)
         chunks[7] = ("007", "text 7", {"n": 7.5})
         chunks[9] = ("009", "text nine", {"n": 9})
         await fill(store, *chunks)
