@@ -68,7 +68,7 @@ def test_demo_asks_both_stores_in_three_ways(first_run: str) -> None:
         assert first_run.count(backend) >= len(asking.QUESTIONS) + 1
     for mode in asking.MODES:
         assert first_run.count(f"│ {mode} ") >= len(asking.QUESTIONS)
-    for found in ("Deadlocks", "Fermented cabbage", "retry_with_backoff", "Reciprocal Rank Fusion"):
+    for found in ("Deadlocks", "Fermented cabbage", "retry_with_backoff"):
         assert first_run.count(found) >= 2, f"both stores should have found {found}"
     assert "vector #1 " in first_run
     assert "keyword #1 " in first_run
