@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.filters import parse, to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
 from benchmarks.judged import Collection, filled, load
 from benchmarks.retrieval import postgres
@@ -42,6 +43,10 @@ ANY_WORD_TS_RANK = """
 VECTOR_BY_HAND = """
     select chunk_id, content, metadata, 1 - (embedding <=> $1) as score
     from chunks order by embedding <=> $1 limit 10
+"""
+EXACT_BY_HAND = """
+    select chunk_id, content, metadata, 1 - (embedding <=> $1) as score
+    from chunks where metadata @@ ($2::text)::jsonpath order by (embedding <=> $1) + 0 limit $3
 """
 STAGE = "create temp table stage (id text, content text, metadata jsonb, embedding vector) on commit drop"
 FROM_STAGE = """
@@ -209,6 +214,39 @@ async def vector(bench: Bench) -> None:
     bench.show("search, p50, 10,000 chunks of 384", [(n, percentile(t, 50)) for n, t in times.items()], "ms", "by hand")
 
 
+async def filters(bench: Bench) -> None:
+    """vector_search under filters that match much, little and one chunk, against an exact scan of what matches."""
+    ids, vectors, texts, _ = made_up(20_000, 6)
+    metadatas = [{"half": i % 2, "hundredth": i % 100, "thousandth": i % 1000, "one": i} for i in range(20_000)]
+    questions = np.random.default_rng(4).normal(size=(40, DIMENSIONS)).astype(np.float32)
+    cases: dict[str, dict[str, Any]] = {
+        "50 %": {"half": 1},
+        "1 %": {"hundredth": 7},
+        "1 %, a range": {"hundredth": {"$lt": 1}},
+        "0.1 %": {"thousandth": 7},
+        "one chunk": {"one": 7},
+    }
+    async with bench.store() as store:
+        async with store.bulk_load() as loader:
+            await loader.upsert_documents(ids, vectors, texts, metadatas)
+        for name, where in cases.items():
+            for top_k in (10, 100):
+                await filtered(bench, store, questions, name, where, top_k)
+
+
+async def filtered(
+    bench: Bench, store: PostgresBackend, questions: Any, name: str, where: dict[str, Any], top_k: int
+) -> None:
+    path = to_jsonpath(parse(where))
+    ways: dict[str, Callable[[int], Awaitable[Any]]] = {
+        "exact scan": lambda i: by_hand(store, EXACT_BY_HAND, questions[i], path, top_k),
+        "vector_search": lambda i: store.vector_search(questions[i], top_k, where=where),
+    }
+    times = await interleaved(ways, len(questions))
+    rows = [(way, percentile(taken, 50)) for way, taken in times.items()]
+    bench.show(f"filter matching {name} of 20,000, top {top_k}, p50", rows, "ms", "exact scan")
+
+
 async def upsert(bench: Bench) -> None:
     """upsert_documents into indexed tables, against COPY and one insert by hand, and against a row at a time."""
     async with bench.store() as ours, bench.store() as hand, bench.store() as rows, bench.store() as bulk_:
@@ -278,7 +316,14 @@ async def statistics_(bench: Bench) -> None:
     bench.show("writing, 500 chunks a call, from an empty store", rows, "chunks/s", "without statistics")
 
 
-MEASUREMENTS = {"keyword": keyword, "vector": vector, "upsert": upsert, "bulk": bulk, "statistics": statistics_}
+MEASUREMENTS = {
+    "keyword": keyword,
+    "vector": vector,
+    "filters": filters,
+    "upsert": upsert,
+    "bulk": bulk,
+    "statistics": statistics_,
+}
 
 
 async def main() -> None:

@@ -865,7 +865,23 @@ async def test_a_crash_in_a_bulk_load_is_repaired_by_the_next_start(database, pl
     await store.close()
 
 
-async def test_progress_and_small_memory_are_reported(database, caplog):
+async def test_a_graph_that_outgrows_its_memory_is_reported(database, plain, caplog, monkeypatch):
+    from agent_brain_store.postgres import indexes
+
+    monkeypatch.setattr(indexes, "_SMALLEST_MEMORY", 2**20)
+    monkeypatch.setattr(indexes, "_LARGEST_MEMORY", 2**20)
+    await plain.execute(f"alter database {database['database']} set maintenance_work_mem = '1MB'")
+    store = create_backend(config({**database, "schema": "tight"}, dimensions=384))
+    await store.initialize()
+    vectors, ids = np.random.default_rng(1).normal(size=(2500, 384)), [f"{i}" for i in range(2500)]
+    async with store.bulk_load() as load:
+        await load.upsert_documents(ids, vectors, ["text"] * 2500, [{}] * 2500)
+    assert "maintenance_work_mem is 1 MiB: the build will be several times slower" in caplog.text
+    assert "no longer fits into maintenance_work_mem" in caplog.text
+    await store.close()
+
+
+async def test_progress_is_reported(database):
     seen: list[Progress] = []
     store = create_backend(config({**database, "schema": "wide"}, dimensions=1024))
     await store.initialize()

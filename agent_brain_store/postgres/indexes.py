@@ -29,7 +29,7 @@ VECTOR_INDEX = "chunks_embedding_ann"
 INDEXABLE_DIMENSIONS = 4000  # pgvector: 2000 as vector, 4000 as halfvec
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
 _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
-_LARGEST_MEMORY = 2**30  # bytes of maintenance_work_mem that we ask for at most
+_SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
 _POLL = 0.5  # seconds between two looks at the progress
 
 Connect = Callable[[], Awaitable[Connection]]
@@ -201,7 +201,8 @@ class IndexKeeper:
         needed = graph_bytes(self._config, chunks)
         query = queries()["build_settings"]
         workers = max(1, (os.cpu_count() or 2) // 2)
-        values = {"memory_kb": max(64 * 1024, min(needed, _LARGEST_MEMORY) // 1024), "workers": workers}
+        wanted = max(_SMALLEST_MEMORY, min(needed, _LARGEST_MEMORY))
+        values = {"memory_kb": wanted // 1024, "workers": workers}
         row = await connection.fetchrow(query.text, *query.args(values))
         granted = int(row["memory_kb"]) * 1024 if row else 0
         if needed > granted + 2**20:

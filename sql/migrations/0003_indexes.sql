@@ -2,11 +2,13 @@
 
 insert into schema_version (version, name) values (3, 'indexes');
 
+-- A GIN index keeps new entries in a list that every search reads from end to end; 256 kB (4 MB is the default) keep it short.
+
 -- Serves bm25(), and so keyword_search, hybrid_rrf and hybrid_relative_score.
-create index chunks_tsv_gin on chunks using gin (tsv);
+create index chunks_tsv_gin on chunks using gin (tsv) with (gin_pending_list_limit = 256);
 
 -- Serves the filter of every query: equality, $in and $contains on any key.
-create index chunks_metadata_gin on chunks using gin (metadata jsonb_path_ops);
+create index chunks_metadata_gin on chunks using gin (metadata jsonb_path_ops) with (gin_pending_list_limit = 256);
 
 -- Serves filters by folder ($prefix on source) of every query. Cut, because a btree entry is limited to 2704 bytes.
 create index chunks_source_btree on chunks (left(metadata ->> 'source', 512) collate "C");
