@@ -168,7 +168,7 @@ class PostgresBackend:
         vector, node = query_vector(self._rules, query_embedding), parse(where)
         values = {"query_embedding": vector, "top_k": top_k, **_filter(node)}
         rows = await self._complete("vector_search", node, values)
-        return [SearchResult(**row) for row in rows if row["score"] >= threshold]
+        return [result for result in _results(rows) if result.score >= threshold]
 
     async def keyword_search(
         self,
@@ -221,8 +221,7 @@ class PostgresBackend:
         if fusion == "rrf":
             values["rrf_k"] = rrf_k
         name = f"hybrid_{fusion}"
-        rows = await (self._complete(name, node, values) if vector_weight else self._fetch_some(name, values))
-        return [SearchResult(**row) for row in rows]
+        return _results(await (self._complete(name, node, values) if vector_weight else self._fetch_some(name, values)))
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword
@@ -238,7 +237,7 @@ class PostgresBackend:
     async def _complete(self, name: str, node: Node | None, values: dict[str, Any]) -> list[asyncpg.Record]:
         """The rows of a search that every matching chunk takes part in; exact when the index gave up too early."""
         rows = await self._fetch_some(name, values)
-        if len(rows) < values["top_k"] and len(rows) < await self._count(node):
+        if values["top_k"] and not (rows[0]["complete"] if rows else await self._count(node) == 0):
             self._exact_fallbacks += 1
             rows = await self._database.fetch_exact(name, **values)
         return rows
@@ -310,6 +309,10 @@ class PostgresBackend:
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
         return await self._database.indexes.reindex(progress)
+
+
+def _results(rows: list[asyncpg.Record]) -> list[SearchResult]:
+    return [SearchResult(**{name: value for name, value in row.items() if name != "complete"}) for row in rows]
 
 
 def _filter(node: Node | None) -> dict[str, str]:

@@ -18,7 +18,7 @@
 -- $14  explain         bool    fill matched_terms
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
---   keyword_rank int4, vector_score float8, keyword_score float8
+--   keyword_rank int4, vector_score float8, keyword_score float8, complete bool
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 500 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
@@ -30,6 +30,16 @@ with nearest as materialized (
     and ($8::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($8::text, 512))
   order by distance(embedding, $2::vector), chunk_id
   limit $6::int4
+),
+enough as (
+  -- Whether no match is missing: an index scan under a filter can give up. The matches are counted only if rows are few.
+  select $4::float8 = 0 or count(*) = $6::int4 or count(*) = (
+    select count(*)
+    from chunks
+    where (nullif($7, '')::jsonpath is null or metadata @@ nullif($7, '')::jsonpath)
+      and ($8::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($8::text, 512))
+  ) as complete
+  from nearest
 ),
 by_vector as (
   select chunk_id, similarity(distance) as score, row_number() over (order by distance + 0, chunk_id)::int4 as rank
@@ -81,7 +91,9 @@ select
   f.vector_rank,
   f.keyword_rank,
   f.vector_score,
-  f.keyword_score
+  f.keyword_score,
+  e.complete
 from fused f
 join chunks c using (chunk_id)
+cross join enough e
 order by f.score desc, c.chunk_id;

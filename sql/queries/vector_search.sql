@@ -5,7 +5,7 @@
 -- $3  filter           text  a jsonpath; '' matches every chunk
 -- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, complete bool
 --
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
@@ -17,8 +17,19 @@ with nearest as (
     and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
   order by distance(embedding, $1::vector), chunk_id
   limit $2::int4
+),
+enough as (
+  -- Whether no match is missing: an index scan under a filter can give up. The matches are counted only if rows are few.
+  select count(*) = $2::int4 or count(*) = (
+    select count(*)
+    from chunks
+    where (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
+      and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+  ) as complete
+  from nearest
 )
-select c.chunk_id, c.content as text, c.metadata, similarity(n.distance) as score
+select c.chunk_id, c.content as text, c.metadata, similarity(n.distance) as score, e.complete
 from nearest n
 join chunks c using (chunk_id)
+cross join enough e
 order by n.distance + 0, c.chunk_id;  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
