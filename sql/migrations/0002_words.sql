@@ -177,7 +177,8 @@ begin atomic
   found as (
     select chunk_id, tsv, tokens
     from chunks
-    where (tsv @@ (select rare from matching) or chunk_id = any(also))
+    -- The cardinalities let the planner drop these conditions where nothing is to be scored in any case.
+    where (tsv @@ (select rare from matching) or (cardinality(also) > 0 and chunk_id = any(also)))
       and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
       and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
     union all
@@ -186,7 +187,7 @@ begin atomic
       from chunks
       where tsv @@ (select common from matching)
         and (tsv @@ (select rare from matching)) is not true
-        and chunk_id <> all(also)
+        and (cardinality(also) = 0 or chunk_id <> all(also))
         and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
         and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
       limit (select room from matching)
