@@ -93,9 +93,9 @@ class IndexKeeper:
 
     async def missing(self, connection: Connection) -> str | None:
         """What is wrong with the vector index, in words, or None."""
-        facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
         if not wants_index(self._config):
             return None
+        facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
         if VECTOR_INDEX not in facts:
             return "is missing"
         return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted"

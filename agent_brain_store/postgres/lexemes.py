@@ -30,12 +30,18 @@ class LexemeKeeper:
         self._database = database
         self._counting: asyncio.Task[None] | None = None
 
+    async def at_start(self) -> None:
+        """Count now if the counts have aged: what a crash has left undone."""
+        changes, chunks = await self._age()
+        if changes > chunks * _AGED_AT:
+            await self._try_to_refresh()
+
     async def after_write(self, written: int) -> None:
-        """See whether the counts have aged, after a call that wrote so many chunks; 0 at the start, which waits."""
+        """See whether the counts have aged, after a call that wrote so many chunks, or deleted some and wrote none."""
         changes, chunks = await self._age()
         if changes <= chunks * _AGED_AT:
             return
-        if chunks <= _SMALL or written >= chunks * _LARGE_PART or written == 0:
+        if chunks <= _SMALL or written >= chunks * _LARGE_PART:
             await self._try_to_refresh()
         elif self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._try_to_refresh())

@@ -67,7 +67,7 @@ class PostgresBackend:
         async with self._opening:
             if not self._database.is_open:
                 await self._database.open()
-                await self._lexemes.after_write(0)
+                await self._lexemes.at_start()
 
     async def close(self) -> None:
         async with self._opening:
