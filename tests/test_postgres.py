@@ -31,6 +31,7 @@ from agent_brain_store import (
     StoreConfig,
     create_backend,
 )
+from agent_brain_store.postgres import bulk
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
 from agent_brain_store.postgres.repository import PostgresBackend
@@ -892,4 +893,140 @@ async def test_progress_is_reported(database):
     assert building[-1].done == building[-1].total == 4000
     assert len(building) > 1
     assert [p.done for p in building] == sorted(p.done for p in building)
+    await store.close()
+
+
+# --- one call that at least doubles the store ------------------------------------------------------------------------
+
+
+def made_up(count: int, name: str = "") -> tuple[list[str], np.ndarray, list[str], list[dict[str, Any]]]:
+    ids = [f"{name}{i:05}" for i in range(count)]
+    return ids, np.random.default_rng(count).normal(size=(count, DIMENSIONS)), ids, [{}] * count
+
+
+async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
+    """The vector index's identity, which changes when it is built anew, and whether searches can use it."""
+    oid = await plain.fetchval("select to_regclass('chunks_embedding_ann')::oid::int8")
+    facts = {row["name"]: row["valid"] for row in await plain.fetch(queries()["index_facts"].text)}
+    return None if oid is None else (oid, facts["chunks_embedding_ann"])
+
+
+async def until_suspended(plain: asyncpg.Connection) -> None:
+    for _ in range(10_000):
+        if await vector_index(plain) is None:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the vector index was never suspended")
+
+
+async def test_a_call_that_doubles_the_store_builds_the_index_anew(store, plain):
+    first = await vector_index(plain)
+    await store.upsert_documents(*made_up(1000))
+    doubled = await vector_index(plain)
+    assert doubled is not None
+    assert doubled != first, "1,000 chunks into an empty store"
+    assert doubled[1]
+    await store.upsert_documents(*made_up(1000))
+    assert await vector_index(plain) == doubled, "the same chunks again are not new"
+    await store.upsert_documents(*made_up(999, "few"))
+    assert await vector_index(plain) == doubled, "999 chunks are too few"
+    await store.upsert_documents(*made_up(1500, "less"))
+    assert await vector_index(plain) == doubled, "1,500 do not double 1,999"
+    assert await store.get_count() == 3499
+    ids, vectors, *_ = made_up(1500, "less")
+    assert (await store.vector_search(vectors[7], 1))[0].chunk_id == ids[7]
+
+
+async def test_searches_and_writes_go_on_while_a_call_doubles_the_store(store, plain):
+    await fill(store, ("old", "an old chunk"))
+    loading = asyncio.create_task(store.upsert_documents(*made_up(8000)))
+    await until_suspended(plain)
+    searches = 0
+    while not loading.done():
+        assert "old" in [hit.chunk_id for hit in await store.vector_search(embed("an old chunk"), 1)]
+        await fill(store, (f"new{searches}", "written meanwhile"))
+        searches += 1
+    assert await loading == 8000
+    assert searches > 1
+    assert await store.get_count() == 8001 + searches
+    assert ((await vector_index(plain)) or (0, False))[1]
+
+
+async def test_a_failed_call_builds_the_index_again(store, plain):
+    await plain.execute("alter table chunks add check (content <> '00777')")
+    with pytest.raises(QueryFailed):
+        await store.upsert_documents(*made_up(2000))
+    await store.close()
+    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await plain.fetchval("select count(*) from chunks") == 0
+
+
+async def test_a_cancelled_call_builds_the_index_again(store, plain):
+    loading = asyncio.create_task(store.upsert_documents(*made_up(8000)))
+    await until_suspended(plain)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    await store.close()
+    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await plain.fetchval("select count(*) from chunks") == 0
+
+
+async def test_a_transaction_in_the_way_delays_a_call_only_so_long(store, database, plain, monkeypatch, caplog):
+    monkeypatch.setattr(bulk, "_PATIENCE", 1.0)  # seconds
+    other = await connect(database)
+    transaction = other.transaction()
+    await transaction.start()
+    await other.fetch("select count(*) from chunks")
+    assert await store.upsert_documents(*made_up(1000)) == 1000
+    assert "the vector index stays as it is during this load" in caplog.text
+    assert "the chunks are stored, but the vector index is not" in caplog.text
+    ids, vectors, *_ = made_up(1000)
+    assert (await store.vector_search(vectors[7], 1))[0].chunk_id == ids[7]
+    await transaction.rollback()
+    await other.close()
+    assert (await store.ensure_indexes()).created == ("chunks_embedding_ann",)
+    assert ((await vector_index(plain)) or (0, False))[1]
+
+
+async def test_a_role_that_does_not_own_the_table_loads_into_the_index(store, database, plain, caplog):
+    await make_role(plain, "abs_service")
+    await plain.execute("grant usage on schema agent_brain to abs_service")
+    await plain.execute(
+        "grant select, insert, update, delete, truncate on all tables in schema agent_brain to abs_service"
+    )
+    before = await vector_index(plain)
+    service = create_backend(config({**database, "user": "abs_service", "password": "secret"}))
+    await service.initialize()
+    assert await service.upsert_documents(*made_up(1000)) == 1000
+    await service.close()
+    assert await vector_index(plain) == before
+    assert "the vector index stays as it is during this load" in caplog.text
+
+
+async def test_a_crash_in_such_a_call_is_repaired_by_the_next_start(database, plain, caplog):
+    program = textwrap.dedent("""
+        import asyncio, json, sys
+        from agent_brain_store import open_store
+        from tests.test_postgres import made_up
+        async def main():
+            async with open_store(json.loads(sys.argv[1])) as store:
+                await store.upsert_documents(*made_up(8000))
+        asyncio.run(main())
+    """)
+    setting = json.dumps(mapping(backend="postgres", postgres=database))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, setting)
+    await until_suspended(plain)
+    process.kill()
+    assert await process.wait() != 0
+    store = create_backend(config(database))
+    for _ in range(100):  # the server needs a moment to notice that its client is gone
+        await store.initialize()
+        if await vector_index(plain) is not None:
+            break
+        await store.close()
+        await asyncio.sleep(0.1)
+    assert "the vector index is missing; building it" in caplog.text
+    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await store.get_count() in (0, 8000)
     await store.close()

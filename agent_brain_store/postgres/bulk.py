@@ -1,4 +1,4 @@
-"""Loading many chunks: the vector index is dropped on the way when building it after is cheaper."""
+"""Loading many chunks: the vector index is out of the way when building it after is cheaper."""
 
 from __future__ import annotations
 
@@ -7,86 +7,126 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from agent_brain_store.errors import QueryFailed
+from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.indexes import IndexKeeper
 from agent_brain_store.protocol import BulkLoader, Metadata, Progress, ProgressCallback, StorageBackend, Vectors
 
 log = logging.getLogger(__name__)
+Upsert = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], Awaitable[int]]
 
+FEWEST = 1000  # chunks, below which nobody would notice
 # Adding a chunk to the graph costs about five times its share of a build (docs/performance.md), so that a new build over
-# everything pays once the load is a quarter of what was there.
-_PAYS_AT = 0.25
-_FEWEST = 2000  # chunks, below which nobody would notice
+# everything pays once the load is a quarter of what was there. Nobody asked a single call for it: it must double the store,
+# so that the searches that are exact meanwhile are those of a store that was small just before.
+_PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
 _SAMPLE = 100
+_PATIENCE = 30.0  # seconds that a single call waits for transactions of others, at each step
 
 
-class Loader:
-    """Takes chunks, and decides when to suspend the vector index."""
+class Suspension:
+    """Drops the vector index when what comes is much beside what is there, and builds it again at the end."""
 
     def __init__(
-        self, store: StorageBackend, indexes: IndexKeeper | None, before: int, progress: ProgressCallback | None
+        self, store: StorageBackend, indexes: IndexKeeper, pays_at: float, patience: float | None = None
     ) -> None:
-        self._store, self._indexes, self._before, self._progress = store, indexes, before, progress
-        self._loaded, self._new = 0, 0.0
-        self._deciding, self._refused = asyncio.Lock(), False
+        self._store, self._indexes, self._pays_at, self._patience = store, indexes, pays_at, patience
+        self._before: int | None = None
+        self._new = 0.0
+        self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
 
-    async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
-    ) -> int:
-        """The store's `upsert_documents`."""
-        if self._indexes is not None:
-            async with self._deciding:
-                await self._consider(self._indexes, ids)
-        written = await self._store.upsert_documents(ids, embeddings, documents, metadatas)
-        self._loaded += written
-        if self._progress is not None:
-            self._progress(Progress("loading", self._loaded, None))
-        return written
-
-    async def _consider(self, indexes: IndexKeeper, ids: Sequence[str]) -> None:
-        if self._maintenance is None and not self._refused:
+    async def consider(self, ids: Sequence[str]) -> None:
+        """See whether suspending pays, now that these chunks are going to be written."""
+        async with self._deciding:
+            if self._decided:
+                return
+            if self._before is None:
+                self._before = await self._store.get_count()
             self._new += len(ids) * await self._share_of_new(ids)
-            if self._new >= max(_FEWEST, self._before * _PAYS_AT):
-                await self._suspend(indexes)
+            if self._new >= max(FEWEST, self._before * self._pays_at):
+                self._decided = True
+                await self._suspend()
 
     async def _share_of_new(self, ids: Sequence[str]) -> float:
         """How many of these ids the store does not have, by a sample: loading the same again must not cost a build."""
         sample = ids[:: max(1, len(ids) // _SAMPLE)]
         return 1 - len(await self._store.get_by_ids(sample)) / max(1, len(set(sample)))
 
-    async def _suspend(self, indexes: IndexKeeper) -> None:
+    async def _suspend(self) -> None:
         try:
-            connection = await self._resources.enter_async_context(indexes.alone())
-            with translated("suspending the vector index"):
-                await indexes.suspend(connection)
-        except QueryFailed as error:
-            log.warning("the vector index stays as it is during this load: %s", error.message)
-            self._refused = True
-        else:
+            connection = await self._resources.enter_async_context(self._indexes.alone(self._patience))
             self._maintenance = connection
+            with translated("suspending the vector index"):
+                await self._indexes.suspend(connection)
+        except StorageError as error:
+            log.warning("the vector index stays as it is during this load: %s", error.message)
 
-    async def finish(self) -> None:
+    async def finish(self, progress: ProgressCallback | None = None) -> None:
         """Build the index again, if it was suspended."""
         async with self._resources:
-            if self._indexes is not None and self._maintenance is not None:
+            if self._maintenance is not None:
                 with translated("building the vector index"):
-                    await self._indexes.resume(self._maintenance, self._progress)
+                    await self._indexes.resume(self._maintenance, progress)
+
+
+class Loader:
+    """Takes the chunks of one bulk load."""
+
+    def __init__(self, upsert: Upsert, suspension: Suspension | None, progress: ProgressCallback | None) -> None:
+        self._upsert, self._suspension, self._progress, self._loaded = upsert, suspension, progress, 0
+
+    async def upsert_documents(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+    ) -> int:
+        """The store's `upsert_documents`."""
+        if self._suspension is not None:
+            await self._suspension.consider(ids)
+        written = await self._upsert(ids, embeddings, documents, metadatas)
+        self._loaded += written
+        if self._progress is not None:
+            self._progress(Progress("loading", self._loaded, None))
+        return written
 
 
 @asynccontextmanager
 async def bulk_load(
     store: StorageBackend,
+    upsert: Upsert,
     indexes: IndexKeeper | None,
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
     """A loader whose end builds what it suspended, also after an error in the block, and counts the lexemes."""
-    loader = Loader(store, indexes, await store.get_count(), progress)
+    await store.get_count()  # an error before anything is prepared, when the store is not open
+    suspension = Suspension(store, indexes, _PAYS_AT) if indexes is not None else None
     try:
-        yield loader
+        yield Loader(upsert, suspension, progress)
     finally:
-        await loader.finish()
+        if suspension is not None:
+            await suspension.finish(progress)
     await count_lexemes()
+
+
+@asynccontextmanager
+async def suspended_for_one_call(
+    store: StorageBackend, indexes: IndexKeeper, ids: Sequence[str]
+) -> AsyncIterator[None]:
+    """The same for one call that at least doubles the store. What it wrote is stored: a build that fails is a warning."""
+    suspension = Suspension(store, indexes, _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
+
+    async def finish() -> None:
+        try:
+            await suspension.finish()
+        except StorageError as error:
+            log.warning(
+                "the chunks are stored, but the vector index is not: %s; ensure_indexes() builds it", error.message
+            )
+
+    try:
+        await suspension.consider(ids)
+        yield
+    finally:
+        building = indexes.in_background(finish())
+    await asyncio.shield(building)

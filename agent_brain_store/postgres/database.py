@@ -114,7 +114,8 @@ class Database:
             log.warning("the vector index was left alone: %s", error.message)
 
     async def close(self) -> None:
-        """Give everything back. Idempotent."""
+        """Give everything back, after the work in the background. Idempotent."""
+        await self.indexes.settle()
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         self._readers = self._writers = None
         for pool in pools:
@@ -123,9 +124,11 @@ class Database:
             embedded, self._embedded = self._embedded, None
             await embedded.stop()
 
-    async def connect_alone(self) -> Connection:
-        """A connection outside the pools, which no timeout cuts short: for work on indexes."""
-        arguments = {**self._arguments, "command_timeout": None}
+    async def connect_alone(self, patience: float | None) -> Connection:
+        """A connection outside the pools, for work on indexes: nothing cuts it short, or only waiting for a lock."""
+        settings = {} if patience is None else {"lock_timeout": f"{patience:.0f}s"}
+        settings = self._arguments["server_settings"] | settings
+        arguments = self._arguments | {"server_settings": settings, "command_timeout": None}
         return await connect(arguments, self._config.postgres.connect_timeout)
 
     # --- reading and writing ---

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -32,7 +32,7 @@ _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupt
 _SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
 _POLL = 0.5  # seconds between two looks at the progress
 
-Connect = Callable[[], Awaitable[Connection]]
+Connect = Callable[[float | None], Awaitable[Connection]]  # given how many seconds it waits for a lock
 
 
 def wants_index(config: StoreConfig) -> bool:
@@ -90,6 +90,7 @@ class IndexKeeper:
     def __init__(self, config: StoreConfig, connect: Connect) -> None:
         self._config = config
         self._connect = connect
+        self._background: set[asyncio.Task[None]] = set()
 
     async def missing(self, connection: Connection) -> str | None:
         """What is wrong with the vector index, in words, or None."""
@@ -136,11 +137,25 @@ class IndexKeeper:
         await self._repair(connection, progress)
         await connection.execute(queries()["analyze_chunks"].text, timeout=None)
 
+    def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that a caller may wait for, and that goes on when the caller is cancelled."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def settle(self) -> None:
+        """Wait for the work in the background."""
+        await asyncio.gather(*self._background)
+
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[Connection]:
-        """A connection that holds the maintenance lock. Raises `QueryFailed` at once when another session has it."""
+    async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:
+        """A connection that holds the maintenance lock. Raises `QueryFailed` at once when another session has it.
+
+        ``patience`` is how many seconds it then waits, at each step, for transactions that are in its way.
+        """
         with translated("index maintenance"):
-            connection = await self._connect()
+            connection = await self._connect(patience)
             try:
                 if not await connection.fetchval(queries()["maintenance_lock"].text):
                     raise QueryFailed(
@@ -217,7 +232,7 @@ class IndexKeeper:
     async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
         """Report what the server says of a build, until cancelled."""
         query, done = queries()["index_progress"], 0
-        observer = await self._connect()
+        observer = await self._connect(None)
         try:
             while True:
                 row = await observer.fetchrow(query.text, pid)

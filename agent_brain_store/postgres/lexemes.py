@@ -34,7 +34,7 @@ class LexemeKeeper:
         """Count now if the counts have aged: what a crash has left undone."""
         changes, chunks = await self._age()
         if changes > chunks * _AGED_AT:
-            await self._try_to_refresh()
+            await self.refresh()
 
     async def after_write(self, written: int) -> None:
         """See whether the counts have aged, after a call that wrote so many chunks, or deleted some and wrote none."""
@@ -42,9 +42,9 @@ class LexemeKeeper:
         if changes <= chunks * _AGED_AT:
             return
         if chunks <= _SMALL or written >= chunks * _LARGE_PART:
-            await self._try_to_refresh()
+            await self.refresh()
         elif self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._try_to_refresh())
+            self._counting = asyncio.create_task(self.refresh())
 
     async def _age(self) -> tuple[int, int]:
         try:
@@ -55,21 +55,18 @@ class LexemeKeeper:
         return row["changes"], row["chunks"]
 
     async def refresh(self) -> None:
-        """Count now. Does nothing while another session is counting."""
+        """Count now, unless another session is counting. A failure is a warning: what the caller has written is stored."""
 
         async def work(connection: Connection) -> None:
             await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE)
 
-        await self._database.write("counting the lexemes", work)
+        try:
+            await self._database.write("counting the lexemes", work)
+        except StorageError as error:
+            log.warning("the lexemes could not be counted, keyword ranking stays as it was: %s", error.message)
 
     async def settle(self) -> None:
         """Wait for a count in the background."""
         if self._counting is not None:
             await self._counting
             self._counting = None
-
-    async def _try_to_refresh(self) -> None:
-        try:
-            await self.refresh()
-        except StorageError as error:
-            log.warning("the lexemes could not be counted, keyword ranking stays as it was: %s", error.message)

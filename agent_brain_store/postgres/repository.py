@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import asyncpg
-from pgvector import Vector as PgVector
 
 from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import Node, combine, parse, parse_required, required_prefix, to_jsonpath
-from agent_brain_store.postgres.bulk import bulk_load
+from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection
 from agent_brain_store.postgres.database import Database, run
 from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import wants_index
 from agent_brain_store.postgres.lexemes import LexemeKeeper
+from agent_brain_store.postgres.writing import upsert
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -41,7 +41,6 @@ from agent_brain_store.records import Batch, Rules, prepare, query_vector
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-_ROWS, _BYTES = 1000, 8 * 2**20  # of one upsert statement: bounded memory on both sides
 _COMPACT_EVERY = 50  # writes between two compactions of chunk_counts
 
 
@@ -91,9 +90,19 @@ class PostgresBackend:
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
         batch = await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+        if len(batch) < FEWEST or not wants_index(self._config):
+            return await self._store(batch)
+        async with suspended_for_one_call(self, self._database.indexes, batch.ids):
+            return await self._store(batch)
 
+    async def _load(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+    ) -> int:
+        return await self._store(await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas))
+
+    async def _store(self, batch: Batch) -> int:
         async def work(connection: Connection) -> int:
-            await _upsert(connection, batch)
+            await upsert(connection, batch)
             return len(batch)
 
         return await self._written("upsert_documents", work, len(batch)) if len(batch) else self._nothing()
@@ -111,7 +120,7 @@ class PostgresBackend:
 
         async def work(connection: Connection) -> ReplaceResult:
             rows = await run(connection, "delete_matching_chunks", **_filter(node), keep=batch.ids)
-            await _upsert(connection, batch)
+            await upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))
 
         return await self._written("replace_documents", work, len(batch))
@@ -300,7 +309,7 @@ class PostgresBackend:
 
     def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
         indexes = self._database.indexes if wants_index(self._config) else None
-        return bulk_load(self, indexes, self._lexemes.refresh, progress)
+        return bulk_load(self, self._load, indexes, self._lexemes.refresh, progress)
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
@@ -317,29 +326,3 @@ def _results(rows: list[asyncpg.Record]) -> list[SearchResult]:
 
 def _filter(node: Node | None) -> dict[str, str]:
     return {"filter": to_jsonpath(node), "source_prefix": required_prefix(node, "source")}
-
-
-async def _upsert(connection: Connection, batch: Batch) -> None:
-    for part in _slices(batch):
-        vectors = [PgVector(row) for row in batch.vectors[part]]  # asyncpg takes a bare array for nested dimensions
-        await run(
-            connection,
-            "upsert_chunks",
-            ids=batch.ids[part],
-            texts=batch.texts[part],
-            metadatas=batch.metadatas[part],
-            embeddings=vectors,
-        )
-
-
-def _slices(batch: Batch) -> Iterator[slice]:
-    """Parts of at most `_ROWS` chunks and about `_BYTES` of text and vectors."""
-    start, size = 0, 0
-    for position, text in enumerate(batch.texts):
-        weight = len(text) + 4 * batch.vectors.shape[1]
-        if position > start and (position - start == _ROWS or size + weight > _BYTES):
-            yield slice(start, position)
-            start, size = position, 0
-        size += weight
-    if start < len(batch):
-        yield slice(start, len(batch))

@@ -3,4 +3,7 @@
 -- returns nothing
 --
 -- psql: \i sql/queries/use_exact_scan.sql
-select set_config('enable_indexscan', 'off', true);
+select
+  set_config('enable_indexscan', 'off', true),
+  set_config('enable_seqscan', 'on', true),  -- where the server's or the role's settings say otherwise,
+  set_config('enable_bitmapscan', 'on', true);  -- the vector index would again be as good as any

@@ -1,0 +1,40 @@
+"""Chunks on their way into PostgreSQL: cut into statements of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgvector import Vector
+
+from agent_brain_store.postgres.connection import Connection
+from agent_brain_store.postgres.database import run
+from agent_brain_store.records import Batch
+
+_ROWS, _BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
+
+
+async def upsert(connection: Connection, batch: Batch) -> None:
+    """Write a batch, on a connection that is in a transaction."""
+    for part in _slices(batch):
+        vectors = [Vector(row) for row in batch.vectors[part]]  # asyncpg takes a bare array for nested dimensions
+        await run(
+            connection,
+            "upsert_chunks",
+            ids=batch.ids[part],
+            texts=batch.texts[part],
+            metadatas=batch.metadatas[part],
+            embeddings=vectors,
+        )
+
+
+def _slices(batch: Batch) -> Iterator[slice]:
+    """Parts of at most `_ROWS` chunks and about `_BYTES` of text and vectors."""
+    start, size = 0, 0
+    for position, text in enumerate(batch.texts):
+        weight = len(text) + 4 * batch.vectors.shape[1]
+        if position > start and (position - start == _ROWS or size + weight > _BYTES):
+            yield slice(start, position)
+            start, size = position, 0
+        size += weight
+    if start < len(batch):
+        yield slice(start, len(batch))
