@@ -89,6 +89,19 @@ async def test_odd_questions(store, question, found):
     assert len(await ids(store, " ".join(f"word{i}" for i in range(300)) + " " + question)) == found
 
 
+@pytest.mark.postgres
+async def test_a_question_of_very_many_common_words(database):
+    """Their probabilities multiply to less than a floating-point number can hold."""
+    setting = mapping(backend="postgres", postgres=database, keyword={"candidates": 1})
+    store = create_backend(StoreConfig.from_dict(setting))
+    await store.initialize()
+    words = [f"common{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]
+    texts = [" ".join(words[i::5]) for i in range(5)] + ["alone"] * 45
+    await fill(store, *((f"{i:02}", text) for i, text in enumerate(texts)))
+    assert set(await ids(store, " ".join(words))) == {"00", "01", "02", "03", "04"}
+    await store.close()
+
+
 # --- words of code ---------------------------------------------------------------------------------------------------
 
 CODE = {

@@ -5,7 +5,7 @@ import re
 SEAM = re.compile(r"([a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))")
 # Each begins where a run of its characters does: trying every place inside a long run would take quadratic time.
 NAME = re.compile(r"(?<![A-Za-z0-9])[0-9]*([A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)+)")
-PATH = re.compile(r"(?<![A-Za-z0-9_])[0-9_]*([A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z](?!\.)[A-Za-z0-9_]*)+)")
+PATH = re.compile(r"(?<![A-Za-z0-9_])[0-9_]*([A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z][A-Za-z0-9_]+)+)")
 MARKS = re.compile(r"[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z](?:[^.]|$))")
 JOINTS = re.compile(r"[./:\\_]+")
 

@@ -26,7 +26,7 @@ begin atomic
     (select string_agg(' ' || translate(name[1], '_', ''), '')
      from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)+', 'g') as names(name)),
     (select string_agg(' ' || translate(path[1], './:\_', ''), '')
-     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z](?!\.)[A-Za-z0-9_]*)+', 'g') as paths(path)))
+     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z][A-Za-z0-9_]+)+', 'g') as paths(path)))
   from (
     -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, sha256, list2string.
     select regexp_replace(text collate "C",
@@ -88,14 +88,90 @@ create table lexemes_counted (
 
 insert into lexemes_counted (changes) values (0);
 
--- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
+-- asked(...) is a question made ready for bm25(): what its lexemes weigh, and which of them bring in chunks.
 --
 -- budget bounds how many chunks are scored. The rarest lexemes (one that is asked for twice counts as half as common) bring
 -- in every chunk they are in, while their document frequencies fit into it. Of the common ones left over, the rarest are
 -- joined by "and" until few enough chunks are expected; what they bring in is cut off where it would cost too much. 0 scores
--- every match. The chunks of also are scored in any case.
+-- every match.
 --
--- One stable select and nothing else: so the planner puts it in place of its call and sees the indexes.
+-- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
+create function asked(
+  query          text,
+  budget         int4,
+  k1             float8,
+  b              float8,
+  out terms      tsquery[],  -- one for each lexeme
+  out weights    float8[],   -- how rare it is, and how often it is asked for
+  out flat       float8,     -- a tf becomes tf / (tf + flat + slope * tokens)
+  out slope      float8,
+  out rare       tsquery,    -- any of the rare lexemes
+  out common     tsquery,    -- all of the rarest common lexemes
+  out room       int8        -- how many chunks may come in by the common ones alone
+)
+language plpgsql stable parallel safe
+set plan_cache_mode = force_generic_plan
+set search_path from current
+as $$
+begin
+  with size as (
+    select greatest(sum(chunks), 1)::float8 as chunks, greatest(sum(tokens), 1)::float8 as tokens
+    from chunk_counts
+  ),
+  words as (
+    -- One row for each lexeme of the question. One that was not counted yet is new, or nowhere: rare in any case.
+    select
+      word.lexeme,
+      '''' || replace(replace(word.lexeme, '\', '\\'), '''', '''''') || '''' as quoted,
+      cardinality(word.positions) as times,
+      coalesce(lexemes.df, 0) as counted,
+      greatest(lexemes.df, 1)::float8 as df,
+      greatest(size.chunks, lexemes.df) as chunks
+    from unnest(to_tsvector(search_config(), searchable(query))) as word
+    left join lexemes on lexemes.lexeme = word.lexeme
+    cross join size
+  ),
+  sorted as (
+    select *, budget = 0 or sum(df) over (order by df / times, lexeme) <= budget as is_rare
+    from words
+  ),
+  joined as (
+    -- In how many chunks this lexeme and all rarer ones of its kind are together, if they knew nothing of each other.
+    -- Many words make less than a float8 can hold: -700 is about its logarithm's end.
+    select *, chunks * exp(greatest(sum(ln(df / chunks)) over (partition by is_rare order by df, lexeme), -700)) as together
+    from sorted
+  ),
+  narrowed as (
+    select *, coalesce(lag(together) over (partition by is_rare order by df, lexeme), chunks) as without
+    from joined
+  ),
+  brought as (
+    select
+      array_agg(quoted::tsquery order by lexeme) as terms,
+      array_agg(times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) order by lexeme) as weights,
+      string_agg(quoted, ' | ') filter (where is_rare)::tsquery as rare,
+      coalesce(sum(counted) filter (where is_rare), 0) as by_rare,
+      string_agg(quoted, ' & ') filter (where not is_rare and without > budget)::tsquery as common,
+      min(together) filter (where not is_rare) as by_common,
+      count(*) as words
+    from narrowed
+  )
+  select
+    brought.terms, brought.weights, k1 * (1 - b), k1 * b * size.chunks / size.tokens, brought.rare, brought.common,
+    case
+      when by_common <= budget or by_rare = 0 then budget + 10 * budget / greatest(words, 1)
+      when by_rare < 20 then 100
+      else 0
+    end
+  into terms, weights, flat, slope, rare, common, room
+  from brought, size;
+end
+$$;
+
+-- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
+--
+-- The chunks of also are scored in any case. One stable select and nothing else: so the planner puts it in place of its call
+-- and sees the indexes.
 create function bm25(
   query          text,
   filter         text,
@@ -110,87 +186,36 @@ create function bm25(
 returns table (chunk_id text, score float8)
 language sql stable parallel safe
 begin atomic
-  with size as (
-    select sum(chunks)::float8 as chunks, sum(tokens)::float8 as tokens
-    from chunk_counts
-  ),
-  asked as (
-    -- One row for each lexeme of the question. One that was not counted yet is new, or nowhere: rare in any case.
-    select
-      word.lexeme,
-      '''' || replace(replace(word.lexeme, '\', '\\'), '''', '''''') || '''' as quoted,
-      cardinality(word.positions) as times,
-      coalesce(lexemes.df, 0) as counted,
-      greatest(lexemes.df, 1)::float8 as df,
-      greatest(size.chunks, lexemes.df, 1) as chunks,
-      greatest(size.tokens, 1) as tokens
-    from unnest(to_tsvector(search_config(), searchable(query))) as word
-    left join lexemes on lexemes.lexeme = word.lexeme
-    cross join size
+  with question as materialized (
+    select *
+    from asked(query, budget, k1, b)
   ),
   words as materialized (
     select
-      lexeme, quoted, counted, df, chunks,
-      quoted::tsquery as term,
-      times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
-      budget = 0 or sum(df) over (order by df / times, lexeme) <= budget as rare,
-      k1 * (1 - b) as flat,
-      k1 * b * chunks / tokens as slope,
+      term, weight, flat, slope,
       -- ts_rank takes weights up to 1: scaled here, multiplied back in gain.
       array[0, 0, (summary_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9),
         (heading_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9)]::float4[] as heading,
       1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
-    from asked
-  ),
-  common as (
-    select
-      lexeme, quoted, df, chunks,
-      chunks * exp(sum(ln(df / chunks)) over (order by df, lexeme)) as expected
-    from words
-    where not rare
-  ),
-  joined as (
-    select quoted, expected, coalesce(lag(expected) over (order by df, lexeme), chunks) as before
-    from common
-  ),
-  matching as materialized (
-    select
-      r.query as rare,
-      c.query as common,
-      case
-        when c.expected <= budget or r.brought = 0 then budget + 10 * budget / greatest(r.words, 1)
-        when r.brought < 20 then 100
-        else 0
-      end as room
-    from (
-      select
-        string_agg(quoted, ' | ') filter (where rare)::tsquery as query,
-        coalesce(sum(counted) filter (where rare), 0) as brought,
-        count(*) as words
-      from words
-    ) r,
-    (
-      select string_agg(quoted, ' & ') filter (where before > budget)::tsquery as query, min(expected) as expected
-      from joined
-    ) c
+    from question, unnest(terms, weights) as word (term, weight)
   ),
   found as (
     select chunk_id, tsv, tokens
     from chunks
     -- The cardinalities let the planner drop these conditions where nothing is to be scored in any case.
-    where (tsv @@ (select rare from matching) or (cardinality(also) > 0 and chunk_id = any(also)))
+    where (tsv @@ (select rare from question) or (cardinality(also) > 0 and chunk_id = any(also)))
       and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
       and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
     union all
     (
       select chunk_id, tsv, tokens
       from chunks
-      where tsv @@ (select common from matching)
-        and (tsv @@ (select rare from matching)) is not true
+      where tsv @@ (select common from question)
+        and (tsv @@ (select rare from question)) is not true
         and (cardinality(also) = 0 or chunk_id <> all(also))
         and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
         and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
-      limit (select room from matching)
+      limit (select room from question)
     )
   )
   select
