@@ -906,9 +906,11 @@ def made_up(count: int, name: str = "") -> tuple[list[str], np.ndarray, list[str
 
 async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
     """The vector index's identity, which changes when it is built anew, and whether searches can use it."""
-    oid = await plain.fetchval("select to_regclass('chunks_embedding_ann')::oid::int8")
-    facts = {row["name"]: row["valid"] for row in await plain.fetch(queries()["index_facts"].text)}
-    return None if oid is None else (oid, facts["chunks_embedding_ann"])
+    row = await plain.fetchrow(
+        "select indexrelid::int8, indisvalid and indisready from pg_index "
+        "where indexrelid = to_regclass('chunks_embedding_ann')"
+    )
+    return None if row is None else (row[0], row[1])
 
 
 async def until_suspended(plain: asyncpg.Connection) -> None:
