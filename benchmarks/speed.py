@@ -29,6 +29,7 @@ from benchmarks.judged import Collection, filled, load
 from benchmarks.retrieval import postgres
 
 COLLECTIONS = Path(__file__).parents[2] / "shared" / "collections"
+Write = Callable[[PostgresBackend, tuple[Any, ...]], Awaitable[Any]]
 CHUNKS, FIRST_LOAD, DIMENSIONS = 2000, 10_000, 384
 
 # Alternatives, as a person would write them. They are not part of the library.
@@ -270,17 +271,13 @@ async def filtered(
 
 async def upsert(bench: Bench) -> None:
     """upsert_documents against COPY and one insert by hand, and a row at a time: a first load, and additions to a store."""
-    ways: dict[str, Callable[[PostgresBackend, tuple[Any, ...]], Awaitable[Any]]] = {
+    ways: dict[str, Write] = {
         "COPY and insert by hand": copy_by_hand,
-        "upsert_documents": lambda store, batch: store.upsert_documents(*batch),
+        "upsert_documents": in_one_call,
         "bulk_load": load_all,
         "a row at a time": row_by_row,
     }
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for seed in range(300, 302):
-        for way, write in ways.items():
-            async with bench.store() as store:
-                times[way].append(await seconds(write(store, made_up(FIRST_LOAD, seed))))
+    times = await first_loads(bench, ways, made_up(FIRST_LOAD, 300))
     show_throughput(bench, f"a first load of {FIRST_LOAD:,} chunks", FIRST_LOAD, times)
 
     async with AsyncExitStack() as stack:
@@ -292,7 +289,7 @@ async def upsert(bench: Bench) -> None:
         for batch in batches:
             for way, write in ways.items():
                 times[way].append(await seconds(write(stores[way], batch)))
-        times["unchanged again"] = [await seconds(stores["upsert_documents"].upsert_documents(*batches[0]))]
+        times["unchanged again"] = [await seconds(in_one_call(stores["upsert_documents"], batches[0]))]
     show_throughput(bench, f"{CHUNKS:,} chunks a call, added to {3 * CHUNKS:,} and more", CHUNKS, times)
 
 
@@ -322,19 +319,28 @@ async def row_by_row(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
 
 async def bulk(bench: Bench) -> None:
     """20,000 chunks into an empty store: bulk_load, one call, and small calls that keep the index in place."""
-    ways: dict[str, Callable[[PostgresBackend, tuple[Any, ...]], Awaitable[Any]]] = {
+    ways: dict[str, Write] = {
         "upsert_documents, 500 chunks a call": in_small_calls,
-        "upsert_documents, one call": lambda store, batch: store.upsert_documents(*batch),
+        "upsert_documents, one call": in_one_call,
         "bulk_load": load_all,
     }
+    times = await first_loads(bench, ways, made_up(20_000, 7))
+    rows = [(name, statistics.median(taken)) for name, taken in times.items()]
+    bench.show("loading 20,000 chunks of 384", rows, "s", "bulk_load")
+
+
+async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ...]) -> dict[str, list[float]]:
+    """Seconds of every way to load an empty store, twice."""
     times: dict[str, list[float]] = {way: [] for way in ways}
-    batch = made_up(20_000, 7)
     for _ in range(2):
         for way, write in ways.items():
             async with bench.store() as store:
                 times[way].append(await seconds(write(store, batch)))
-    rows = [(name, statistics.median(taken)) for name, taken in times.items()]
-    bench.show("loading 20,000 chunks of 384", rows, "s", "bulk_load")
+    return times
+
+
+async def in_one_call(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+    await store.upsert_documents(*batch)
 
 
 async def in_small_calls(store: PostgresBackend, batch: tuple[Any, ...]) -> None:

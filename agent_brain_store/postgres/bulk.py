@@ -30,9 +30,9 @@ class Suspension:
     def __init__(
         self, store: StorageBackend, indexes: IndexKeeper, pays_at: float, patience: float | None = None
     ) -> None:
-        self._store, self._indexes, self._pays_at, self._patience = store, indexes, pays_at, patience
-        self._before: int | None = None
-        self._new = 0.0
+        """``pays_at`` is how many new chunks it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
+        self._store, self._indexes, self._patience = store, indexes, patience
+        self._pays_at, self._new = max(FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
@@ -42,10 +42,8 @@ class Suspension:
         async with self._deciding:
             if self._decided:
                 return
-            if self._before is None:
-                self._before = await self._store.get_count()
             self._new += len(ids) * await self._share_of_new(ids)
-            if self._new >= max(FEWEST, self._before * self._pays_at):
+            if self._new >= self._pays_at:
                 self._decided = True
                 await self._suspend()
 
@@ -99,8 +97,8 @@ async def bulk_load(
     progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
     """A loader whose end builds what it suspended, also after an error in the block, and counts the lexemes."""
-    await store.get_count()  # an error before anything is prepared, when the store is not open
-    suspension = Suspension(store, indexes, _PAYS_AT) if indexes is not None else None
+    before = await store.get_count()
+    suspension = Suspension(store, indexes, before * _PAYS_AT) if indexes is not None else None
     try:
         yield Loader(upsert, suspension, progress)
     finally:
@@ -114,7 +112,8 @@ async def suspended_for_one_call(
     store: StorageBackend, indexes: IndexKeeper, ids: Sequence[str]
 ) -> AsyncIterator[None]:
     """The same for one call that at least doubles the store. What it wrote is stored: a build that fails is a warning."""
-    suspension = Suspension(store, indexes, _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
+    before = await store.get_count()
+    suspension = Suspension(store, indexes, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
 
     async def finish() -> None:
         try:

@@ -146,7 +146,10 @@ class IndexKeeper:
 
     async def settle(self) -> None:
         """Wait for the work in the background."""
-        await asyncio.gather(*self._background)
+        if self._background:
+            await asyncio.wait(
+                self._background
+            )  # its errors are for those who started it, not for who closes the store
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:

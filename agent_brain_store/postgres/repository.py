@@ -89,7 +89,7 @@ class PostgresBackend:
     async def upsert_documents(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
-        batch = await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+        batch = await self._prepare(ids, embeddings, documents, metadatas)
         if len(batch) < FEWEST or not wants_index(self._config):
             return await self._store(batch)
         async with suspended_for_one_call(self, self._database.indexes, batch.ids):
@@ -98,7 +98,10 @@ class PostgresBackend:
     async def _load(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
-        return await self._store(await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas))
+        return await self._store(await self._prepare(ids, embeddings, documents, metadatas))
+
+    async def _prepare(self, *lists: Any) -> Batch:
+        return await asyncio.to_thread(prepare, self._rules, *lists)
 
     async def _store(self, batch: Batch) -> int:
         async def work(connection: Connection) -> int:
@@ -116,7 +119,7 @@ class PostgresBackend:
         metadatas: Sequence[Metadata],
     ) -> ReplaceResult:
         node = parse_required(where, "replace_documents")
-        batch = await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+        batch = await self._prepare(ids, embeddings, documents, metadatas)
 
         async def work(connection: Connection) -> ReplaceResult:
             rows = await run(connection, "delete_matching_chunks", **_filter(node), keep=batch.ids)

@@ -102,6 +102,15 @@ begin
 end
 $$;
 
+-- matches(metadata, filter, source_prefix) is whether a chunk passes a filter, a jsonpath; '' passes every chunk. source_prefix
+-- is what metadata.source begins with where the filter implies it: a prefix, unlike a jsonpath, is served by a btree index.
+-- The planner replaces this call by its body too, folds away what is '', and sees the indexes.
+create function matches(metadata jsonb, filter text, source_prefix text) returns bool
+language sql immutable parallel safe
+return
+  (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
+  and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512));
+
 -- Every write appends what it changed, so that counting chunks adds up a few rows, and writers never wait for each other.
 create table chunk_counts (
   chunks  int8 not null,

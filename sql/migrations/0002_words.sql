@@ -204,8 +204,7 @@ begin atomic
     from chunks
     -- The cardinalities let the planner drop these conditions where nothing is to be scored in any case.
     where (tsv @@ (select rare from question) or (cardinality(also) > 0 and chunk_id = any(also)))
-      and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
-      and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
+      and matches(metadata, filter, source_prefix)
     union all
     (
       select chunk_id, tsv, tokens
@@ -213,8 +212,7 @@ begin atomic
       where tsv @@ (select common from question)
         and (tsv @@ (select rare from question)) is not true
         and (cardinality(also) = 0 or chunk_id <> all(also))
-        and (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
-        and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512))
+        and matches(metadata, filter, source_prefix)
       limit (select room from question)
     )
   )

@@ -9,5 +9,4 @@
 --       \i sql/queries/count_matching_chunks.sql
 select count(*) as chunks
 from chunks
-where (nullif($1, '')::jsonpath is null or metadata @@ nullif($1, '')::jsonpath)
-  and ($2::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($2::text, 512));
+where matches(metadata, $1::text, $2::text);

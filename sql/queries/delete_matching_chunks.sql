@@ -11,8 +11,7 @@
 with gone as (
   select chunk_id
   from chunks
-  where (nullif($1, '')::jsonpath is null or metadata @@ nullif($1, '')::jsonpath)
-    and ($2::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($2::text, 512))
+  where matches(metadata, $1::text, $2::text)
     and chunk_id <> all($3::text[])
   order by chunk_id  -- one order of row locks: concurrent writers cannot deadlock
   for update

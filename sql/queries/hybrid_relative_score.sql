@@ -26,8 +26,7 @@ with nearest as materialized (
   select chunk_id, distance(embedding, $2::vector) as distance
   from chunks
   where $4::float8 > 0
-    and (nullif($7, '')::jsonpath is null or metadata @@ nullif($7, '')::jsonpath)
-    and ($8::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($8::text, 512))
+    and matches(metadata, $7::text, $8::text)
   order by distance(embedding, $2::vector), chunk_id
   limit $6::int4
 ),
@@ -36,8 +35,7 @@ enough as (
   select $4::float8 = 0 or count(*) = $6::int4 or count(*) = (
     select count(*)
     from chunks
-    where (nullif($7, '')::jsonpath is null or metadata @@ nullif($7, '')::jsonpath)
-      and ($8::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($8::text, 512))
+    where matches(metadata, $7::text, $8::text)
   ) as complete
   from nearest
 ),

@@ -25,8 +25,7 @@ with nearest as materialized (
   select chunk_id, distance(embedding, $2::vector) as distance
   from chunks
   where $4::float8 > 0
-    and (nullif($8, '')::jsonpath is null or metadata @@ nullif($8, '')::jsonpath)
-    and ($9::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($9::text, 512))
+    and matches(metadata, $8::text, $9::text)
   order by distance(embedding, $2::vector), chunk_id
   limit $7::int4
 ),
@@ -35,8 +34,7 @@ enough as (
   select $4::float8 = 0 or count(*) = $7::int4 or count(*) = (
     select count(*)
     from chunks
-    where (nullif($8, '')::jsonpath is null or metadata @@ nullif($8, '')::jsonpath)
-      and ($9::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($9::text, 512))
+    where matches(metadata, $8::text, $9::text)
   ) as complete
   from nearest
 ),

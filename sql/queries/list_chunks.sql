@@ -13,7 +13,6 @@
 select chunk_id, content as text, metadata, case when $5::bool then embedding::vector end as embedding
 from chunks
 where chunk_id > $1::text
-  and (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
-  and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+  and matches(metadata, $3::text, $4::text)
 order by chunk_id
 limit $2::int4;

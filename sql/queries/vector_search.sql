@@ -13,8 +13,7 @@ with nearest as (
   -- One table, and an order by nothing but distance and id: this is what the vector index can serve.
   select chunk_id, distance(embedding, $1::vector) as distance
   from chunks
-  where (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
-    and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+  where matches(metadata, $3::text, $4::text)
   order by distance(embedding, $1::vector), chunk_id
   limit $2::int4
 ),
@@ -23,8 +22,7 @@ enough as (
   select count(*) = $2::int4 or count(*) = (
     select count(*)
     from chunks
-    where (nullif($3, '')::jsonpath is null or metadata @@ nullif($3, '')::jsonpath)
-      and ($4::text = '' or left(metadata ->> 'source', 512) collate "C" ^@ left($4::text, 512))
+    where matches(metadata, $3::text, $4::text)
   ) as complete
   from nearest
 )
