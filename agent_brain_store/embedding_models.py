@@ -5,6 +5,9 @@ from __future__ import annotations
 DEFAULT_MODEL = "openai", "text-embedding-3-large", 3072
 """The provider, the model and its dimensions that a configuration means when it says nothing."""
 
+HALFVEC_DIMENSIONS = range(2001, 4001)
+"""Too long for one of pgvector's indexes on vector, short enough for one on halfvec: kept in half precision."""
+
 _DIMENSIONS = {
     3072: "text-embedding-3-large gemini-embedding-001",
     1536: "text-embedding-3-small text-embedding-ada-002 embed-v4.0",

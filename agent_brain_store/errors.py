@@ -79,7 +79,7 @@ class InvalidFilterError(StorageError):
 
 
 class InvalidQueryError(StorageError):
-    """A search argument is out of range."""
+    """An argument is of the wrong type or out of range."""
 
 
 class DimensionMismatchError(StorageError):

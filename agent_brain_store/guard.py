@@ -6,8 +6,9 @@ A mismatch is never repaired in silence: every message names both values and the
 from __future__ import annotations
 
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import DimensionMismatchError, ProviderMismatchError, SchemaError
+from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError, ProviderMismatchError, SchemaError
 from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.records import clean_text
 
 
 def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
@@ -61,8 +62,11 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
     )
 
 
-def check_new_profile(dimensions: int, stored: int, backend: str) -> None:
-    """A profile of other dimensions than the store's would describe vectors that cannot be in it."""
+def check_new_profile(provider: str, model: str, dimensions: int, stored: int, backend: str) -> None:
+    """Names that no start could compare would lock everybody out; other dimensions describe vectors that are not there."""
+    for name, value in (("provider", provider), ("model", model)):
+        if not isinstance(value, str) or not value or clean_text(value) != value:
+            raise InvalidQueryError(f"{name} is {value!a}; it must be a non-empty text", backend)
     if dimensions != stored:
         raise DimensionMismatchError(
             f"the profile says {dimensions} dimensions, the store holds vectors of {stored}",

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
 from agent_brain_store.protocol import Metadata, Vector, Vectors
 
@@ -39,7 +40,6 @@ MAX_DEPTH = 32
 INT64 = range(-(2**63), 2**63)
 MIN_SQUARED_NORM = 1e-37  # below, float32 sums underflow and every cosine is wrong
 HALFVEC_MAX = 65504.0  # the largest half-precision float
-HALFVEC_DIMENSIONS = range(2001, 4001)  # too long for an index on vector, short enough for one on halfvec
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "�"
@@ -84,12 +84,10 @@ def prepare(
 ) -> Batch:
     """Check a whole call and bring it into its stored form.
 
-    Raises ``ValueError`` for lists of unequal length, `InvalidDocumentError` or `DimensionMismatchError` for the first
-    chunk that cannot be stored.
+    Raises ``ValueError`` for what is no list and for lists of unequal length, `InvalidDocumentError` or
+    `DimensionMismatchError` for the first chunk that cannot be stored.
     """
-    a, b, c, d = len(ids), len(embeddings), len(documents), len(metadatas)
-    if not a == b == c == d:
-        raise ValueError(f"ids, embeddings, documents and metadatas have {a}, {b}, {c} and {d} items")
+    _check_lists(ids=ids, embeddings=embeddings, documents=documents, metadatas=metadatas)
     for position, chunk_id in enumerate(ids):
         _check_id(rules, chunk_id, position)
     vectors = _vectors(rules, embeddings, ids)
@@ -107,6 +105,16 @@ def prepare(
         [texts[i] for i in order],
         [metas[i] for i in order],
     )
+
+
+def _check_lists(**lists: Any) -> None:
+    for name, items in lists.items():
+        if not hasattr(items, "__len__"):
+            raise ValueError(f"{name} is a {type(items).__name__}, not a list")
+    lengths = {name: len(items) for name, items in lists.items()}
+    if len(set(lengths.values())) > 1:
+        counted = ", ".join(f"{length} {name}" for name, length in lengths.items())
+        raise ValueError(f"lists of unequal length: {counted}")
 
 
 def query_vector(rules: Rules, embedding: Vector) -> Float32:

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import TransferError
 from agent_brain_store.protocol import Document, EmbeddingMetadata, Progress, ProgressCallback, StorageBackend
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 FORMAT = "agent_brain_store export"
 VERSION = 1
 PART = 2000  # chunks of a part: what is held in memory
-_HALF_PRECISION = range(2001, 4001)  # dimensions that PostgreSQL keeps as halfvec
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class _Digest:
     def add(self, documents: list[Document]) -> None:
         for document in documents:
             vector = _vector(document)
-            if len(vector) in _HALF_PRECISION:
+            if len(vector) in HALFVEC_DIMENSIONS:
                 vector = vector.astype("<f2")
             self._sha256.update(_line(document, sort_keys=True))
             self._sha256.update(vector.astype(vector.dtype.newbyteorder("<")).tobytes())

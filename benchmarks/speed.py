@@ -7,6 +7,7 @@ The alternatives are what a user would write by hand with asyncpg, what the clie
 from __future__ import annotations
 
 import asyncio
+import resource
 import statistics
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from pgvector import Vector
 from rich.console import Console
 from rich.table import Table
 
-from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store import StoreConfig, create_backend, export_documents, import_documents
 from agent_brain_store.filters import parse, to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
 from benchmarks.judged import Collection, filled, load
@@ -84,12 +85,12 @@ class Bench:
     """A private server, or the user's, and a fresh store for each measurement."""
 
     def __init__(self, workplace: Path, console: Console) -> None:
-        self._workplace, self.console, self._schemas = workplace, console, 0
+        self.workplace, self.console, self._schemas = workplace, console, 0
 
     @asynccontextmanager
     async def store(self, dimensions: int = DIMENSIONS, **options: Any) -> AsyncIterator[PostgresBackend]:
         self._schemas += 1
-        place = postgres(self._workplace, f"speed_{self._schemas}") | options
+        place = postgres(self.workplace, f"speed_{self._schemas}") | options
         profile = {"provider": "local", "model": "made up", "dimensions": dimensions}
         config = StoreConfig.from_dict({"embedding": profile, "storage": {"backend": "postgres", "postgres": place}})
         store = create_backend(config)
@@ -103,7 +104,7 @@ class Bench:
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[PostgresBackend]:
         self._schemas += 1
-        place = postgres(self._workplace, f"speed_{self._schemas}")
+        place = postgres(self.workplace, f"speed_{self._schemas}")
         async with filled(collection, backend="postgres", postgres=place) as store:
             assert isinstance(store, PostgresBackend)
             async with raw(store) as connection:
@@ -368,6 +369,23 @@ async def statistics_(bench: Bench) -> None:
     bench.show("writing, 500 chunks a call, from an empty store", rows, "chunks/s", "without statistics")
 
 
+async def transfer(bench: Bench) -> None:
+    """Export and import, by the number of chunks: how fast, and how much memory this process took at its peak."""
+    speeds, peaks = [], []
+    for count in (25_000, 100_000):
+        name = f"{count:,} chunks"
+        async with bench.store() as source, bench.store() as target:
+            async with source.bulk_load() as loader:
+                for seed in range(300, 300 + count // 5_000):
+                    await loader.upsert_documents(*made_up(5_000, seed))
+            path = bench.workplace / f"export_{count}"
+            speeds.append((f"export, {name}", count / await seconds(export_documents(source, path))))
+            speeds.append((f"import, {name}", count / await seconds(import_documents(target, path))))
+        peaks.append((name, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    bench.show("export and import, 384 dimensions", speeds, "chunks/s", "export, 25,000 chunks")
+    bench.show("peak memory of all of it", peaks, "MB", "25,000 chunks")
+
+
 MEASUREMENTS = {
     "keyword": keyword,
     "vector": vector,
@@ -375,6 +393,7 @@ MEASUREMENTS = {
     "upsert": upsert,
     "bulk": bulk,
     "statistics": statistics_,
+    "transfer": transfer,
 }
 
 

@@ -73,6 +73,7 @@ async def test_nothing_happens_before_initialize(make):
             pass
     health = await store.health()
     assert not health.ok
+    assert "initialize()" in health.details["error"]
 
 
 async def test_initialize_twice_and_from_fifty_tasks(make):
@@ -158,8 +159,18 @@ async def test_upsert_of_nothing(store):
 
 
 async def test_lists_of_unequal_length(store):
-    with pytest.raises(ValueError, match="2, 1, 1 and 1"):
+    with pytest.raises(ValueError, match="2 ids, 1 embeddings, 1 documents, 1 metadatas"):
         await store.upsert_documents(["a", "b"], [embed("a")], ["a"], [{}])
+    assert await store.get_count() == 0
+
+
+@pytest.mark.parametrize("place", range(4))
+async def test_lists_that_are_none(store, place):
+    for wrong in (None, iter(())):
+        lists: list[Any] = [["a"], [embed("a")], ["a"], [{}]]
+        lists[place] = wrong
+        with pytest.raises(ValueError, match="not a list"):
+            await store.upsert_documents(*lists)
     assert await store.get_count() == 0
 
 
@@ -296,6 +307,7 @@ async def test_bad_thresholds(store, threshold):
     [
         {"vector_weight": -1},
         {"vector_weight": 0, "keyword_weight": 0},
+        {"vector_weight": 1e308, "keyword_weight": 1e308},
         {"keyword_weight": float("nan")},
         {"rrf_k": -1},
         {"rrf_k": 1.5},
@@ -471,6 +483,21 @@ async def test_hybrid_weights_of_one_leg(store, fusion):
 
 
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+async def test_a_leg_without_weight_is_not_searched(store, fusion):
+    await fill(store, *ANIMALS)
+    for hit in await store.hybrid_search("growling bear", embed("moon"), 4, 1.0, 0.0, fusion=fusion):
+        assert hit.vector_rank
+        assert hit.vector_score is not None
+        assert hit.keyword_rank is None
+        assert hit.keyword_score is None
+    for hit in await store.hybrid_search("growling bear", embed("moon"), 4, 0.0, 1.0, fusion=fusion):
+        assert hit.keyword_rank
+        assert hit.keyword_score is not None
+        assert hit.vector_rank is None
+        assert hit.vector_score is None
+
+
+@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
 async def test_hybrid_when_no_word_is_known(store, fusion):
     await fill(store, *ANIMALS)
     hits = await store.hybrid_search("zyzzyva", embed("moon"), 4, fusion=fusion)
@@ -569,6 +596,9 @@ async def test_embedding_profile(make):
     assert await store.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
     with pytest.raises(DimensionMismatchError, match=f"99 dimensions, the store holds vectors of {DIMENSIONS}"):
         await store.set_embedding_metadata("test", "hashed", 99)
+    for names in (("x", None), (1, "m"), ("", "m"), ("x", "nul\0")):
+        with pytest.raises(InvalidQueryError, match="must be a non-empty text"):
+            await store.set_embedding_metadata(*names, DIMENSIONS)
     await store.close()
     again = make()
     await again.initialize()

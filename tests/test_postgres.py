@@ -20,6 +20,8 @@ import pytest
 
 from agent_brain_store import (
     ConnectionFailed,
+    DimensionMismatchError,
+    InvalidDocumentError,
     MigrationFailed,
     OutcomeUnknown,
     PoolTimeout,
@@ -31,11 +33,11 @@ from agent_brain_store import (
     StoreConfig,
     create_backend,
 )
+from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.postgres import bulk
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
 from agent_brain_store.postgres.repository import PostgresBackend
-from agent_brain_store.records import HALFVEC_DIMENSIONS
 from agent_brain_store.sql import queries, sql_directory
 from tests.conftest import DIMENSIONS, Server, embed, fill, large_metadata, mapping
 
@@ -817,6 +819,19 @@ async def test_concurrent_bulk_loading_leaves_an_index(store, plain):
     facts = {row["name"]: row for row in await plain.fetch(queries()["index_facts"].text)}
     assert facts["chunks_embedding_ann"]["valid"]
     assert await store.get_count() == 6000
+
+
+async def test_chunks_that_are_refused_do_not_suspend_the_index(store, plain):
+    before = await plain.fetchval("select 'chunks_embedding_ann'::regclass::oid")
+    ids, texts = [f"{i:06}" for i in range(1500)], ["text"] * 1500
+    metadatas: list[dict[str, Any]] = [{}] * 1500
+    async with store.bulk_load() as load:
+        with pytest.raises(DimensionMismatchError):
+            await load.upsert_documents(ids, np.ones((1500, DIMENSIONS + 1)), texts, metadatas)
+        with pytest.raises(InvalidDocumentError):
+            await load.upsert_documents([*ids[:-1], 7], np.ones((1500, DIMENSIONS)), texts, metadatas)
+    assert await plain.fetchval("select 'chunks_embedding_ann'::regclass::oid") == before
+    assert await store.get_count() == 0
 
 
 async def test_loading_the_same_again_does_not_suspend_the_index(store, plain):

@@ -123,8 +123,7 @@ async def test_header_is_what_the_server_says(name, connection):
     query = queries()[name]
     prepared = await connection.prepare(query.text)
     assert [t.name for t in prepared.get_parameters()] == [t for _, t in query.parameters]
-    if query.columns or "-- returns nothing" not in query.text:
-        assert [(a.name, a.type.name) for a in prepared.get_attributes()] == [(n, t) for n, t in query.columns]
+    assert tuple((a.name, a.type.name) for a in prepared.get_attributes()) == query.columns
 
 
 def test_a_query_refuses_wrong_names():

@@ -54,19 +54,19 @@ class Fused:
 
 
 def fused(collection: Collection, index: KeywordIndex, asked: Hybrid) -> Fused:
-    """Search both ways and fuse."""
-    near = nearest(collection, asked.question, asked.candidates, asked.node)[: asked.candidates]
-    hits = index.search(asked.query, asked.candidates, asked.keep)
+    """Search both ways and fuse. A side without weight is not searched: no chunk, rank or score comes from it."""
+    near = nearest(collection, asked.question, asked.candidates, asked.node) if asked.vector_weight else []
+    near = near[: asked.candidates]
+    hits = index.search(asked.query, asked.candidates, asked.keep) if asked.keyword_weight else []
     if asked.fusion == "rrf":
         return _by_rank(asked, near, hits)
     return _by_score(collection, index, asked, near, hits)
 
 
 def _by_rank(asked: Hybrid, near: Near, hits: Hits) -> Fused:
-    # A leg without weight adds nothing, not even chunks at the end that only it has found.
     ranked = fusion.reciprocal_rank_fusion(
-        [chunk_id for chunk_id, _ in near] if asked.vector_weight else [],
-        [chunk_id for chunk_id, _ in hits] if asked.keyword_weight else [],
+        [chunk_id for chunk_id, _ in near],
+        [chunk_id for chunk_id, _ in hits],
         asked.vector_weight,
         asked.keyword_weight,
         asked.rrf_k,
@@ -77,19 +77,14 @@ def _by_rank(asked: Hybrid, near: Near, hits: Hits) -> Fused:
 
 def _by_score(collection: Collection, index: KeywordIndex, asked: Hybrid, near: Near, hits: Hits) -> Fused:
     """Every candidate of either leg with both scores."""
-    candidates = _candidates(asked, near, hits)
+    candidates = list(dict.fromkeys(chunk_id for leg in (near, hits) for chunk_id, _ in leg))
     known = dict(near)
-    missing = scan(collection.rows, asked.question, [chunk_id for chunk_id in candidates if chunk_id not in known])
-    distances = known | dict(missing)
-    similar = {i: asked.question.similarity(distances[i]) for i in candidates if i in distances}
-    worded = index.scores_of(asked.query, similar)
+    if asked.vector_weight:
+        known |= dict(scan(collection.rows, asked.question, [i for i in candidates if i not in known]))
+    similar = {chunk_id: asked.question.similarity(distance) for chunk_id, distance in known.items()}
+    worded = index.scores_of(asked.query, candidates) if asked.keyword_weight else {}
     ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight)
     return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(worded, hits))
-
-
-def _candidates(asked: Hybrid, near: Near, hits: Hits) -> list[str]:
-    legs = (near if asked.vector_weight else [], hits if asked.keyword_weight else [])
-    return list(dict.fromkeys(chunk_id for leg in legs for chunk_id, _ in leg))
 
 
 def _ranks(leg: list[tuple[str, float]]) -> dict[str, int]:

@@ -9,7 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent_brain_store import guard
-from agent_brain_store.arguments import check_fusion, check_ids, check_query, check_threshold, check_top_k
+from agent_brain_store.arguments import (
+    check_batch_size,
+    check_fusion,
+    check_ids,
+    check_query,
+    check_threshold,
+    check_top_k,
+)
 from agent_brain_store.chroma import reading, store, writing
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.hybrid import Hybrid, fused
@@ -17,7 +24,7 @@ from agent_brain_store.chroma.searching import Question, count_matching, matchin
 from agent_brain_store.chroma.session import Session
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import InvalidQueryError, StorageError
+from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import Node, combine, matches, parse, parse_required
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -222,8 +229,7 @@ class ChromaBackend:
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
     ) -> AsyncIterator[Document]:
         """Stream matching chunks in id order. Only their ids are held in memory all the time."""
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise InvalidQueryError(f"batch_size is {batch_size!r}; it must be an integer of at least 1", _NAME)
+        batch_size = check_batch_size(batch_size, _NAME)
         ids = await self._session.read(partial(matching_ids, node=parse(where), held=self._session.collection.held))
         dimensions = self._rules.dimensions if include_embeddings else 0
         for start in range(0, len(ids), batch_size):
@@ -239,7 +245,7 @@ class ChromaBackend:
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
         """Store the embedding profile."""
-        guard.check_new_profile(dimensions, self._session.collection.dimensions, _NAME)
+        guard.check_new_profile(provider, model, dimensions, self._session.collection.dimensions, _NAME)
         await self._session.write(partial(store.Collection.set_profile, provider=provider, model=model))
 
     def validate_embedding_compatibility(
@@ -250,14 +256,12 @@ class ChromaBackend:
 
     async def health(self) -> Health:
         """Count and search. ``details`` say how many chunks there are, and how searches were answered."""
-        if not self.is_initialized:
-            return Health(False, _NAME, {"is_initialized": False})
         try:
             collection = self._session.collection
             details = await self._session.read(partial(reading.health, dimensions=self._rules.dimensions))
         except StorageError as error:
-            return Health(False, _NAME, {"is_initialized": self.is_initialized, "error": error.message})
-        details |= {"is_initialized": True, "collection": collection.name, "distance": self._config.distance}
+            return Health(False, _NAME, {"error": error.message})
+        details |= {"collection": collection.name, "distance": self._config.distance}
         details |= {"keyword_index": "ready" if self._config.keyword in collection.indexes else "built when needed"}
         return Health(True, _NAME, details | {"exact_fallbacks": collection.exact_fallbacks})
 

@@ -11,9 +11,11 @@ from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.indexes import IndexKeeper
 from agent_brain_store.protocol import BulkLoader, Metadata, Progress, ProgressCallback, StorageBackend, Vectors
+from agent_brain_store.records import Batch
 
 log = logging.getLogger(__name__)
-Upsert = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], Awaitable[int]]
+Prepare = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], Awaitable[Batch]]
+Store = Callable[[Batch], Awaitable[int]]
 
 FEWEST = 1000  # chunks, below which nobody would notice
 # Adding a chunk to the graph costs about five times its share of a build (docs/performance.md), so that a new build over
@@ -50,7 +52,7 @@ class Suspension:
     async def _share_of_new(self, ids: Sequence[str]) -> float:
         """How many of these ids the store does not have, by a sample: loading the same again must not cost a build."""
         sample = ids[:: max(1, len(ids) // _SAMPLE)]
-        return 1 - len(await self._store.get_by_ids(sample)) / max(1, len(set(sample)))
+        return 1 - len(await self._store.get_by_ids(sample)) / max(1, len(sample))
 
     async def _suspend(self) -> None:
         try:
@@ -72,16 +74,20 @@ class Suspension:
 class Loader:
     """Takes the chunks of one bulk load."""
 
-    def __init__(self, upsert: Upsert, suspension: Suspension | None, progress: ProgressCallback | None) -> None:
-        self._upsert, self._suspension, self._progress, self._loaded = upsert, suspension, progress, 0
+    def __init__(
+        self, prepare: Prepare, store: Store, suspension: Suspension | None, progress: ProgressCallback | None
+    ) -> None:
+        self._prepare, self._store, self._suspension, self._progress = prepare, store, suspension, progress
+        self._loaded = 0
 
     async def upsert_documents(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
         """The store's `upsert_documents`."""
+        batch = await self._prepare(ids, embeddings, documents, metadatas)
         if self._suspension is not None:
-            await self._suspension.consider(ids)
-        written = await self._upsert(ids, embeddings, documents, metadatas)
+            await self._suspension.consider(batch.ids)
+        written = await self._store(batch)
         self._loaded += written
         if self._progress is not None:
             self._progress(Progress("loading", self._loaded, None))
@@ -90,17 +96,18 @@ class Loader:
 
 @asynccontextmanager
 async def bulk_load(
-    store: StorageBackend,
-    upsert: Upsert,
+    backend: StorageBackend,
+    prepare: Prepare,
+    store: Store,
     indexes: IndexKeeper | None,
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
     """A loader whose end builds what it suspended, also after an error in the block, and counts the lexemes."""
-    before = await store.get_count()
-    suspension = Suspension(store, indexes, before * _PAYS_AT) if indexes is not None else None
+    before = await backend.get_count()
+    suspension = Suspension(backend, indexes, before * _PAYS_AT) if indexes is not None else None
     try:
-        yield Loader(upsert, suspension, progress)
+        yield Loader(prepare, store, suspension, progress)
     finally:
         if suspension is not None:
             await suspension.finish(progress)

@@ -69,9 +69,8 @@ def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]
 
     Iterative scans keep filtered vector searches complete. Custom plans see how selective this very filter is.
     """
-    probes = config.ivfflat_probes or math.isqrt(
-        config.ivfflat_lists or 100
-    )  # pgvector's advice: the square root of lists
+    # pgvector's advice is the square root of the lists; when they are not configured, nobody knows them yet.
+    probes = config.ivfflat_probes or math.isqrt(config.ivfflat_lists or 100)
     return {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
@@ -111,7 +110,7 @@ async def _connect_once(arguments: dict[str, Any]) -> Connection:
 
 def _worth_retrying(cause: BaseException | None) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
-        return (cause.sqlstate or "") in _RETRIABLE_STATES or _is_lost(cause)
+        return (cause.sqlstate or "") in _RETRIABLE_STATES or _means_lost(cause)
     return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
 
 
@@ -136,13 +135,17 @@ def _encode_jsonb(value: Any) -> bytes:
 
 
 def _decode_jsonb(data: bytes) -> Any:
-    return json.loads(bytes(data[1:]), parse_int=_integer)
+    return _DECODER.decode(str(data[1:], "utf-8"))
 
 
 def _integer(text: str) -> int | float:
     """jsonb writes 1e22 as digits; no integer beyond 64 bits was ever stored."""
     value = int(text)
     return value if value in INT64 else float(text)
+
+
+# json.loads would make one for every row.
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 async def close_pool(pool: Pool) -> None:
@@ -223,7 +226,7 @@ def _typed(error: BaseException, operation: str) -> StorageError:
             return ConnectionFailed(f"{operation}: the server refuses the user or password ({state}); {hint}", BACKEND)
         if state == "3D000":
             return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
-        if state in _RETRIABLE_STATES or _is_lost(error):
+        if state in _RETRIABLE_STATES or _means_lost(error):
             return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
         if state == "57014":
             return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
@@ -244,13 +247,13 @@ def _reason(error: BaseException) -> str:
 def is_lost(error: BaseException | None) -> bool:
     """Whether an error, or what it hides, means that the connection is gone."""
     while error is not None:
-        if _is_lost(error):
+        if _means_lost(error):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
-def _is_lost(error: BaseException) -> bool:
+def _means_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_LOST_STATES)
     if isinstance(error, asyncpg.InternalClientError):

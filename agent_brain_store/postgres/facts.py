@@ -73,7 +73,7 @@ async def _check_operator_classes(connection: Connection, config: StoreConfig, c
 async def check_session(connection: Connection, asked: dict[str, str]) -> None:
     """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
     facts = await connection.fetchrow(queries()["session_facts"].text)
-    for column, setting in (("ef_search", "hnsw.ef_search"), ("iterative_scan", "hnsw.iterative_scan")):
-        got = None if facts is None else facts[column]
+    for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode"):
+        got = None if facts is None else facts[setting.removeprefix("hnsw.")]
         if got != asked[setting]:
             raise ConfigError(f"the server runs with {setting} = {got}, asked for was {asked[setting]}", BACKEND)

@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 
 from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed
 from agent_brain_store.postgres.connection import BACKEND, Connection, translated
 from agent_brain_store.protocol import IndexReport, Progress, ProgressCallback
@@ -26,7 +27,7 @@ from agent_brain_store.sql import queries
 log = logging.getLogger(__name__)
 
 VECTOR_INDEX = "chunks_embedding_ann"
-INDEXABLE_DIMENSIONS = 4000  # pgvector: 2000 as vector, 4000 as halfvec
+INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
 _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
 _SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
@@ -57,7 +58,7 @@ def default_lists(chunks: int) -> int:
 
 def graph_bytes(config: StoreConfig, chunks: int) -> int:
     """About what an HNSW graph takes in memory while it is built: vectors, neighbours of all layers, overhead."""
-    width = 2 if config.embedding.dimensions > 2000 else 4
+    width = 2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4
     return int(chunks * (config.embedding.dimensions * width + config.postgres.hnsw_m * 56 + 300) * 1.1)
 
 

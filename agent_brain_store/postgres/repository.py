@@ -95,11 +95,6 @@ class PostgresBackend:
         async with suspended_for_one_call(self, self._database.indexes, batch.ids):
             return await self._store(batch)
 
-    async def _load(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
-    ) -> int:
-        return await self._store(await self._prepare(ids, embeddings, documents, metadatas))
-
     async def _prepare(self, *lists: Any) -> Batch:
         return await asyncio.to_thread(prepare, self._rules, *lists)
 
@@ -296,7 +291,7 @@ class PostgresBackend:
         return profile(**rows[0]) if rows else None
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        guard.check_new_profile(dimensions, self._rules.dimensions, BACKEND)
+        guard.check_new_profile(provider, model, dimensions, self._rules.dimensions, BACKEND)
 
         async def work(connection: Connection) -> None:
             await run(connection, "set_profile", provider=provider, model=model, dimensions=dimensions)
@@ -312,7 +307,7 @@ class PostgresBackend:
 
     def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
         indexes = self._database.indexes if wants_index(self._config) else None
-        return bulk_load(self, self._load, indexes, self._lexemes.refresh, progress)
+        return bulk_load(self, self._prepare, self._store, indexes, self._lexemes.refresh, progress)
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()

@@ -1,11 +1,11 @@
 -- session_facts: what this session really runs with. A bad value in the startup packet is only a warning, then ignored.
 --
--- returns one: ef_search text, iterative_scan text, search_path text, plan_cache_mode text
+-- returns one: ef_search text, iterative_scan text, plan_cache_mode text, search_path text
 --
 -- psql: \i sql/queries/session_facts.sql
 select
   current_setting('hnsw.ef_search') as ef_search,
   current_setting('hnsw.iterative_scan') as iterative_scan,
-  current_setting('search_path') as search_path,
-  current_setting('plan_cache_mode') as plan_cache_mode
+  current_setting('plan_cache_mode') as plan_cache_mode,
+  current_setting('search_path') as search_path
 from (select '[1]'::vector) as loads_the_extension;
