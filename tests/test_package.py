@@ -98,7 +98,7 @@ LAYERS = [
     {"protocol", "connection_url", "sql", "settings", "embedding_models"},
     {"records", "fusion", "config_sources", "embedded"},
     {"config", "filters", "arguments"},
-    {"guard"},
+    {"guard", "export_files"},
     {"postgres", "chroma"},
     {"factory"},
     {"lifespan", "transfer"},

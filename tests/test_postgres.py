@@ -668,6 +668,20 @@ async def test_pool_timeout(database):
     await store.close()
 
 
+async def test_concurrent_replacements_of_one_filter_leave_one_set(store):
+    async def replace(name: str) -> None:
+        ids = [f"{name}{i}" for i in range(20)]
+        vectors = [embed(name)] * 20
+        await store.replace_documents({"source": "f"}, ids, vectors, ids, [{"source": "f"}] * 20)
+
+    await asyncio.gather(*(store.get_count() for _ in range(8)))  # connections are open
+    for turn in range(5):
+        await asyncio.gather(*(replace(f"{turn}{letter}") for letter in "abcd"))
+        found = [chunk.chunk_id async for chunk in store.iter_documents({"source": "f"})]
+        assert len(found) == 20
+        assert len({chunk_id[:2] for chunk_id in found}) == 1
+
+
 async def test_cancellation_leaks_nothing(store, plain):
     await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
     rng = np.random.default_rng(3)
@@ -911,6 +925,63 @@ async def test_progress_is_reported(database):
     await store.close()
 
 
+async def test_a_bulk_load_that_is_cancelled_while_it_builds(store, plain):
+    building = asyncio.Event()
+
+    def seen(progress: Progress) -> None:
+        if progress.operation.startswith("building"):
+            building.set()
+
+    async def job() -> None:
+        async with store.bulk_load(seen) as load:
+            await load.upsert_documents(*made_up(8000))
+
+    loading = asyncio.create_task(job())
+    await building.wait()
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+    await until_indexed(plain)
+
+
+async def test_a_bulk_load_whose_idle_connection_is_closed_by_the_server(store, plain):
+    async with store.bulk_load() as load:
+        await load.upsert_documents(*made_up(2000))
+        assert await plain.fetchval("select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'")
+        await load.upsert_documents(*made_up(100, "more"))
+    assert await store.get_count() == 2100
+    assert ((await vector_index(plain)) or (0, False))[1]
+
+
+async def test_ivfflat_gets_the_memory_that_it_insists_on(database, plain):
+    wide = {**database, "schema": "wide", "index": "ivfflat", "ivfflat_lists": 1000}
+    store = create_backend(StoreConfig.from_dict(mapping(dimensions=1536, backend="postgres", postgres=wide)))
+    await store.initialize()
+    vectors = np.random.default_rng(1).normal(size=(3000, 1536)).astype(np.float32)
+    await store.upsert_documents([f"{i:05}" for i in range(3000)], vectors, ["text"] * 3000, [{}] * 3000)
+    await store.close()
+    await plain.execute("set search_path = wide, public")
+    assert ((await vector_index(plain)) or (0, False))[1]
+
+
+async def test_an_interrupted_reindex_leaves_no_second_index(store, database, plain):
+    indexes = "select indexrelid::regclass::text from pg_index where indexrelid::regclass::text ~ 'embedding_ann'"
+    await store.upsert_documents(*made_up(3000))
+
+    def fail(progress: Progress) -> None:
+        raise RuntimeError("a callback's own error")
+
+    with pytest.raises(RuntimeError):
+        await store.reindex(fail)
+    assert await plain.fetch(indexes) == [("chunks_embedding_ann",)]
+    await store.close()
+    await plain.execute(
+        "create index chunks_embedding_ann_new on chunks using hnsw (embedding vector_cosine_ops)"
+    )  # as a killed process leaves it
+    await store.initialize()
+    assert await plain.fetch(indexes) == [("chunks_embedding_ann",)]
+
+
 # --- one call that at least doubles the store ------------------------------------------------------------------------
 
 
@@ -934,6 +1005,14 @@ async def until_suspended(plain: asyncpg.Connection) -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError("the vector index was never suspended")
+
+
+async def until_indexed(plain: asyncpg.Connection) -> None:
+    for _ in range(300):
+        if ((await vector_index(plain)) or (0, False))[1]:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the vector index was never built")
 
 
 async def test_a_call_that_doubles_the_store_builds_the_index_anew(store, plain):
@@ -997,13 +1076,12 @@ async def test_a_transaction_in_the_way_delays_a_call_only_so_long(store, databa
     await other.fetch("select count(*) from chunks")
     assert await store.upsert_documents(*made_up(1000)) == 1000
     assert "the vector index stays as it is during this load" in caplog.text
-    assert "the chunks are stored, but the vector index is not" in caplog.text
+    assert "the chunks are stored, but the vector index is not; trying again" in caplog.text
     ids, vectors, *_ = made_up(1000)
     assert (await store.vector_search(vectors[7], 1))[0].chunk_id == ids[7]
     await transaction.rollback()
     await other.close()
-    assert (await store.ensure_indexes()).created == ("chunks_embedding_ann",)
-    assert ((await vector_index(plain)) or (0, False))[1]
+    await until_indexed(plain)
 
 
 async def test_a_role_that_does_not_own_the_table_loads_into_the_index(store, database, plain, caplog):

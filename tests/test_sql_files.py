@@ -44,6 +44,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
     "rebuild_index": {"name": "chunks_tsv_gin"},
+    "replacement_lock": {"filter": "$.a == 1"},
     "rename_index": {"name": "old", "new_name": "new"},
     "set_profile": {"provider": "test", "model": "hashed", "dimensions": str(DIMENSIONS)},
     "settings": {"schema": "agent_brain", "dimensions": "16", "distance": "cosine", "language": "english"},

@@ -217,6 +217,67 @@ async def test_other_dimensions_are_refused(two, make, backend, tmp_path, reques
     assert await narrow.get_count() == 0
 
 
+async def test_values_that_only_compare_as_equal_are_replaced(two):
+    """1 and 1.0 are one number to jsonb, and 0 and -0 to pgvector; a copy is the same to the bit."""
+    store, other = two
+    ones, zeros = [1.0] * DIMENSIONS, [1.0, -0.0] * (DIMENSIONS // 2)
+    await other.upsert_documents(["a", "b"], [ones, np.abs(zeros)], ["a", "b"], [{"n": 1}, {}])
+    await store.upsert_documents(["a", "b"], [ones, zeros], ["a", "b"], [{"n": 1.0}, {}])
+    await copy_documents(store, other)
+    assert await everything(store) == await everything(other)
+    assert isinstance((await other.get_by_id("a"))["metadata"]["n"], float)
+
+
+async def test_an_export_goes_on_with_its_own_store_alone(two, tmp_path, monkeypatch):
+    store, other = two
+    monkeypatch.setattr(transfer, "PART", 10)
+
+    def interrupt(progress: Progress) -> None:
+        raise RuntimeError("interrupted")
+
+    await chunks(store, 30)
+    with pytest.raises(RuntimeError):
+        await export_documents(store, tmp_path / "out", interrupt)
+    await fill(other, ("a chunk", "of another store"))
+    with pytest.raises(TransferError, match="begun from another store: this one does not have"):
+        await export_documents(other, tmp_path / "out")
+    await chunks(other, 30)
+    await other.set_embedding_metadata("test", "hashed", DIMENSIONS)
+    with pytest.raises(TransferError, match="begun from another store: its embedding profile is None"):
+        await export_documents(other, tmp_path / "out")
+    assert (await export_documents(store, tmp_path / "out")).chunks == 30
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dimensions": DIMENSIONS - 1},
+        {"dimensions": str(DIMENSIONS)},
+        {"dimensions": None},
+        {"version": "1"},
+        {"parts": None},
+        {"parts": [{"name": "part-00000"}]},
+        {"profile": {"provider": "x"}},
+        {"complete": "yes"},
+        {"chunks": None},
+    ],
+)
+async def test_a_manifest_that_says_nonsense(two, tmp_path, change):
+    store, other = two
+    await chunks(store, 5)
+    await export_documents(store, tmp_path / "out")
+    path = tmp_path / "out" / "manifest.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | change))
+    with pytest.raises(TransferError, match="is damaged"):
+        await import_documents(other, tmp_path / "out")
+    for name in change:
+        path.write_text(json.dumps({key: value for key, value in whole.items() if key != name}))
+        with pytest.raises(TransferError, match="is damaged"):
+            await import_documents(other, tmp_path / "out")
+    assert await other.get_count() == 0
+
+
 @pytest.mark.postgres
 async def test_between_the_backends_and_back(database, tmp_path):
     """Chroma to PostgreSQL to another Chroma: the same to the bit."""

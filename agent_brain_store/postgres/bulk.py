@@ -66,9 +66,14 @@ class Suspension:
     async def finish(self, progress: ProgressCallback | None = None) -> None:
         """Build the index again, if it was suspended."""
         async with self._resources:
-            if self._maintenance is not None:
+            if self._maintenance is None:
+                return
+            if not self._maintenance.is_closed():
                 with translated("building the vector index"):
                     await self._indexes.resume(self._maintenance, progress)
+                return
+        # It was idle while the chunks were written, and something in between has closed it.
+        await self._indexes.repair(progress, self._patience)
 
 
 class Loader:
@@ -109,8 +114,8 @@ async def bulk_load(
     try:
         yield Loader(prepare, store, suspension, progress)
     finally:
-        if suspension is not None:
-            await suspension.finish(progress)
+        if indexes is not None and suspension is not None:
+            await asyncio.shield(indexes.in_background(suspension.finish(progress)))
     await count_lexemes()
 
 
@@ -126,9 +131,8 @@ async def suspended_for_one_call(
         try:
             await suspension.finish()
         except StorageError as error:
-            log.warning(
-                "the chunks are stored, but the vector index is not: %s; ensure_indexes() builds it", error.message
-            )
+            log.warning("the chunks are stored, but the vector index is not; trying again: %s", error.message)
+            indexes.in_background(indexes.repair_in_time(_PATIENCE))
 
     try:
         await suspension.consider(ids)

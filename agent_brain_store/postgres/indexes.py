@@ -19,7 +19,7 @@ import asyncpg
 
 from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.errors import QueryFailed
+from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.connection import BACKEND, Connection, translated
 from agent_brain_store.protocol import IndexReport, Progress, ProgressCallback
 from agent_brain_store.sql import queries
@@ -56,10 +56,18 @@ def default_lists(chunks: int) -> int:
     return max(10, chunks // 1000 if chunks <= 1_000_000 else math.isqrt(chunks))
 
 
-def graph_bytes(config: StoreConfig, chunks: int) -> int:
-    """About what an HNSW graph takes in memory while it is built: vectors, neighbours of all layers, overhead."""
-    width = 2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4
-    return int(chunks * (config.embedding.dimensions * width + config.postgres.hnsw_m * 56 + 300) * 1.1)
+def build_bytes(config: StoreConfig, chunks: int) -> int:
+    """About what building the vector index takes in memory.
+
+    HNSW: vectors, neighbours of all layers, overhead. IVFFlat: at most a sample of 50 vectors a list, k-means' bounds of each
+    of them to each list, and the lists' centers several times.
+    """
+    vector = config.embedding.dimensions * (2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4)
+    if config.postgres.index == "ivfflat":
+        lists = config.postgres.ivfflat_lists or default_lists(chunks)
+        sample = max(10_000, 50 * lists)
+        return int((sample * (vector + 4 * lists + 24) + lists * (4 * vector + 4 * lists + 64)) * 1.1)
+    return int(chunks * (vector + config.postgres.hnsw_m * 56 + 300) * 1.1)
 
 
 async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
@@ -92,6 +100,7 @@ class IndexKeeper:
         self._config = config
         self._connect = connect
         self._background: set[asyncio.Task[None]] = set()
+        self._settling = asyncio.Event()
 
     async def missing(self, connection: Connection) -> str | None:
         """What is wrong with the vector index, in words, or None."""
@@ -100,6 +109,8 @@ class IndexKeeper:
         facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
         if VECTOR_INDEX not in facts:
             return "is missing"
+        if any(_LEFTOVER.fullmatch(name) for name in facts):
+            return "has another beside it: a rebuild was interrupted"
         return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted"
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
@@ -115,7 +126,7 @@ class IndexKeeper:
             created, _ = await self._repair(connection, progress)
             rebuilt = []
             if wants_index(self._config) and VECTOR_INDEX not in created:
-                await self._build(connection, _NEW, progress)
+                await self._build_beside(connection, progress)
                 async with connection.transaction():
                     await _run(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
                     await _run(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
@@ -138,6 +149,22 @@ class IndexKeeper:
         await self._repair(connection, progress)
         await connection.execute(queries()["analyze_chunks"].text, timeout=None)
 
+    async def repair(self, progress: ProgressCallback | None, patience: float | None) -> None:
+        """`resume` on a connection of its own."""
+        async with self.alone(patience) as connection:
+            await self.resume(connection, progress)
+
+    async def repair_in_time(self, patience: float) -> None:
+        """Try to build what is missing until other sessions no longer prevent it, or the store is closed."""
+        while not self._settling.is_set():
+            try:
+                await self.repair(None, patience)
+                break
+            except StorageError as error:
+                log.info("the vector index is still not built: %s", error.message)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settling.wait(), patience)
+
     def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start work that a caller may wait for, and that goes on when the caller is cancelled."""
         task = asyncio.create_task(work)
@@ -146,11 +173,11 @@ class IndexKeeper:
         return task
 
     async def settle(self) -> None:
-        """Wait for the work in the background."""
-        if self._background:
-            await asyncio.wait(
-                self._background
-            )  # its errors are for those who started it, not for who closes the store
+        """Wait for the work in the background. Its errors are for those who started it, not for who closes the store."""
+        self._settling.set()
+        while self._background:
+            await asyncio.wait(self._background)
+        self._settling.clear()
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:
@@ -197,6 +224,15 @@ class IndexKeeper:
                 return _compare(wanted, row["method"], options)
         return []
 
+    async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
+        """Build under another name; every write would have to maintain what an interrupted build leaves."""
+        try:
+            await self._build(connection, _NEW, progress)
+        except BaseException:
+            with suppress(Exception):  # the connection may be lost: then the next start drops it
+                await _run(connection, "drop_index", name=_NEW)
+            raise
+
     async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         chunks = int(await connection.fetchval(queries()["count_chunks"].text))
         memory = await self._give_memory(connection, chunks)
@@ -217,10 +253,12 @@ class IndexKeeper:
             progress(Progress("building the vector index", chunks, chunks))
 
     async def _give_memory(self, connection: Connection, chunks: int) -> int:
-        needed = graph_bytes(self._config, chunks)
+        needed = build_bytes(self._config, chunks)
         query = queries()["build_settings"]
         workers = max(1, (os.cpu_count() or 2) // 2)
-        wanted = max(_SMALLEST_MEMORY, min(needed, _LARGEST_MEMORY))
+        # Too little makes HNSW slower; IVFFlat refuses to start.
+        largest = needed if self._config.postgres.index == "ivfflat" else _LARGEST_MEMORY
+        wanted = max(_SMALLEST_MEMORY, min(needed, largest))
         values = {"memory_kb": wanted // 1024, "workers": workers}
         row = await connection.fetchrow(query.text, *query.args(values))
         granted = int(row["memory_kb"]) * 1024 if row else 0

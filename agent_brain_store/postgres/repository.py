@@ -117,6 +117,7 @@ class PostgresBackend:
         batch = await self._prepare(ids, embeddings, documents, metadatas)
 
         async def work(connection: Connection) -> ReplaceResult:
+            await run(connection, "replacement_lock", filter=to_jsonpath(node))
             rows = await run(connection, "delete_matching_chunks", **_filter(node), keep=batch.ids)
             await upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))

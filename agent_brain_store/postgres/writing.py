@@ -28,10 +28,10 @@ async def upsert(connection: Connection, batch: Batch) -> None:
 
 
 def _slices(batch: Batch) -> Iterator[slice]:
-    """Parts of at most `_ROWS` chunks and about `_BYTES` of text and vectors."""
+    """Parts of at most `_ROWS` chunks and about `_BYTES` of text, metadata and vectors."""
     start, size = 0, 0
-    for position, text in enumerate(batch.texts):
-        weight = len(text) + 4 * batch.vectors.shape[1]
+    for position, (text, metadata) in enumerate(zip(batch.texts, batch.metadatas, strict=True)):
+        weight = len(text) + len(str(metadata)) + 4 * batch.vectors.shape[1]
         if position > start and (position - start == _ROWS or size + weight > _BYTES):
             yield slice(start, position)
             start, size = position, 0

@@ -1,5 +1,7 @@
 -- upsert_chunks: store chunks, replacing those that exist. Chunks that are the same already are left alone.
 --
+-- The same means to the bit: jsonb takes 1 and 1.0 for equal, and pgvector 0 and -0, which are not what was given.
+--
 -- $1  ids         text[]    distinct
 -- $2  texts       text[]
 -- $3  metadatas   jsonb[]
@@ -19,7 +21,8 @@ changed as (
   from given g
   left join chunks c using (chunk_id)
   where c.chunk_id is null
-    or (c.content, c.metadata, c.embedding) is distinct from (g.content, g.metadata, g.embedding)
+    or (c.content, c.metadata::text, vector_send(c.embedding::vector))
+      is distinct from (g.content, g.metadata::text, vector_send(g.embedding))
   order by g.chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
 ),
 written as (
@@ -32,7 +35,8 @@ written as (
       tsv = excluded.tsv,
       tokens = excluded.tokens,
       embedding = excluded.embedding
-  where (c.content, c.metadata, c.embedding) is distinct from (excluded.content, excluded.metadata, excluded.embedding)
+  where (c.content, c.metadata::text, vector_send(c.embedding::vector))
+    is distinct from (excluded.content, excluded.metadata::text, vector_send(excluded.embedding::vector))
   returning 1
 )
 select count(*) as written

@@ -1,0 +1,14 @@
+-- replacement_lock: wait until no other transaction replaces the matches of the same filter; held until this one ends.
+--
+-- Two that replace the chunks of one file at once would each miss the chunks that the other has not committed yet, and leave
+-- both behind. Its own statement, so that the next one sees what was committed while it waited.
+--
+-- $1  filter  text  a jsonpath
+--
+-- returns one: locked bool
+--
+-- psql: \bind '$.source == "a.py"'
+--       \i sql/queries/replacement_lock.sql
+select pg_advisory_xact_lock(
+  hashtextextended('agent_brain_store replaces ' || current_schema() || ' ' || $1::text, 0)
+) is not null as locked;
