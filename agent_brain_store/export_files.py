@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMAT = "agent_brain_store export"
 VERSION = 1
 BEGUN_ELSEWHERE = "the export in {} was begun from another store: {}; name another directory"
+_FIELDS = {"version": int, "dimensions": int | None, "profile": dict | None, "parts": list, "complete": bool}
+_FIELDS_AT_THE_END = {"chunks": int, "sha256": str}
 _PROFILE = {"provider": str, "model": str, "dimensions": int}
 _PART_FIELDS = {"name": str, "chunks": int, "last": str, "documents_sha256": str, "vectors_sha256": str}
 
@@ -60,29 +62,26 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise TransferError(f"the manifest in {directory.name} is damaged: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise TransferError(f"the manifest in {directory.name} is not of an export of this library")
+    version = manifest.get("version")
+    if isinstance(version, int) and version > VERSION:  # its fields may be others
+        raise TransferError(f"the export has version {version}, this library reads {VERSION}: upgrade it")
     if not _is_whole(manifest):
         raise TransferError(f"the manifest in {directory.name} is damaged: a field is missing or of the wrong type")
-    if manifest["version"] > VERSION:
-        raise TransferError(f"the export has version {manifest['version']}, this library reads {VERSION}: upgrade it")
     return manifest
 
 
 def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Whether every field that is read has its type. A newer version is only told by its number."""
-    if not isinstance(manifest.get("version"), int) or manifest["version"] > VERSION:
-        return isinstance(manifest.get("version"), int)
-    fields: dict[str, Any] = {"dimensions": int | None, "profile": dict | None, "parts": list, "complete": bool}
-    if manifest.get("complete"):
-        fields |= {"chunks": int, "sha256": str}
+    """Whether every field that is read has its type."""
     return (
-        _has(manifest, fields)
+        _has(manifest, _FIELDS)
+        and (not manifest["complete"] or _has(manifest, _FIELDS_AT_THE_END))
         and (manifest["profile"] is None or _has(manifest["profile"], _PROFILE))
         and all(isinstance(part, dict) and _has(part, _PART_FIELDS) for part in manifest["parts"])
         and (not manifest["parts"] or manifest["dimensions"] is not None)
     )
 
 
-def _has(values: dict[str, Any], fields: dict[str, Any]) -> bool:
+def _has(values: dict[str, Any], fields: Mapping[str, Any]) -> bool:
     return all(name in values and isinstance(values[name], kind) for name, kind in fields.items())
 
 

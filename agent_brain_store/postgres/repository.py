@@ -113,12 +113,12 @@ class PostgresBackend:
         documents: Sequence[str],
         metadatas: Sequence[Metadata],
     ) -> ReplaceResult:
-        node = parse_required(where, "replace_documents")
+        matching = _filter(parse_required(where, "replace_documents"))
         batch = await self._prepare(ids, embeddings, documents, metadatas)
 
         async def work(connection: Connection) -> ReplaceResult:
-            await run(connection, "replacement_lock", filter=to_jsonpath(node))
-            rows = await run(connection, "delete_matching_chunks", **_filter(node), keep=batch.ids)
+            await run(connection, "replacement_lock", filter=matching["filter"])
+            rows = await run(connection, "delete_matching_chunks", **matching, keep=batch.ids)
             await upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))
 
