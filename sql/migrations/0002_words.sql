@@ -237,3 +237,55 @@ begin atomic
     )
   from found;
 end;
+
+-- bm25_planned(...) is bm25() for a search by words alone, which takes hardly longer than its planning. Without a filter its
+-- plan is kept for the session. With one it is made for that filter's value, in bm25_filtered(...).
+create function bm25_planned(
+  query          text,
+  filter         text,
+  source_prefix  text,
+  budget         int4,
+  k1             float8,
+  b              float8,
+  heading_weight float8,
+  summary_weight float8
+)
+returns table (chunk_id text, score float8)
+language plpgsql stable parallel safe rows 500
+set plan_cache_mode = force_generic_plan
+set search_path from current
+as $$
+begin
+  if filter = '' and source_prefix = '' then
+    return query
+      select found.chunk_id, found.score
+      from bm25(query, '', '', budget, '{}', k1, b, heading_weight, summary_weight) found;
+  else
+    return query
+      select found.chunk_id, found.score
+      from bm25_filtered(query, filter, source_prefix, budget, k1, b, heading_weight, summary_weight) found;
+  end if;
+end
+$$;
+
+create function bm25_filtered(
+  query          text,
+  filter         text,
+  source_prefix  text,
+  budget         int4,
+  k1             float8,
+  b              float8,
+  heading_weight float8,
+  summary_weight float8
+)
+returns table (chunk_id text, score float8)
+language plpgsql stable parallel safe rows 500
+set plan_cache_mode = force_custom_plan
+set search_path from current
+as $$
+begin
+  return query
+    select found.chunk_id, found.score
+    from bm25(query, filter, source_prefix, budget, '{}', k1, b, heading_weight, summary_weight) found;
+end
+$$;

@@ -17,7 +17,7 @@
 --       \i sql/queries/keyword_search.sql
 with best as materialized (
   select chunk_id, score
-  from bm25($1::text, $3::text, $4::text, $5::int4, '{}', $6::float8, $7::float8, $8::float8, $9::float8)
+  from bm25_planned($1::text, $3::text, $4::text, $5::int4, $6::float8, $7::float8, $8::float8, $9::float8)
   order by score desc, chunk_id collate "C"
   limit $2::int4
 )
