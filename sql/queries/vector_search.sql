@@ -10,11 +10,17 @@
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
 with nearest as (
-  -- One table, and an order by nothing but distance and id: this is what the vector index can serve.
-  select chunk_id, distance(embedding, $1::vector) as distance
-  from chunks
-  where matches(metadata, $3::text, $4::text)
-  order by distance(embedding, $1::vector), chunk_id
+  select chunk_id, distance
+  from (
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever is as far away
+    -- as the last one comes along, so that the plan does not decide which of them is in.
+    select chunk_id, distance(embedding, $1::vector) as distance
+    from chunks
+    where matches(metadata, $3::text, $4::text)
+    order by distance(embedding, $1::vector)
+    fetch first ($2::int4) rows with ties
+  ) with_ties
+  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
   limit $2::int4
 ),
 enough as (
@@ -30,4 +36,4 @@ select c.chunk_id, c.content as text, c.metadata, similarity(n.distance) as scor
 from nearest n
 join chunks c using (chunk_id)
 cross join enough e
-order by n.distance + 0, c.chunk_id;  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
+order by n.distance, c.chunk_id;
