@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.searching import matching_ids
@@ -36,7 +38,7 @@ def _as_rows(embeddings: Vectors, dimensions: int) -> Vectors:
     step = max(1, driver.NUMBERS // dimensions)
     for start in range(0, len(embeddings), step):
         try:
-            piece = np.asarray(embeddings[start : start + step])
+            piece: NDArray[Any] = np.asarray(embeddings[start : start + step])
         except (ValueError, TypeError, OverflowError):
             return embeddings
         if piece.dtype.kind not in "fiu" or piece.shape[1:] != (dimensions,):
