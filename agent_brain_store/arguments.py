@@ -8,6 +8,9 @@ from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.records import clean_text
 
 LARGEST = 2**31 - 1  # an int4
+LONGEST_QUERY = 75_000  # characters, as many as are indexed of a long text
+_LARGEST_RRF_K = 10**9
+_WEIGHTS = (1e-100, 1e100)  # but for 0: what stays a float when it is divided by a rank
 
 
 def check_top_k(top_k: int, backend: str) -> int:
@@ -21,6 +24,8 @@ def check_query(query: str, backend: str) -> str:
     """A question, with what no database stores replaced as it is in chunks."""
     if not isinstance(query, str):
         raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string", backend)
+    if len(query) > LONGEST_QUERY:
+        raise InvalidQueryError(f"query has {len(query)} characters; it may have {LONGEST_QUERY}", backend)
     return clean_text(query)
 
 
@@ -59,14 +64,16 @@ def check_fusion(
 ) -> int:
     """The parameters of hybrid search; returns how many candidates each ranking contributes."""
     for name, weight in (("vector_weight", vector_weight), ("keyword_weight", keyword_weight)):
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
-            raise InvalidQueryError(f"{name} is {weight!r}; it must be a number of at least 0", backend)
-    if vector_weight + keyword_weight == float("inf"):
-        raise InvalidQueryError("vector_weight and keyword_weight together are beyond what a float can hold", backend)
+        is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not is_number or (weight != 0 and not _WEIGHTS[0] <= weight <= _WEIGHTS[1]):
+            shown = f"{weight:g}" if isinstance(weight, float) else f"of type {type(weight).__name__}"
+            raise InvalidQueryError(f"{name} is {shown}; it must be 0 or a number from 1e-100 to 1e100", backend)
     if vector_weight + keyword_weight == 0:
         raise InvalidQueryError("vector_weight and keyword_weight are both 0: nothing would be searched", backend)
-    if isinstance(rrf_k, bool) or not isinstance(rrf_k, int) or not 0 <= rrf_k <= LARGEST:
-        raise InvalidQueryError(f"rrf_k is {rrf_k!r}; it must be an integer of at least 0 (60 is usual)", backend)
+    if isinstance(rrf_k, bool) or not isinstance(rrf_k, int) or not 0 <= rrf_k <= _LARGEST_RRF_K:
+        raise InvalidQueryError(
+            f"rrf_k is {rrf_k!r}; it must be an integer from 0 to {_LARGEST_RRF_K} (60 is usual)", backend
+        )
     if fusion not in ("rrf", "relative_score"):
         raise InvalidQueryError(f"fusion is {fusion!r}; there are 'rrf' and 'relative_score'", backend)
     if candidates is None:

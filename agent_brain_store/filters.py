@@ -27,6 +27,8 @@ from agent_brain_store.records import clean_text, iso, plain_number
 Scalar: TypeAlias = str | bool | int | float
 
 MAX_DEPTH = 64
+PREFIX_LENGTH = 512  # characters of source that the index on it holds
+_LONGEST_INTEGER = 4096  # bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,14 @@ def _ordered(op: str) -> Callable[[str, object, str], Node]:
 
 
 def _in(key: str, operand: object, place: str) -> Node:
-    if isinstance(operand, (str, bytes, Mapping)) or not hasattr(operand, "__iter__"):
+    if isinstance(operand, (str, bytes, Mapping)) or not hasattr(operand, "__iter__") or _has_no_axis(operand):
         raise _error(place, "a list of values", operand)
     values = [_scalar(item, f"{place}[{i}]") for i, item in enumerate(operand)]
     return Or(tuple(Compare(key, "==", value) for value in values))
+
+
+def _has_no_axis(operand: object) -> bool:
+    return getattr(operand, "ndim", 1) == 0
 
 
 def _contains(key: str, operand: object, place: str) -> Node:
@@ -204,7 +210,7 @@ _OPERATORS: dict[str, Callable[[str, object, str], Node]] = {
 
 
 def _scalar(value: object, place: str) -> Scalar:
-    if hasattr(value, "item") and hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+    if hasattr(value, "item") and hasattr(value, "dtype") and _has_no_axis(value):
         value = value.item()
     if isinstance(value, bool):
         return value
@@ -212,6 +218,8 @@ def _scalar(value: object, place: str) -> Scalar:
         return clean_text(str.__str__(value))
     if isinstance(value, date):
         return iso(value)
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        raise InvalidFilterError(f"{place}: an integer of more than {_LONGEST_INTEGER} bits", place=place)
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return plain_number(value)
     if value is None:
@@ -229,17 +237,26 @@ def _error(place: str, expected: str, got: object) -> InvalidFilterError:
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
 
-def to_jsonpath(node: Node | None) -> str:
+def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
     """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
 
     Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
     unknown, so that negation is complete, and lists are never unwrapped behind our back.
+
+    That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
+    few chunks. What remains is that it is a text.
     """
-    return "" if node is None else "strict " + _jsonpath(node)
+    return (
+        ""
+        if node is None
+        else "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
+    )
 
 
-def _jsonpath(node: Node) -> str:
+def _jsonpath(node: Node, known: str) -> str:
     match node:
+        case Compare("source", "prefix", value) if known and value == known:
+            return 'exists($ ? (@."source".type() == "string"))'
         case Compare(key, "contains", value):
             return f"exists($ ? (exists(@.{_quoted(key)}[*] ? (@ == {_literal(value)}))))"
         case Compare(key, op, value):
@@ -248,11 +265,11 @@ def _jsonpath(node: Node) -> str:
         case Exists(key):
             return f"exists($ ? (exists(@.{_quoted(key)})))"
         case Not(item):
-            return f"!({_jsonpath(item)})"
+            return f"!({_jsonpath(item, known)})"
         case And(items):
-            return _joined([_jsonpath(item) for item in items], "&&")
+            return _joined([_jsonpath(item, known) for item in items], "&&")
         case Or(items):
-            return _joined([_jsonpath(item) for item in items], "||") if items else "(1 == 0)"
+            return _joined([_jsonpath(item, known) for item in items], "||") if items else "(1 == 0)"
 
 
 def _joined(parts: list[str], op: str) -> str:
@@ -275,7 +292,7 @@ def _literal(value: Scalar) -> str:
 def required_prefix(node: Node | None, key: str) -> str:
     """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
     match node:
-        case Compare(k, "prefix" | "==", value) if k == key and isinstance(value, str):
+        case Compare(k, "prefix", value) if k == key and isinstance(value, str):
             return value
         case And(items):
             return max((required_prefix(item, key) for item in items), key=len)
@@ -331,15 +348,3 @@ def _kind(value: Any) -> str | None:
     if isinstance(value, (int, float)):
         return "number"
     return "string" if isinstance(value, str) else None
-
-
-def without_not(node: Node, negated: bool = False) -> Node:
-    """The same filter with every negation pushed down to a leaf (De Morgan), for backends that cannot negate more."""
-    match node:
-        case Not(item):
-            return without_not(item, not negated)
-        case And(items) | Or(items):
-            kind = And if isinstance(node, And) != negated else Or
-            return kind(tuple(without_not(item, negated) for item in items))
-        case _:
-            return Not(node) if negated else node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 Ranked = list[tuple[str, float]]
 
@@ -24,7 +24,7 @@ def reciprocal_rank_fusion(
         for rank, chunk_id in enumerate(ids, 1):
             scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (rrf_k + rank)
     largest = (vector_weight + keyword_weight) / (rrf_k + 1)
-    return _best_first((chunk_id, score / largest) for chunk_id, score in scores.items())
+    return sorted(((i, score / largest) for i, score in scores.items()), key=lambda item: (-item[1], item[0]))
 
 
 def relative_score_fusion(
@@ -32,11 +32,13 @@ def relative_score_fusion(
     keyword_scores: Mapping[str, float],
     vector_weight: float = 0.5,
     keyword_weight: float = 0.5,
+    vector_ids: Sequence[str] = (),
 ) -> Ranked:
     """The weighted sum of both scores, each divided by the best of its kind, over the sum of the weights.
 
     Both mappings hold every candidate of either ranking; a chunk without a query word has the keyword score 0.
-    Best first; ties by id.
+    Best first; ties in the order of ``vector_ids``, the vector ranking: it knows more than similarities that end at 0.
+    Then by id.
     """
     best_vector = max(vector_scores.values(), default=0.0)
     best_keyword = max(keyword_scores.values(), default=0.0)
@@ -47,8 +49,6 @@ def relative_score_fusion(
         keyword = keyword_scores.get(chunk_id, 0.0) / best_keyword if best_keyword > 0 else 0.0
         return (vector_weight * vector + keyword_weight * keyword) / total
 
-    return _best_first((chunk_id, score(chunk_id)) for chunk_id in vector_scores.keys() | keyword_scores.keys())
-
-
-def _best_first(scored: Iterable[tuple[str, float]]) -> Ranked:
-    return sorted(scored, key=lambda item: (-item[1], item[0]))
+    ranks = {chunk_id: rank for rank, chunk_id in enumerate(vector_ids)}
+    scored = [(chunk_id, score(chunk_id)) for chunk_id in vector_scores.keys() | keyword_scores.keys()]
+    return sorted(scored, key=lambda item: (-item[1], ranks.get(item[0], len(ranks)), item[0]))

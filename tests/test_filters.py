@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import InvalidFilterError
-from agent_brain_store.filters import matches, parse, required_prefix, to_jsonpath, without_not
+from agent_brain_store.chroma.translate import without_not
+from agent_brain_store.filters import matches, parse, required_prefix, to_jsonpath
 from agent_brain_store.records import Rules, prepare
 from tests.conftest import DIMENSIONS, fill
 
@@ -460,7 +461,7 @@ async def test_very_long_sources(store):
 def test_required_prefix():
     prefix = {"source": {"$prefix": "/a/"}}
     assert required_prefix(parse(prefix), "source") == "/a/"
-    assert required_prefix(parse({"source": "/a/b"}), "source") == "/a/b"
+    assert required_prefix(parse({"source": "/a/b"}), "source") == "", "the index on metadata serves equality"
     assert required_prefix(parse({"$and": [prefix, {"n": 1}, {"source": {"$prefix": "/a/b"}}]}), "source") == "/a/b"
     for loose in (
         None,
@@ -471,3 +472,18 @@ def test_required_prefix():
         {"other": {"$prefix": "/a/"}},
     ):
         assert required_prefix(parse(loose), "source") == ""
+
+
+def test_a_prefix_is_not_said_twice():
+    node = parse({"$and": [{"source": {"$prefix": "/a/"}}, {"n": 1}]})
+    assert to_jsonpath(node) == 'strict (exists($ ? (@."source" starts with "/a/")) && exists($ ? (@."n" == 1)))'
+    said = to_jsonpath(node, required_prefix(node, "source"))
+    assert said == 'strict (exists($ ? (@."source".type() == "string")) && exists($ ? (@."n" == 1)))'
+    long = parse({"source": {"$prefix": "x" * 600}})
+    assert to_jsonpath(long, required_prefix(long, "source")) == to_jsonpath(long), "the index holds less than that"
+
+
+@pytest.mark.parametrize("where", [{"n": 10**5000}, {"n": {"$gt": -(10**5000)}}, {"n": {"$in": np.array(2)}}])
+def test_odd_operands_are_named(where):
+    with pytest.raises(InvalidFilterError, match=r"where\.n"):
+        parse(where)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from agent_brain_store import (
     create_backend,
 )
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
+from agent_brain_store.filters import parse, required_prefix, to_jsonpath
 from agent_brain_store.postgres import bulk
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
@@ -346,7 +348,7 @@ async def test_a_missing_or_invalid_index_is_rebuilt_at_the_next_start(database,
     await store.close()
     await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_embedding_ann'::regclass")
     await store.initialize()
-    assert "the vector index is invalid: a build was interrupted; building it" in caplog.text
+    assert "the vector index is invalid: a build was interrupted, or is under way; building it" in caplog.text
     facts = {row["name"]: row for row in await plain.fetch(queries()["index_facts"].text)}
     assert facts["chunks_embedding_ann"]["valid"]
     await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_tsv_gin'::regclass")
@@ -491,7 +493,7 @@ async def test_the_index_giving_up_falls_back_to_an_exact_scan(database, plain):
         await plain.execute(f"alter database {database['database']} set {setting}")
     await store.initialize()
     assert len(await store.vector_search(near, 20, where={"far": 1})) == 20
-    assert len(await store.hybrid_search("zyzzyva", near, 20, where={"far": 1})) == 20
+    assert len(await store.hybrid_search("zyzzyva", near, 20, 1.0, 0.0, where={"far": 1})) == 20
     assert (await store.health()).details["exact_fallbacks"] == 2
     assert len(await store.vector_search(near, 20, where={"far": 0})) == 20
     assert (await store.health()).details["exact_fallbacks"] == 2
@@ -1154,3 +1156,80 @@ async def test_a_crash_in_such_a_call_is_repaired_by_the_next_start(database, pl
     assert ((await vector_index(plain)) or (0, False))[1]
     assert await store.get_count() in (0, 8000)
     await store.close()
+
+
+# --- other people's settings -------------------------------------------------------------------------------------------
+
+
+async def test_replacements_take_turns_whatever_the_isolation_level_is(database, plain):
+    await plain.execute(f"alter database {database['database']} set default_transaction_isolation = 'repeatable read'")
+    store = create_backend(config(database))
+    await store.initialize()
+
+    async def replace(name: str) -> None:
+        ids = [f"{name}{i}" for i in range(5)]
+        await store.replace_documents({"source": "f"}, ids, [embed(i) for i in ids], ids, [{"source": "f"}] * 5)
+
+    for turn in range(3):
+        await asyncio.gather(*(replace(f"{turn}{name}") for name in "abc"))
+        assert await store.get_count() == 5
+    await store.close()
+
+
+async def test_replacements_that_swap_their_chunks_do_not_deadlock(store, plain):
+    ids = [f"{i}" for i in range(60)]
+    for turn in range(4):
+
+        async def replace(name: str, mine: list[str], other: str = str(turn)) -> None:
+            texts = [f"{other} {i}" for i in mine]
+            await store.replace_documents({"f": name}, mine, [embed("x")] * len(mine), texts, [{"f": name}] * len(mine))
+
+        halves = (ids[::2], ids[1::2]) if turn % 2 else (ids[1::2], ids[::2])
+        await asyncio.gather(replace("one", halves[0]), replace("two", halves[1]))
+    await asyncio.sleep(1.1)  # a backend reports its statistics once a second
+    assert await plain.fetchval("select deadlocks from pg_stat_database where datname = current_database()") == 0
+
+
+async def test_a_published_store_can_be_reset_and_compacted(store, plain):
+    await plain.execute("create publication everything for tables in schema agent_brain")
+    await fill(store, ("a", "text"))
+    await plain.execute(queries()["compact_counts"].text)
+    await store.reset()
+    assert await store.get_count() == 0
+
+
+async def test_a_renamed_schema_is_refused(store, database, plain):
+    await fill(store, ("a", "text"))
+    await store.close()
+    await plain.execute("alter schema agent_brain rename to elsewhere")
+    with pytest.raises(SchemaError, match="the schema 'elsewhere' were made for one of another name"):
+        await create_backend(config({**database, "schema": "elsewhere"})).initialize()
+
+
+async def test_counts_stay_short_whoever_writes(database, plain):
+    for _ in range(3):
+        store = create_backend(config(database))
+        await store.initialize()
+        for i in range(40):
+            await fill(store, (f"{i}", f"text {i} {uuid.uuid4()}"))
+        await store.close()
+    assert await plain.fetchval("select count(*) from chunk_counts") <= 51
+
+
+async def test_the_planner_learns_of_chunks_that_come_a_few_at_a_time(database, plain):
+    store = create_backend(config(database))
+    await store.initialize()
+    for start in range(0, 300, 50):
+        await fill(store, *((f"{i}", f"text {i}", {"n": i}) for i in range(start, start + 50)))
+    await store.close()
+    assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") >= 240
+
+
+async def test_a_wide_prefix_is_left_to_the_vector_index(large):
+    postgres, vectors = large
+    connection = await connect(postgres)
+    node = parse({"source": {"$prefix": "/src/"}})
+    prefix = required_prefix(node, "source")
+    plan = await explain(connection, "vector_search", str(vectors[0].tolist()), 10, to_jsonpath(node, prefix), prefix)
+    assert "Index Scan using chunks_embedding_ann" in plan
+    await connection.close()

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.filters import parse, to_jsonpath
 from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
 from agent_brain_store.sql import queries
@@ -463,3 +464,50 @@ async def test_both_backends_agree_on_a_judged_collection(database, tmp_path):
     assert abs(means["hybrid"] - means["chroma hybrid"]) <= 0.01
     assert means["keyword"] >= 0.358
     assert means["hybrid"] >= 0.405
+
+
+# --- what a budget, a filter or a clamped score must not hide ----------------------------------------------------------
+
+
+async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
+    store = make(keyword={"candidates": 50})
+    await store.initialize()
+    chunks = [(f"{i:03}", "common words" + (" rareword" if i < 30 else ""), {"late": i >= 300}) for i in range(600)]
+    await fill(store, *chunks)
+    question, where = "rareword common", {"late": True}
+    expected = [hit.chunk_id for hit in await store.keyword_search(question, 10, where=where)]
+    assert len(expected) == 10
+    for fusion in ("rrf", "relative_score"):
+        hits = await store.hybrid_search(question, embed("x"), 10, 0.0, 1.0, fusion=fusion, where=where)
+        assert [hit.chunk_id for hit in hits] == expected
+    hits = await store.hybrid_search(question, embed("x"), 10, where=where)
+    assert any(hit.keyword_rank for hit in hits)
+
+
+async def test_relative_scores_keep_the_order_beyond_a_similarity_of_0(store):
+    vectors = [[-1.0, x] + [0.0] * (DIMENSIONS - 2) for x in (0.1, 3.0, 1.0, 9.0)]
+    await store.upsert_documents(list("abcd"), vectors, ["apple", "banana", "cherry", "plum"], [{}] * 4)
+    question = [1.0] + [0.0] * (DIMENSIONS - 1)
+    for weights in ((1.0, 0.0), (0.5, 0.5)):
+        hits = await store.hybrid_search("zzz", question, 4, *weights, fusion="relative_score")
+        assert [hit.chunk_id for hit in hits] == list("dbca")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"vector_weight": 10**400},
+        {"vector_weight": 5e-324, "keyword_weight": 0.0},
+        {"keyword_weight": 1e300},
+        {"rrf_k": 2**31 - 1},
+    ],
+)
+async def test_numbers_that_no_float_survives_are_refused(store, wrong):
+    with pytest.raises(InvalidQueryError, match=next(iter(wrong))):
+        await store.hybrid_search("apple", embed("x"), 3, **wrong)
+
+
+async def test_a_question_as_long_as_a_book_is_refused(store):
+    with pytest.raises(InvalidQueryError, match="query has 75001 characters; it may have 75000"):
+        await store.keyword_search("x" * 75_001, 3)
+    assert await store.keyword_search(" ".join(f"w{i:05x}" for i in range(10_000)), 3) == []

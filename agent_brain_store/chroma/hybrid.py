@@ -83,7 +83,8 @@ def _by_score(collection: Collection, index: KeywordIndex, asked: Hybrid, near: 
         known |= dict(scan(collection.rows, asked.question, [i for i in candidates if i not in known]))
     similar = {chunk_id: asked.question.similarity(distance) for chunk_id, distance in known.items()}
     worded = index.scores_of(asked.query, candidates) if asked.keyword_weight else {}
-    ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight)
+    order = [chunk_id for chunk_id, _ in near]
+    ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight, order)
     return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(worded, hits))
 
 

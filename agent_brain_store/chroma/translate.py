@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma.vectors import packed, unpacked
-from agent_brain_store.filters import And, Compare, Node, Not, Or, Scalar, without_not
+from agent_brain_store.filters import And, Compare, Node, Not, Or, Scalar
 from agent_brain_store.protocol import Metadata
 
 RESERVED = "agent_brain:"
@@ -278,3 +278,15 @@ def _size(where: Clause) -> tuple[int, int, int]:
         return 1, len(operand) if isinstance(operand, list) else 1, 0
     sizes = [_size(item) for item in condition]
     return sum(s[0] for s in sizes), sum(s[1] for s in sizes), 1 + max(s[2] for s in sizes)
+
+
+def without_not(node: Node, negated: bool = False) -> Node:
+    """The same filter with every negation pushed down to a leaf (De Morgan), for backends that cannot negate more."""
+    match node:
+        case Not(item):
+            return without_not(item, not negated)
+        case And(items) | Or(items):
+            kind = And if isinstance(node, And) != negated else Or
+            return kind(tuple(without_not(item, negated) for item in items))
+        case _:
+            return Not(node) if negated else node

@@ -175,8 +175,11 @@ async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def transaction(connection: Connection, operation: str) -> AsyncIterator[None]:
-    """A transaction whose lost commit is `OutcomeUnknown`; any other failure means that nothing happened."""
-    block = connection.transaction()
+    """A transaction whose lost commit is `OutcomeUnknown`; any other failure means that nothing happened.
+
+    Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
+    """
+    block = connection.transaction(isolation="read_committed")
     await block.start()
     try:
         yield

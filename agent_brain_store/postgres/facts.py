@@ -26,6 +26,12 @@ async def check_store(connection: Connection, config: StoreConfig) -> None:
     if facts is None:
         raise SchemaError("the row of store_settings is gone: restore it from a backup", BACKEND)
     _check_versions(facts)
+    if not facts["functions_at_home"]:
+        raise SchemaError(
+            f"the functions in the schema {config.postgres.schema!r} were made for one of another name, whose tables they "
+            "would read and write: rename it back, or copy the chunks into a new store with copy_documents",
+            BACKEND,
+        )
     guard.check_dimensions(config, facts["dimensions"], BACKEND)
     guard.check_distance(config, facts["distance"], BACKEND)
     guard.check_language(config, facts["language"], BACKEND)

@@ -110,8 +110,8 @@ class IndexKeeper:
         if VECTOR_INDEX not in facts:
             return "is missing"
         if any(_LEFTOVER.fullmatch(name) for name in facts):
-            return "has another beside it: a rebuild was interrupted"
-        return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted"
+            return "has another beside it: a rebuild was interrupted, or is under way"
+        return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted, or is under way"
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build what is missing or invalid; report what differs from the configuration."""

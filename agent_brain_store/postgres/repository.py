@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -38,10 +37,8 @@ from agent_brain_store.protocol import (
 )
 from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
-log = logging.getLogger(__name__)
+_FOR_US = ("complete", "keyword_hits")  # columns that say whether to ask again
 Result = TypeVar("Result")
-
-_COMPACT_EVERY = 50  # writes between two compactions of chunk_counts
 
 
 class PostgresBackend:
@@ -53,7 +50,6 @@ class PostgresBackend:
         self._database = Database(config)
         self._lexemes = LexemeKeeper(self._database)
         self._opening = asyncio.Lock()
-        self._writes = 0
         self._exact_fallbacks = 0
 
     # --- life ---
@@ -117,7 +113,7 @@ class PostgresBackend:
         batch = await self._prepare(ids, embeddings, documents, metadatas)
 
         async def work(connection: Connection) -> ReplaceResult:
-            await run(connection, "replacement_lock", filter=matching["filter"])
+            await run(connection, "replacement_lock", **matching)
             rows = await run(connection, "delete_matching_chunks", **matching, keep=batch.ids)
             await upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))
@@ -150,17 +146,8 @@ class PostgresBackend:
         self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0
     ) -> Result:
         result = await self._database.write(operation, work)
-        self._writes += 1
-        if self._writes % _COMPACT_EVERY == 0:
-            await self._compact_counts()
         await self._lexemes.after_write(written)
         return result
-
-    async def _compact_counts(self) -> None:
-        try:
-            await self._database.write("compact_counts", lambda connection: run(connection, "compact_counts"))
-        except StorageError as error:  # the caller's write is done: this must not look like its failure
-            log.warning("chunk_counts could not be compacted: %s", error.message)
 
     def _nothing(self) -> int:
         self._database.require_open()
@@ -191,11 +178,9 @@ class PostgresBackend:
         query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
         values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
         rows = await self._fetch_some("keyword_search", values)
-        if (
-            len(rows) < top_k and values["budget"]
-        ):  # the budget, or the filter, has left out chunks that hold only common words
+        if values["budget"] and len(rows) < top_k:  # the budget has left out chunks that hold only common words
             rows = await self._fetch_some("keyword_search", values | {"budget": 0})
-        return [SearchResult(**row) for row in rows]
+        return _results(rows)
 
     async def hybrid_search(
         self,
@@ -228,8 +213,16 @@ class PostgresBackend:
         }
         if fusion == "rrf":
             values["rrf_k"] = rrf_k
-        name = f"hybrid_{fusion}"
-        return _results(await (self._complete(name, node, values) if vector_weight else self._fetch_some(name, values)))
+        rows = await self._hybrid(f"hybrid_{fusion}", node, values)
+        found = rows[0]["keyword_hits"] if rows else 0
+        if keyword_weight and values["budget"] and found < top_k:  # as in keyword_search
+            rows = await self._hybrid(f"hybrid_{fusion}", node, values | {"budget": 0})
+        return _results(rows)
+
+    async def _hybrid(self, name: str, node: Node | None, values: dict[str, Any]) -> list[asyncpg.Record]:
+        if values["vector_weight"]:
+            return await self._complete(name, node, values)
+        return await self._fetch_some(name, values)
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword
@@ -320,8 +313,9 @@ class PostgresBackend:
 
 
 def _results(rows: list[asyncpg.Record]) -> list[SearchResult]:
-    return [SearchResult(**{name: value for name, value in row.items() if name != "complete"}) for row in rows]
+    return [SearchResult(**{name: value for name, value in row.items() if name not in _FOR_US}) for row in rows]
 
 
 def _filter(node: Node | None) -> dict[str, str]:
-    return {"filter": to_jsonpath(node), "source_prefix": required_prefix(node, "source")}
+    prefix = required_prefix(node, "source")
+    return {"filter": to_jsonpath(node, prefix), "source_prefix": prefix}

@@ -118,6 +118,9 @@ create table chunk_counts (
   changes int8 not null
 );
 
+-- Without a key, and deleted from: under logical replication the server would refuse that.
+alter table chunk_counts replica identity full;
+
 create function count_changes() returns trigger language plpgsql
 set search_path from current
 as $$

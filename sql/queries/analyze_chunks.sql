@@ -1,6 +1,6 @@
--- analyze_chunks: refresh the planner's statistics after much has changed.
+-- analyze_chunks: refresh the planner's statistics after much has changed, unless another session is at it or builds an index.
 --
 -- returns nothing
 --
 -- psql: \i sql/queries/analyze_chunks.sql
-analyze chunks;
+analyze (skip_locked) chunks, lexemes;

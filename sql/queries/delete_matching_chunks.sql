@@ -8,18 +8,19 @@
 --
 -- psql: \bind 'strict exists($ ? (@.language == "python"))' '' '{}'
 --       \i sql/queries/delete_matching_chunks.sql
-with gone as (
+with locked as (
+  -- Those that stay are going to be written by the same transaction: all are locked at once, in one order, so that
+  -- concurrent writers cannot deadlock.
   select chunk_id
   from chunks
-  where matches(metadata, $1::text, $2::text)
-    and chunk_id <> all($3::text[])
-  order by chunk_id  -- one order of row locks: concurrent writers cannot deadlock
+  where matches(metadata, $1::text, $2::text) or chunk_id = any($3::text[])
+  order by chunk_id
   for update
 ),
 deleted as (
   delete from chunks
-  using gone
-  where chunks.chunk_id = gone.chunk_id
+  using locked
+  where chunks.chunk_id = locked.chunk_id and locked.chunk_id <> all($3::text[])
   returning 1
 )
 select count(*) as deleted

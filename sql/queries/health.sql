@@ -8,4 +8,6 @@ select
   current_setting('server_version') as server_version,
   (select extversion from pg_extension where extname = 'vector') as vector_version,
   pg_total_relation_size('chunks') as store_bytes,
-  pg_is_in_recovery() as in_recovery;
+  pg_is_in_recovery() as in_recovery
+from (values (1)) as one
+left join chunks on false;  -- locks chunks before chunk_counts, as every writer does: or the size could deadlock with truncate

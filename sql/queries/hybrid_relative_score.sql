@@ -18,15 +18,15 @@
 -- $14  explain         bool    fill matched_terms
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
---   keyword_rank int4, vector_score float8, keyword_score float8, complete bool
+--   keyword_rank int4, vector_score float8, keyword_score float8, complete bool, keyword_hits int8
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 500 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
 with nearest as materialized (
   select chunk_id, distance
   from (
-    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever is as far away
-    -- as the last one comes along, so that the plan does not decide which of them is in.
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
+    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
     select chunk_id, distance(embedding, $2::vector) as distance
     from chunks
     where $4::float8 > 0
@@ -84,7 +84,8 @@ fused as materialized (
     vector_score,
     keyword_score / nullif(max(keyword_score) over (), 0) as keyword_score
   from candidates
-  order by score desc, chunk_id collate "C"
+  -- Similarities end at 0, the ranks don't.
+  order by score desc, vector_rank, chunk_id collate "C"
   limit $3::int4
 )
 select
@@ -97,8 +98,9 @@ select
   f.keyword_rank,
   f.vector_score,
   f.keyword_score,
-  e.complete
+  e.complete,
+  (select count(*) from by_keyword where score > 0) as keyword_hits
 from fused f
 join chunks c using (chunk_id)
 cross join enough e
-order by f.score desc, c.chunk_id;
+order by f.score desc, f.vector_rank, c.chunk_id;

@@ -17,15 +17,15 @@
 -- $15  explain         bool    fill matched_terms
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
---   keyword_rank int4, vector_score float8, keyword_score float8, complete bool
+--   keyword_rank int4, vector_score float8, keyword_score float8, complete bool, keyword_hits int8
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 500 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_rrf.sql
 with nearest as materialized (
   select chunk_id, distance
   from (
-    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever is as far away
-    -- as the last one comes along, so that the plan does not decide which of them is in.
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
+    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
     select chunk_id, distance(embedding, $2::vector) as distance
     from chunks
     where $4::float8 > 0
@@ -81,7 +81,8 @@ select
   f.keyword_rank,
   f.vector_score,
   f.keyword_score,
-  e.complete
+  e.complete,
+  (select count(*) from by_keyword) as keyword_hits
 from fused f
 join chunks c using (chunk_id)
 cross join enough e

@@ -3,12 +3,13 @@
 -- Two that replace the chunks of one file at once would each miss the chunks that the other has not committed yet, and leave
 -- both behind. Its own statement, so that the next one sees what was committed while it waited.
 --
--- $1  filter  text  a jsonpath
+-- $1  filter         text  a jsonpath
+-- $2  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
 -- returns one: locked bool
 --
--- psql: \bind '$.source == "a.py"'
+-- psql: \bind '$.source == "a.py"' ''
 --       \i sql/queries/replacement_lock.sql
 select pg_advisory_xact_lock(
-  hashtextextended('agent_brain_store replaces ' || current_schema() || ' ' || $1::text, 0)
+  hashtextextended(concat_ws(' ', 'agent_brain_store replaces', current_schema(), $1::text, $2::text), 0)
 ) is not null as locked;

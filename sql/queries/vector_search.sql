@@ -12,8 +12,8 @@
 with nearest as (
   select chunk_id, distance
   from (
-    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever is as far away
-    -- as the last one comes along, so that the plan does not decide which of them is in.
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
+    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
     select chunk_id, distance(embedding, $1::vector) as distance
     from chunks
     where matches(metadata, $3::text, $4::text)
