@@ -305,7 +305,7 @@ async def test_between_the_backends_and_back(database, tmp_path):
 @pytest.mark.postgres
 async def test_many_chunks_in_bounded_memory(database, tmp_path):
     """30,000 here; memory is that of one part, whatever their number."""
-    places = [{**database, "index": "none"}, {**database, "index": "none", "schema": "target"}]
+    places = [{**database, "index": "none", "schema": schema} for schema in ("source", "target")]
     store, target = (
         create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=place))) for place in places
     )
