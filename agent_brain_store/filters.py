@@ -246,11 +246,9 @@ def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
     That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
     few chunks. What remains is that it is a text.
     """
-    return (
-        ""
-        if node is None
-        else "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
-    )
+    if node is None:
+        return ""
+    return "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
 
 
 def _jsonpath(node: Node, known: str) -> str:

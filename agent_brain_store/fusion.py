@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 Ranked = list[tuple[str, float]]
 
@@ -24,7 +24,7 @@ def reciprocal_rank_fusion(
         for rank, chunk_id in enumerate(ids, 1):
             scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (rrf_k + rank)
     largest = (vector_weight + keyword_weight) / (rrf_k + 1)
-    return sorted(((i, score / largest) for i, score in scores.items()), key=lambda item: (-item[1], item[0]))
+    return _best_first((chunk_id, score / largest) for chunk_id, score in scores.items())
 
 
 def relative_score_fusion(
@@ -49,6 +49,10 @@ def relative_score_fusion(
         keyword = keyword_scores.get(chunk_id, 0.0) / best_keyword if best_keyword > 0 else 0.0
         return (vector_weight * vector + keyword_weight * keyword) / total
 
+    scored = ((chunk_id, score(chunk_id)) for chunk_id in vector_scores.keys() | keyword_scores.keys())
+    return _best_first(scored, vector_ids)
+
+
+def _best_first(scored: Iterable[tuple[str, float]], vector_ids: Sequence[str] = ()) -> Ranked:
     ranks = {chunk_id: rank for rank, chunk_id in enumerate(vector_ids)}
-    scored = [(chunk_id, score(chunk_id)) for chunk_id in vector_scores.keys() | keyword_scores.keys()]
     return sorted(scored, key=lambda item: (-item[1], ranks.get(item[0], len(ranks)), item[0]))
