@@ -8,12 +8,10 @@ without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several ke
 - ``$ne``, ``$nin`` and ``$not_contains`` are the negations of ``$eq``, ``$in`` and ``$contains``: they match a missing key.
 - Strings and dates compare by code point. ``$contains`` looks for an element of a list.
 
-Nothing of a filter becomes SQL text: PostgreSQL gets it as one bound ``jsonpath``.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -27,7 +25,6 @@ from agent_brain_store.records import clean_text, iso, plain_number
 Scalar: TypeAlias = str | bool | int | float
 
 MAX_DEPTH = 64
-PREFIX_LENGTH = 512  # characters of source that the index on it holds
 _LONGEST_INTEGER = 4096  # bits
 
 
@@ -232,70 +229,6 @@ def _scalar(value: object, place: str) -> Scalar:
 def _error(place: str, expected: str, got: object) -> InvalidFilterError:
     shown = "None" if got is None else f"{type(got).__name__} {str(got)[:60]!a}"
     return InvalidFilterError(f"{place}: expected {expected}, got {shown}", place=place)
-
-
-# --- PostgreSQL ------------------------------------------------------------------------------------------------------
-
-
-def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
-    """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
-
-    Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
-    unknown, so that negation is complete, and lists are never unwrapped behind our back.
-
-    That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
-    few chunks. What remains is that it is a text.
-    """
-    if node is None:
-        return ""
-    return "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
-
-
-def _jsonpath(node: Node, known: str) -> str:
-    match node:
-        case Compare("source", "prefix", value) if known and value == known:
-            return 'exists($ ? (@."source".type() == "string"))'
-        case Compare(key, "contains", value):
-            return f"exists($ ? (exists(@.{_quoted(key)}[*] ? (@ == {_literal(value)}))))"
-        case Compare(key, op, value):
-            verb = "starts with" if op == "prefix" else op
-            return f"exists($ ? (@.{_quoted(key)} {verb} {_literal(value)}))"
-        case Exists(key):
-            return f"exists($ ? (exists(@.{_quoted(key)})))"
-        case Not(item):
-            return f"!({_jsonpath(item, known)})"
-        case And(items):
-            return _joined([_jsonpath(item, known) for item in items], "&&")
-        case Or(items):
-            return _joined([_jsonpath(item, known) for item in items], "||") if items else "(1 == 0)"
-
-
-def _joined(parts: list[str], op: str) -> str:
-    """A balanced tree, because the server parses ``a || b || c`` by recursion and would run out of stack."""
-    while len(parts) > 1:
-        parts = [
-            f"({parts[i]} {op} {parts[i + 1]})" if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)
-        ]
-    return parts[0]
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _literal(value: Scalar) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def required_prefix(node: Node | None, key: str) -> str:
-    """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
-    match node:
-        case Compare(k, "prefix", value) if k == key and isinstance(value, str):
-            return value
-        case And(items):
-            return max((required_prefix(item, key) for item in items), key=len)
-        case _:
-            return ""
 
 
 # --- evaluation in Python --------------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agent_brain_store import StoreConfig, create_backend, export_documents, import_documents
-from agent_brain_store.filters import parse, to_jsonpath
+from agent_brain_store.filters import parse
+from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
 from benchmarks.judged import Collection, filled, load
 from benchmarks.retrieval import postgres
@@ -248,6 +249,7 @@ async def filters(bench: Bench) -> None:
         "1 %, a range": {"hundredth": {"$lt": 1}},
         "0.1 %": {"thousandth": 7},
         "one chunk": {"one": 7},
+        "5 %, by a list of 1,000 values": {"one": {"$in": list(range(0, 20_000, 20))}},
     }
     async with bench.store() as store:
         async with store.bulk_load() as loader:

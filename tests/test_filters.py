@@ -4,6 +4,7 @@ backends, against a plain reading of the rules in Python that shares no code wit
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import math
 from decimal import Decimal
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 from agent_brain_store import InvalidFilterError
 from agent_brain_store.chroma.translate import without_not
-from agent_brain_store.filters import matches, parse, required_prefix, to_jsonpath
+from agent_brain_store.filters import matches, parse
+from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.records import Rules, prepare
 from tests.conftest import DIMENSIONS, fill
 
@@ -272,7 +274,7 @@ conditions = (
     operands
     | st.dictionaries(st.sampled_from(["$eq", "$ne", "$contains", "$not_contains"]), operands, min_size=1, max_size=2)
     | st.dictionaries(st.sampled_from(ORDERED), texts | numbers, min_size=1, max_size=2)
-    | st.dictionaries(st.sampled_from(["$in", "$nin"]), st.lists(operands, max_size=3), min_size=1)
+    | st.dictionaries(st.sampled_from(["$in", "$nin"]), st.lists(operands, max_size=12), min_size=1)
     | st.builds(lambda text: {"$prefix": text}, texts)
     | st.builds(lambda flag: {"$exists": flag}, st.booleans())
 )
@@ -334,7 +336,7 @@ def test_a_filter_is_quoted_as_json(where):
             rest.append(path[position])
             position += 1
     skeleton = "".join(rest)
-    for word in ("strict", "exists", "starts with", "true", "false"):
+    for word in ("strict", "exists", "starts with", "type", "true", "false"):
         skeleton = skeleton.replace(word, "")
     assert set(skeleton) <= set(" ()$?@.[*]=<>!&|-+0123456789e"), skeleton
 
@@ -450,6 +452,19 @@ async def test_folders(store):
     assert await store.get_count() == 7
 
 
+async def test_long_lists(store):
+    """Every value of a list, the gaps between them, and the other kinds of value."""
+    words, numbers = [f"w{i:03}" for i in range(90)], [i / 2 for i in range(90)]
+    stored: list[Any] = [*words, *numbers, "", "z", "w", -1, 10**15, True, False, ["w003"], [1], {"a": 1}]
+    await fill(store, *((f"{i:03}", "text", {"k": value}) for i, value in enumerate(stored)), ("none", "text", {}))
+    for listed in (words[::3], numbers[1::3], [*words[1::7], *numbers[::7], 10**15, True], ["w0035", 0.25, -2]):
+        for op in ("$in", "$nin"):
+            where = {"k": {op: listed}}
+            expected = {f"{i:03}" for i, value in enumerate(stored) if reference(where, {"k": value})}
+            expected |= {"none"} if op == "$nin" else set()
+            assert {chunk.chunk_id async for chunk in store.iter_documents(where)} == expected, (op, listed)
+
+
 async def test_very_long_sources(store):
     long = "/" + "d" * 600 + "/"
     await fill(store, ("a", "text", {"source": long + "a"}), ("b", "text", {"source": long + "b"}))
@@ -472,6 +487,21 @@ def test_required_prefix():
         {"other": {"$prefix": "/a/"}},
     ):
         assert required_prefix(parse(loose), "source") == ""
+
+
+def test_a_list_is_searched_not_read():
+    """A chunk is compared with one value of each half: nested as deep as the list's logarithm, each value once an equality."""
+    short = to_jsonpath(parse({"k": {"$in": ["b", "a", 1]}}))
+    assert short == (
+        'strict exists($ ? (exists(@."k" ? ('
+        '((@.type() == "string" && (@ == "a" || @ == "b")) || (@.type() == "number" && @ == 1))))))'
+    )
+    assert to_jsonpath(parse({"k": {"$in": ["a"]}})) == to_jsonpath(parse({"k": "a"}))
+    long = to_jsonpath(parse({"k": {"$in": list(range(4096))}}))
+    depths = itertools.accumulate({"(": 1, ")": -1}.get(char, 0) for char in long)
+    assert max(depths) < 40
+    assert long.count("==") == 4096 + 1, "and the kind of value"
+    assert long.count(">=") == 1023
 
 
 def test_a_prefix_is_not_said_twice():

@@ -35,9 +35,10 @@ from agent_brain_store import (
     create_backend,
 )
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.filters import parse, required_prefix, to_jsonpath
+from agent_brain_store.filters import parse
 from agent_brain_store.postgres import bulk
 from agent_brain_store.postgres import connection as connections
+from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
 from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.sql import queries, sql_directory
@@ -1223,6 +1224,18 @@ async def test_the_planner_learns_of_chunks_that_come_a_few_at_a_time(database, 
         await fill(store, *((f"{i}", f"text {i}", {"n": i}) for i in range(start, start + 50)))
     await store.close()
     assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") >= 240
+
+
+async def test_the_metadata_index_serves_a_list(large):
+    postgres, vectors = large
+    connection = await connect(postgres)
+    path = to_jsonpath(parse({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}))
+    for name, values in (
+        ("vector_search", (str(vectors[0].tolist()), 10, path, "")),
+        ("count_matching_chunks", (path, "")),
+    ):
+        assert "chunks_metadata_gin" in await explain(connection, name, *values), name
+    await connection.close()
 
 
 async def test_a_wide_prefix_is_left_to_the_vector_index(large):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from agent_brain_store import StoreConfig, create_backend
 from agent_brain_store.errors import InvalidQueryError
-from agent_brain_store.filters import parse, to_jsonpath
+from agent_brain_store.filters import parse
 from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
+from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.sql import queries
 from benchmarks.judged import filled, load, ndcg
 from tests.conftest import COLLECTIONS, DIMENSIONS, embed, fill, mapping

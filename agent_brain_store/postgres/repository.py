@@ -12,12 +12,13 @@ import asyncpg
 from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
-from agent_brain_store.filters import Node, combine, parse, parse_required, required_prefix, to_jsonpath
+from agent_brain_store.filters import Node, combine, parse, parse_required
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection
 from agent_brain_store.postgres.database import Database, run
 from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import wants_index
+from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.lexemes import LexemeKeeper
 from agent_brain_store.postgres.writing import upsert
 from agent_brain_store.protocol import (

@@ -58,19 +58,30 @@ begin atomic
   select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
 end;
 
--- matched_terms(query, tsv) is those words of a question, lower case and in its order, that a chunk contains in any form.
-create function matched_terms(query text, tsv tsvector) returns text[] language sql stable parallel safe
+-- question_words(query) is the words of a question, lower case and in its order, and for each a tsquery: any of its forms.
+create function question_words(query text, out words text[], out forms tsquery[]) language sql stable parallel safe
 begin atomic
-  select coalesce(array_agg(word order by place), '{}')
+  select coalesce(array_agg(word order by place), '{}'), coalesce(array_agg(form order by place), '{}')
   from (
-    select lower(word) as word, min(place) as place
+    select
+      lower(word) as word,
+      min(place) as place,
+      string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery as form
     from (
       select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
       from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
-    ) words
-    where tsvector_to_array(to_tsvector(search_config(), searchable(word))) && tsvector_to_array(tsv)
+    ) words, unnest(tsvector_to_array(to_tsvector(search_config(), searchable(word)))) as lexeme
     group by lower(word)
-  ) matched;
+  ) asked;
+end;
+
+-- matched_terms(words, forms, tsv) is those words of a question that a chunk contains in any form; null without words.
+create function matched_terms(words text[], forms tsquery[], tsv tsvector) returns text[]
+language sql immutable strict parallel safe
+begin atomic
+  select coalesce(array_agg(word order by place), '{}')
+  from unnest(words, forms) with ordinality as asked (word, form, place)
+  where tsv @@ form;
 end;
 
 -- In how many chunks each lexeme is. Counted by refresh_lexemes.sql; it may lag behind a little.

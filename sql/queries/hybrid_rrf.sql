@@ -76,7 +76,7 @@ select
   c.content as text,
   c.metadata,
   f.score,
-  case when $15::bool then matched_terms($1::text, c.tsv) end as matched_terms,
+  matched_terms(q.words, q.forms, c.tsv) as matched_terms,
   f.vector_rank,
   f.keyword_rank,
   f.vector_score,
@@ -86,4 +86,5 @@ select
 from fused f
 join chunks c using (chunk_id)
 cross join enough e
+left join question_words($1::text) q on $15::bool
 order by f.score desc, c.chunk_id;

@@ -27,7 +27,8 @@ select
   c.content as text,
   c.metadata,
   b.score / max(b.score) over () as score,
-  case when $10::bool then matched_terms($1::text, c.tsv) end as matched_terms
+  matched_terms(q.words, q.forms, c.tsv) as matched_terms
 from best b
 join chunks c using (chunk_id)
+left join question_words($1::text) q on $10::bool
 order by b.score desc, c.chunk_id;

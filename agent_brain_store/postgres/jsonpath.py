@@ -1,0 +1,105 @@
+"""Filters in PostgreSQL's form: a whole filter is one bound ``jsonpath``, and nothing of it becomes SQL text.
+
+Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
+unknown, so that negation is complete, and lists are never unwrapped behind our back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from agent_brain_store.filters import And, Compare, Exists, Node, Not, Or, Scalar
+
+PREFIX_LENGTH = 512  # characters of source that the index on it holds
+_FEW = 4  # values that are compared one after the other
+
+
+def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
+    """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
+
+    That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
+    few chunks. What remains is that it is a text.
+    """
+    if node is None:
+        return ""
+    return "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
+
+
+def required_prefix(node: Node | None, key: str) -> str:
+    """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
+    match node:
+        case Compare(k, "prefix", value) if k == key and isinstance(value, str):
+            return value
+        case And(items):
+            return max((required_prefix(item, key) for item in items), key=len)
+        case _:
+            return ""
+
+
+def _jsonpath(node: Node, known: str) -> str:
+    match node:
+        case Compare("source", "prefix", value) if known and value == known:
+            return 'exists($ ? (@."source".type() == "string"))'
+        case Compare(key, "contains", value):
+            return f"exists($ ? (exists(@.{_literal(key)}[*] ? (@ == {_literal(value)}))))"
+        case Compare(key, op, value):
+            verb = "starts with" if op == "prefix" else op
+            return f"exists($ ? (@.{_literal(key)} {verb} {_literal(value)}))"
+        case Exists(key):
+            return f"exists($ ? (exists(@.{_literal(key)})))"
+        case Not(item):
+            return f"!({_jsonpath(item, known)})"
+        case And(items):
+            return _joined([_jsonpath(item, known) for item in items], "&&")
+        case Or(items):
+            return _any(items, known)
+
+
+def _any(items: Sequence[Node], known: str) -> str:
+    """Equalities of one key, as ``$in`` makes them, are decided together: the key is read once a chunk."""
+    match items:
+        case ():
+            return "(1 == 0)"
+        case (Compare(key, "=="), _, *_) if all(
+            isinstance(i, Compare) and i.op == "==" and i.key == key for i in items
+        ):
+            values = [item.value for item in items if isinstance(item, Compare)]
+            return f"exists($ ? (exists(@.{_literal(key)} ? ({_one_of(values)}))))"
+        case _:
+            return _joined([_jsonpath(item, known) for item in items], "||")
+
+
+def _one_of(values: Sequence[Scalar]) -> str:
+    """That ``@`` is among the values. Strings and numbers are sorted first, and each only looks at values of its kind."""
+    booleans = {value for value in values if isinstance(value, bool)}
+    strings = {value for value in values if isinstance(value, str)}
+    numbers = {value for value in values if not isinstance(value, (str, bool))}
+    parts = [f"@ == {_literal(value)}" for value in sorted(booleans)]
+    if strings:
+        parts.append(f'(@.type() == "string" && {_searched(sorted(strings))})')
+    if numbers:
+        parts.append(f'(@.type() == "number" && {_searched(sorted(numbers))})')
+    return _joined(parts, "||")
+
+
+def _searched(values: Sequence[Scalar]) -> str:
+    """A binary search, spelled out: of thousands of values, a chunk is compared with a dozen. GIN sees the equalities."""
+    if len(values) <= _FEW:
+        return _joined([f"@ == {_literal(value)}" for value in values], "||")
+    lower, upper = values[: len(values) // 2], values[len(values) // 2 :]
+    middle = _literal(upper[0])
+    return f"((@ < {middle} && {_searched(lower)}) || (@ >= {middle} && {_searched(upper)}))"
+
+
+def _joined(parts: list[str], op: str) -> str:
+    """A balanced tree, because the server parses ``a || b || c`` by recursion and would run out of stack."""
+    while len(parts) > 1:
+        parts = [
+            f"({parts[i]} {op} {parts[i + 1]})" if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)
+        ]
+    return parts[0]
+
+
+def _literal(value: Scalar) -> str:
+    return json.dumps(value, ensure_ascii=False)
