@@ -7,7 +7,6 @@ without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several ke
 - A comparison is false for a missing key and for a value of another type; ``1`` equals ``1.0``, but not ``True``.
 - ``$ne``, ``$nin`` and ``$not_contains`` are the negations of ``$eq``, ``$in`` and ``$contains``: they match a missing key.
 - Strings and dates compare by code point. ``$contains`` looks for an element of a list.
-
 """
 
 from __future__ import annotations
@@ -38,6 +37,14 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class In:
+    """The key's value is one of several, each kept with its kind, since True is 1 to Python. Of none: nothing matches."""
+
+    key: str
+    values: frozenset[tuple[str | None, Scalar]]
+
+
+@dataclass(frozen=True, slots=True)
 class Exists:
     """The key is there."""
 
@@ -56,12 +63,10 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """An empty one matches nothing: ``$in`` with an empty list."""
-
     items: tuple[Node, ...]
 
 
-Node: TypeAlias = Compare | Exists | Not | And | Or
+Node: TypeAlias = Compare | In | Exists | Not | And | Or
 
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
@@ -100,6 +105,25 @@ def _all(nodes: tuple[Node, ...]) -> Node:
     return nodes[0] if len(nodes) == 1 else And(nodes)
 
 
+def _any(nodes: tuple[Node, ...]) -> Node:
+    """Equalities of one key become one list, which every backend decides at once."""
+    lists: dict[str, list[Scalar]] = {}
+    others = []
+    for node in nodes:
+        if isinstance(node, Compare) and node.op == "==":
+            lists.setdefault(node.key, []).append(node.value)
+        else:
+            others.append(node)
+    items = others + [_listed(key, values) for key, values in lists.items()]
+    return items[0] if len(items) == 1 else Or(tuple(items))
+
+
+def _listed(key: str, values: list[Scalar]) -> Node:
+    if len(values) == 1:
+        return Compare(key, "==", values[0])
+    return In(key, frozenset((_kind(value), value) for value in values))
+
+
 def _condition(where: object, place: str, depth: int) -> Node:
     if not isinstance(where, Mapping):
         raise _error(place, "a mapping of keys to conditions", where)
@@ -115,7 +139,7 @@ def _entry(key: object, value: object, place: str, depth: int) -> Node:
         raise _error(place, "a string as key", key)
     if key in ("$and", "$or"):
         items = _conditions(value, place, depth)
-        return And(items) if key == "$and" else Or(items)
+        return And(items) if key == "$and" else _any(items)
     if key == "$not":
         return Not(_condition(value, place, depth + 1))
     if key.startswith("$"):
@@ -162,8 +186,7 @@ def _ordered(op: str) -> Callable[[str, object, str], Node]:
 def _in(key: str, operand: object, place: str) -> Node:
     if isinstance(operand, (str, bytes, Mapping)) or not hasattr(operand, "__iter__") or _has_no_axis(operand):
         raise _error(place, "a list of values", operand)
-    values = [_scalar(item, f"{place}[{i}]") for i, item in enumerate(operand)]
-    return Or(tuple(Compare(key, "==", value) for value in values))
+    return _listed(key, [_scalar(item, f"{place}[{i}]") for i, item in enumerate(operand)])
 
 
 def _has_no_axis(operand: object) -> bool:
@@ -246,6 +269,9 @@ def matches(node: Node, metadata: Mapping[str, Any]) -> bool:
     match node:
         case Compare(key, op, value):
             return key in metadata and _holds(op, metadata[key], value)
+        case In(key, values):
+            kind = _kind(metadata.get(key))
+            return kind is not None and (kind, metadata[key]) in values
         case Exists(key):
             return key in metadata
         case Not(item):

@@ -278,7 +278,11 @@ conditions = (
     | st.builds(lambda text: {"$prefix": text}, texts)
     | st.builds(lambda flag: {"$exists": flag}, st.booleans())
 )
-leaves = st.dictionaries(plain_keys, conditions, min_size=1, max_size=2)
+leaves = st.dictionaries(plain_keys, conditions, min_size=1, max_size=2).filter(
+    lambda where: (
+        len(cleaned(where)) == len(where)
+    )  # two keys that become one are both asked for; a dict holds only one
+)
 wheres = st.recursive(
     leaves,
     lambda inner: (
@@ -494,7 +498,7 @@ def test_a_list_is_searched_not_read():
     short = to_jsonpath(parse({"k": {"$in": ["b", "a", 1]}}))
     assert short == (
         'strict exists($ ? (exists(@."k" ? ('
-        '((@.type() == "string" && (@ == "a" || @ == "b")) || (@.type() == "number" && @ == 1))))))'
+        '((@.type() == "number" && @ == 1) || (@.type() == "string" && (@ == "a" || @ == "b")))))))'
     )
     assert to_jsonpath(parse({"k": {"$in": ["a"]}})) == to_jsonpath(parse({"k": "a"}))
     long = to_jsonpath(parse({"k": {"$in": list(range(4096))}}))

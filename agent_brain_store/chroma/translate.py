@@ -18,14 +18,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma.vectors import packed, unpacked
-from agent_brain_store.filters import And, Compare, Node, Not, Or, Scalar
+from agent_brain_store.filters import And, Compare, In, Node, Not, Or, Scalar
 from agent_brain_store.protocol import Metadata
 
 RESERVED = "agent_brain:"
@@ -131,15 +130,6 @@ def _list_key(kind: type, key: str) -> str:
 # --- filters ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """Several equalities of one key, or none of them: ``$in`` and ``$nin``."""
-
-    key: str
-    values: tuple[Scalar, ...]
-    negated: bool
-
-
 def to_where(node: Node | None) -> tuple[Clause | None, Node | None]:
     """A filter as Chroma's ``where`` (None: everything) and the part of it that remains to be checked (None: nothing).
 
@@ -147,14 +137,12 @@ def to_where(node: Node | None) -> tuple[Clause | None, Node | None]:
     """
     if node is None:
         return None, None
-    parts = _grouped(_flat(without_not(node)), negated=True)
+    parts = _flat(without_not(node))
     translated = [_clause(part) for part in parts]
     where = _all([clause for clause, _ in translated if clause is not None])
     if where is not None and not _fits(where):
         return None, node
-    rest = tuple(
-        part for part, (_, exact) in zip(parts, translated, strict=True) if not exact and not isinstance(part, _Listed)
-    )
+    rest = tuple(part for part, (_, exact) in zip(parts, translated, strict=True) if not exact)
     return where, None if not rest else rest[0] if len(rest) == 1 else And(rest)
 
 
@@ -164,37 +152,16 @@ def _flat(node: Node) -> tuple[Node, ...]:
     return tuple(part for item in node.items for part in _flat(item))
 
 
-def _grouped(items: Iterable[Node], negated: bool) -> list[Node | _Listed]:
-    """Equalities of one key as one list: ``$in`` and ``$nin`` take thousands of values, ``$or`` a few hundred."""
-    result: list[Node | _Listed] = []
-    groups: dict[tuple[str, type], dict[Scalar, None]] = {}
-    for item in items:
-        leaf = item.item if negated and isinstance(item, Not) else item if not negated else None
-        value = _listable(leaf)
-        if value is None or not isinstance(leaf, Compare):
-            result.append(item)
-        else:
-            groups.setdefault((leaf.key, type(value)), {})[value] = None
-    return result + [_Listed(key, tuple(values), negated) for (key, _), values in groups.items()]
-
-
-def _listable(leaf: Node | None) -> Scalar | None:
-    """The operand of an equality that Chroma decides exactly, in its stored form."""
-    if not isinstance(leaf, Compare) or leaf.op != "==" or not _comparison(leaf.key, "==", leaf.value)[1]:
-        return None
-    return _copy(leaf.value)
-
-
-def _clause(node: Node | _Listed) -> tuple[Clause | None, bool]:
+def _clause(node: Node) -> tuple[Clause | None, bool]:
     """A clause that every match fulfils (None: no restriction), and whether nothing else fulfils it."""
     match node:
         case And(items):
-            parts = [_clause(item) for item in _grouped(items, negated=True)]
+            parts = [_clause(item) for item in items]
             return _all([clause for clause, _ in parts if clause is not None]), all(exact for _, exact in parts)
         case Or(items):
-            return _any([_clause(item) for item in _grouped(items, negated=False)])
-        case _Listed(key, values, negated):
-            return {key: {"$nin" if negated else "$in": list(values)}}, True
+            return _any([_clause(item) for item in items])
+        case In(key, values):
+            return _in(key, (value for _, value in values))
         case Not(item):
             clause, exact = _clause(item)
             opposite = _negated(clause) if exact and clause is not None else None
@@ -203,6 +170,20 @@ def _clause(node: Node | _Listed) -> tuple[Clause | None, bool]:
             return _comparison(key, op, value)
         case _:
             return None, False
+
+
+def _in(key: str, values: Iterable[Scalar]) -> tuple[Clause | None, bool]:
+    """What Chroma decides exactly as one list of each type: ``$in`` takes thousands of values, ``$or`` a few hundred."""
+    parts: list[tuple[Clause | None, bool]] = []
+    lists: dict[type, dict[Scalar, None]] = {}
+    for value in values:
+        clause, exact = _comparison(key, "==", value)
+        if exact and clause is not None:
+            copy = clause[key]["$eq"]
+            lists.setdefault(type(copy), {})[copy] = None
+        else:
+            parts.append((clause, exact))
+    return _any([*parts, *(({key: {"$in": list(copies)}}, True) for copies in lists.values())])
 
 
 def _comparison(key: str, op: str, value: Scalar) -> tuple[Clause | None, bool]:
@@ -241,13 +222,13 @@ def _prefix(key: str, prefix: str) -> tuple[Clause | None, bool]:
 
 
 def _negated(clause: Clause) -> Clause | None:
-    """The opposite of what `_comparison` makes; None for an order, whose opposite has to find missing keys."""
+    """The opposite of what `_comparison` and `_in` make; None for an order, whose opposite has to find missing keys."""
     if "$or" in clause:
         negated = [_negated(item) for item in clause["$or"]]
         return {"$and": negated} if None not in negated else None
     ((key, condition),) = clause.items()
     ((op, value),) = condition.items()
-    opposite = {"$eq": "$ne", "$contains": "$not_contains"}.get(op)
+    opposite = {"$eq": "$ne", "$in": "$nin", "$contains": "$not_contains"}.get(op)
     return {key: {opposite: value}} if opposite else None
 
 

@@ -7,9 +7,9 @@ unknown, so that negation is complete, and lists are never unwrapped behind our 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from agent_brain_store.filters import And, Compare, Exists, Node, Not, Or, Scalar
+from agent_brain_store.filters import And, Compare, Exists, In, Node, Not, Or, Scalar
 
 PREFIX_LENGTH = 512  # characters of source that the index on it holds
 _FEW = 4  # values that are compared one after the other
@@ -46,6 +46,10 @@ def _jsonpath(node: Node, known: str) -> str:
         case Compare(key, op, value):
             verb = "starts with" if op == "prefix" else op
             return f"exists($ ? (@.{_literal(key)} {verb} {_literal(value)}))"
+        case In(_, values) if not values:
+            return "(1 == 0)"
+        case In(key, values):
+            return f"exists($ ? (exists(@.{_literal(key)} ? ({_one_of(values)}))))"
         case Exists(key):
             return f"exists($ ? (exists(@.{_literal(key)})))"
         case Not(item):
@@ -53,33 +57,16 @@ def _jsonpath(node: Node, known: str) -> str:
         case And(items):
             return _joined([_jsonpath(item, known) for item in items], "&&")
         case Or(items):
-            return _any(items, known)
-
-
-def _any(items: Sequence[Node], known: str) -> str:
-    """Equalities of one key, as ``$in`` makes them, are decided together: the key is read once a chunk."""
-    match items:
-        case ():
-            return "(1 == 0)"
-        case (Compare(key, "=="), _, *_) if all(
-            isinstance(i, Compare) and i.op == "==" and i.key == key for i in items
-        ):
-            values = [item.value for item in items if isinstance(item, Compare)]
-            return f"exists($ ? (exists(@.{_literal(key)} ? ({_one_of(values)}))))"
-        case _:
             return _joined([_jsonpath(item, known) for item in items], "||")
 
 
-def _one_of(values: Sequence[Scalar]) -> str:
+def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
     """That ``@`` is among the values. Strings and numbers are sorted first, and each only looks at values of its kind."""
-    booleans = {value for value in values if isinstance(value, bool)}
-    strings = {value for value in values if isinstance(value, str)}
-    numbers = {value for value in values if not isinstance(value, (str, bool))}
-    parts = [f"@ == {_literal(value)}" for value in sorted(booleans)]
-    if strings:
-        parts.append(f'(@.type() == "string" && {_searched(sorted(strings))})')
-    if numbers:
-        parts.append(f'(@.type() == "number" && {_searched(sorted(numbers))})')
+    kinds: dict[str | None, list[Scalar]] = {}
+    for kind, value in sorted(values):
+        kinds.setdefault(kind, []).append(value)
+    parts = [f"@ == {_literal(value)}" for value in kinds.pop("boolean", [])]
+    parts += [f'(@.type() == "{kind}" && {_searched(of_kind)})' for kind, of_kind in kinds.items()]
     return _joined(parts, "||")
 
 

@@ -58,6 +58,10 @@ begin atomic
   select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
 end;
 
+-- quoted(lexeme) is how a tsquery is told a lexeme.
+create function quoted(lexeme text) returns text language sql immutable strict parallel safe
+return '''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''';
+
 -- question_words(query) is the words of a question, lower case and in its order, and for each a tsquery: any of its forms.
 create function question_words(query text, out words text[], out forms tsquery[]) language sql stable parallel safe
 begin atomic
@@ -66,7 +70,7 @@ begin atomic
     select
       lower(word) as word,
       min(place) as place,
-      string_agg('''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''', ' | ')::tsquery as form
+      string_agg(quoted(lexeme), ' | ')::tsquery as form
     from (
       select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
       from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
@@ -133,7 +137,7 @@ begin
     -- One row for each lexeme of the question. One that was not counted yet is new, or nowhere: rare in any case.
     select
       word.lexeme,
-      '''' || replace(replace(word.lexeme, '\', '\\'), '''', '''''') || '''' as quoted,
+      quoted(word.lexeme) as quoted,
       cardinality(word.positions) as times,
       coalesce(lexemes.df, 0) as counted,
       greatest(lexemes.df, 1)::float8 as df,
