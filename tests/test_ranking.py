@@ -485,6 +485,38 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
     assert any(hit.keyword_rank for hit in hits)
 
 
+@pytest.mark.postgres
+async def test_a_wide_search_scores_no_more_than_it_takes(database, monkeypatch):
+    from agent_brain_store.postgres.repository import PostgresBackend
+
+    config = mapping(backend="postgres", postgres=database, keyword={"candidates": 10})
+    store = create_backend(StoreConfig.from_dict(config))
+    assert isinstance(store, PostgresBackend)
+    await store.initialize()
+    await fill(store, *[(f"{i:03}", "common" + " middle" * (i < 60) + " rareword" * (i < 12), {}) for i in range(600)])
+    budgets: list[Any] = []
+    fetch = store._database.fetch
+
+    async def watched(name: str, /, **values: Any) -> Any:
+        budgets.append(values.get("budget"))
+        return await fetch(name, **values)
+
+    monkeypatch.setattr(store._database, "fetch", watched)
+    for question, top_k, asked, hits in (
+        ("rareword middle common", 5, [10], 5),
+        ("rareword middle common", 40, [10, None, 100], 40),
+        ("rareword middle common", 600, [10, None, 100, 0], 600),
+        ("nowhere", 40, [10, None], 0),
+    ):
+        budgets.clear()
+        assert len(await store.keyword_search(question, top_k)) == hits
+        assert budgets == asked
+        budgets.clear()
+        await store.hybrid_search(question, embed("x"), top_k, candidates=600)
+        assert budgets == asked
+    await store.close()
+
+
 async def test_relative_scores_keep_the_order_beyond_a_similarity_of_0(store):
     vectors = [[-1.0, x] + [0.0] * (DIMENSIONS - 2) for x in (0.1, 3.0, 1.0, 9.0)]
     await store.upsert_documents(list("abcd"), vectors, ["apple", "banana", "cherry", "plum"], [{}] * 4)

@@ -43,6 +43,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
+    "question_matches": {"query": "where do bears growl?"},
     "rebuild_index": {"name": "chunks_tsv_gin"},
     "replacement_lock": {"filter": "$.a == 1"},
     "rename_index": {"name": "old", "new_name": "new"},

@@ -39,6 +39,7 @@ from agent_brain_store.protocol import (
 from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
 _FOR_US = ("complete", "keyword_hits")  # columns that say whether to ask again
+_LARGEST_BUDGET = 2**31
 Result = TypeVar("Result")
 
 
@@ -178,10 +179,12 @@ class PostgresBackend:
         top_k = arguments.check_top_k(top_k, BACKEND)
         query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
         values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
-        rows = await self._fetch_some("keyword_search", values)
-        if values["budget"] and len(rows) < top_k:  # the budget has left out chunks that hold only common words
-            rows = await self._fetch_some("keyword_search", values | {"budget": 0})
-        return _results(rows)
+
+        async def search(budget: int) -> tuple[list[asyncpg.Record], int]:
+            rows = await self._fetch_some("keyword_search", values | {"budget": budget})
+            return rows, len(rows)
+
+        return _results(await self._widened(search, query, top_k))
 
     async def hybrid_search(
         self,
@@ -200,8 +203,9 @@ class PostgresBackend:
     ) -> list[SearchResult]:
         top_k = arguments.check_top_k(top_k, BACKEND)
         node = combine(where, source_types, languages)
+        query = arguments.check_query(query, BACKEND)
         values = {
-            "query": arguments.check_query(query, BACKEND),
+            "query": query,
             "query_embedding": query_vector(self._rules, query_embedding),
             "top_k": top_k,
             "candidates": arguments.check_fusion(
@@ -214,21 +218,33 @@ class PostgresBackend:
         }
         if fusion == "rrf":
             values["rrf_k"] = rrf_k
-        rows = await self._hybrid(f"hybrid_{fusion}", node, values)
-        found = rows[0]["keyword_hits"] if rows else 0
-        if keyword_weight and values["budget"] and found < top_k:  # as in keyword_search
-            rows = await self._hybrid(f"hybrid_{fusion}", node, values | {"budget": 0})
-        return _results(rows)
 
-    async def _hybrid(self, name: str, node: Node | None, values: dict[str, Any]) -> list[asyncpg.Record]:
-        if values["vector_weight"]:
-            return await self._complete(name, node, values)
-        return await self._fetch_some(name, values)
+        async def search(budget: int) -> tuple[list[asyncpg.Record], int]:
+            name, given = f"hybrid_{fusion}", values | {"budget": budget}
+            rows = await (self._complete(name, node, given) if vector_weight else self._fetch_some(name, given))
+            return rows, rows[0]["keyword_hits"] if rows else 0
+
+        return _results(await self._widened(search, query, top_k if keyword_weight else 0))
+
+    async def _widened(
+        self, search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]], query: str, enough: int
+    ) -> list[asyncpg.Record]:
+        """The rows of a search within a budget of scored chunks: ten times as large while too few are found by their words.
+
+        ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match.
+        """
+        budget = self._config.keyword.candidates
+        rows, found = await search(budget)
+        if budget and found < enough:
+            matches = (await self._database.fetch("question_matches", query=query))[0]["chunks"]
+            while 0 < budget < matches and found < enough:
+                budget = 10 * budget if 10 * budget < min(matches, _LARGEST_BUDGET) else 0
+                rows, found = await search(budget)
+        return rows
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword
         return {
-            "budget": keyword.candidates,
             "k1": keyword.k1,
             "b": keyword.b,
             "heading_weight": keyword.heading_weight,
