@@ -485,6 +485,15 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
     assert any(hit.keyword_rank for hit in hits)
 
 
+@pytest.mark.parametrize("budget", [2**31 - 1, 2**28])
+async def test_the_largest_budgets_score_every_match(make, budget):
+    store = make(keyword={"candidates": budget})
+    await store.initialize()
+    await fill(store, ("a", "bear"), ("b", "bear wolf"), ("c", "owl"))
+    assert await ids(store, "bear wolf") == ["b", "a"]
+    assert await ids(store, "nowhere") == []
+
+
 @pytest.mark.postgres
 async def test_a_wide_search_scores_no_more_than_it_takes(database, monkeypatch):
     from agent_brain_store.postgres.repository import PostgresBackend

@@ -174,7 +174,7 @@ begin
   select
     brought.terms, brought.weights, k1 * (1 - b), k1 * b * size.chunks / size.tokens, brought.rare, brought.common,
     case
-      when by_common <= budget or by_rare = 0 then budget + 10 * budget / greatest(words, 1)
+      when by_common <= budget or by_rare = 0 then budget + 10 * budget::int8 / greatest(words, 1)
       when by_rare < 20 then 100
       else 0
     end
