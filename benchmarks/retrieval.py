@@ -33,6 +33,9 @@ WAYS: dict[str, Search] = {
     "hybrid, relative score": lambda store, text, vector: store.hybrid_search(
         text, vector, 10, fusion="relative_score"
     ),
+    "hybrid, relative score, 100": lambda store, text, vector: store.hybrid_search(
+        text, vector, DEPTH, fusion="relative_score"
+    ),
     "hybrid, relative score 0.7 : 0.3": lambda store, text, vector: store.hybrid_search(
         text, vector, 10, 0.7, 0.3, fusion="relative_score"
     ),

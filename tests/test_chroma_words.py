@@ -53,7 +53,9 @@ ODD = [
     "SOME_CONSTANT_NAME kCamelCase HTTPServer2Go x2y", "…leading trailing…",
     "tab\tseparated\x1cfile\x1dgroup\x85next", "ª º µ ¹ ×x÷", "ﷺ ࿊ ৳১২", "...a.b..c// d::e __f__ g._h i_.j k/_l",
     "a_ _b c. .d /e f/ :g h:", "'a' 'b'c d'e' f''g", "A.B.C x.YZ yz.X AbC.dE", "ÄÖÜ.äöü Ä_Ö é.è Я.Б я_б",
-    "word\u2028line\u2029para",
+    "word\u2028line\u2029para", "U.S. U.S U.S.A. (U.S) self.x 3d.x x.y aB.c a1.b foo.a wait..then",
+    "getUserIDs parsePDFs IDs IDsFor APIsOf As Is OAuth2Token", "db/001_init.sql my-app/my-part.tsx --config.file I/O a/b-c",
+    "naïve_bayes größe_max обход_графа.py 的_x —_a …/b é/é.é_é",
 ]  # fmt: skip
 LANGUAGES = ("english", "german", "french", "russian", "simple")
 
@@ -171,7 +173,8 @@ def some_chunks(count: int) -> list[tuple[str, str, dict[str, Any]]]:
         if i % 10 == 0:
             metadata["heading_path"] = [words(2), words(2), 3, None]
         if i % 17 == 0:
-            metadata["title"] = chooser.choice([7, 2.5, True, {"index": "vector"}, "src/token_rank/modelStore.py"])
+            odd: list[Any] = [7, 2.5, True, {"index": "vector"}, [1e20, "token"], "src/token_rank/modelStore.py"]
+            metadata["title"] = chooser.choice(odd)
         chunks.append((f"c{i:03}", words(60), metadata))
     return chunks
 
@@ -191,7 +194,15 @@ async def test_keyword_scores_are_those_of_postgres(tmp_path, database, weights)
         await store.upsert_documents(ids, [embed(text) for text in texts], texts, metadatas)
         if backend == "postgres":
             await store._lexemes.refresh()
-        questions = [*WORDS, "stem", "the parser of tokens", "vector vector index", "modelStore", "src/token_rank"]
+        questions = [
+            *WORDS,
+            "stem",
+            "100000000000000000000",
+            "the parser of tokens",
+            "vector vector index",
+            "modelStore",
+            "src/token_rank",
+        ]
         questions += [" ".join(random.Random(i).sample(WORDS, 4)) for i in range(20)]
         answers.append([await store.keyword_search(question, 200, explain=True) for question in questions])
         await store.close()
@@ -215,7 +226,11 @@ async def test_keyword_scores_are_those_of_postgres(tmp_path, database, weights)
         ("getUserById", "get user id getuserbyid"),
         ("os.path.join", "os path join ospathjoin"),
         ("get_user_by_id", "get user id getuserbyid"),
-        ("e.g. U.S. 3d.5 é5.6 é.7 c.é x.y", "e.g u.s 3d.5 é5.6 é 7 c é x y"),
+        ("e.g. U.S. 3d.5 é5.6 é.7 c.é x.y", "e.g u.s 3d.5 é5.6 é 7 c é x.y"),
+        ("U.S. U.S (e.g) self.x plt.show", "u.s u.s e.g self x plt show pltshow"),
+        ("userIDs PDFs OAuth2Token", "user id pdf o auth 2 token userid pdfs oauth2token"),
+        ("db/001_init.sql my-app/x.y I/O", "db 001 init sql app x.y o db001initsql myappx io"),
+        ("größe_max обход_графа.py", "größe max обход графа py größemax обходграфа обходграфаpi"),
         ("3.11 1.2.3 3.x 3. 3.5d", "3.11 1.2.3 3 x 3 3.5 d"),
         ("red .. blue.. x green..", "red blue .. x green .."),
         ("the of and", ""),

@@ -366,6 +366,12 @@ async def test_guard_sees_an_index_of_another_distance(database, plain):
         await create_backend(config(database)).initialize()
 
 
+async def test_lexemes_stay_in_the_row(plain):
+    assert await plain.fetchval(
+        "select attstorage from pg_attribute where attrelid = 'chunks'::regclass and attname = 'tsv'"
+    ) in (b"m", "m")
+
+
 async def test_guard_sees_the_real_column(database, plain):
     await plain.execute("alter table chunks alter column embedding type vector(8)")
     with pytest.raises(StorageError, match="vectors of 8 dimensions, the configuration says 16"):

@@ -41,14 +41,14 @@ def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
     """What a lexeme's places in headings and summaries add to its frequency.
 
     ``ts_rank`` sums ``w_i / i^2`` over a lexeme's places, headings first, then summaries (the text has weight 0), but
-    puts the heaviest place, the first of its weight, in front of them all with a divisor of 1.
+    puts the heaviest place, the first of its weight, in front of them all with a divisor of 1. It is a float4: rounded.
     """
     heading, summary = config.heading_weight - 1, config.summary_weight - 1
     headings, both = min(headings, POSITIONS), min(headings + summaries, POSITIONS)
     ranked = heading * _SQUARES[headings] + summary * (_SQUARES[both] - _SQUARES[headings])
     if headings and both > headings and summary > heading:
         ranked += summary - summary / (headings + 1) ** 2
-    return ranked
+    return round(ranked, 5)
 
 
 def _counted(text: str, language: str) -> Counter[str]:
@@ -71,8 +71,14 @@ def _joined(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> str:
 
 def _plain(value: Any) -> str:
     """A value of metadata as PostgreSQL's ``->>`` writes it."""
-    if isinstance(value, str):
-        return value
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, dict):
+        return ", ".join(f"{_json(key)}: {_json(item)}" for key, item in value.items())
     return json.dumps(value, ensure_ascii=False)

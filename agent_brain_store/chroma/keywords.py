@@ -138,7 +138,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         return sorted(i for i, metadata in chunks if metadata is not None and matches(node, metadata))
 
     def get_scores(self, query: list[str]) -> NDArray[np.float64]:
-        """The BM25 score of every slot for the terms of a question; a term asked twice counts twice."""
+        """The BM25 score of every slot for the terms of a question, to 9 decimals; a term asked twice counts twice."""
         scores = np.zeros(len(self._ids))
         lengths = np.frombuffer(self.doc_len) if self._ids else np.zeros(0)
         average = self._total / self.corpus_size if self._total > 0 else 1.0
@@ -148,7 +148,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
             slots, frequency = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
             norm = self.k1 * (1 - self.b + self.b * lengths[slots] / average)
             scores[slots] += times * self._idf(len(slots)) * frequency * (self.k1 + 1) / (frequency + norm)
-        return scores
+        return scores.round(9)
 
     def _idf(self, containing: int) -> float:
         """Above 0 for any word: the base class gives a word in half of the chunks no weight at all."""

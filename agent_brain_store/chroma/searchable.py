@@ -2,12 +2,21 @@
 
 import re
 
-SEAM = re.compile(r"([a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))")
+_BEYOND = "\u0080-\U0010ffff"  # whatever is not ASCII may be part of a name: the parser knows what is no letter
+_LETTER, _WORD = f"A-Za-z{_BEYOND}", f"A-Za-z0-9{_BEYOND}"
+
+SEAM = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9]\.(?=[A-Za-z](?![A-Za-z0-9_]))"  # first, because PostgreSQL prefers the longest
+    r"|[a-z](?=[A-Z])|[A-Z](?=[A-Z](?!s(?![a-z]))[a-z])|(?<=[A-Z])[A-Z](?=s(?![a-z]))"
+    r"|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))"
+)
 # Each begins where a run of its characters does: trying every place inside a long run would take quadratic time.
-NAME = re.compile(r"(?<![A-Za-z0-9])[0-9]*([A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)+)")
-PATH = re.compile(r"(?<![A-Za-z0-9_])[0-9_]*([A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z][A-Za-z0-9_]+)+)")
-MARKS = re.compile(r"[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z](?:[^.]|$))")
-JOINTS = re.compile(r"[./:\\_]+")
+NAME = re.compile(rf"(?<![{_WORD}])[0-9]*([{_LETTER}][{_WORD}]*(?:_+[{_WORD}]+)+)")
+PATH = re.compile(
+    rf"(?<![{_WORD}_-])[0-9_-]*([{_LETTER}][{_WORD}_-]*(?:[/:\\]+[{_WORD}_-]+|\.[{_LETTER}][{_WORD}_-]+)+)"
+)
+MARKS = re.compile(r"[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z][A-Za-z0-9_])")
+JOINTS = re.compile(r"[-./:\\_]+")
 
 
 def searchable(text: str) -> str:

@@ -204,13 +204,12 @@ class PostgresBackend:
         top_k = arguments.check_top_k(top_k, BACKEND)
         node = combine(where, source_types, languages)
         query = arguments.check_query(query, BACKEND)
+        candidates = arguments.check_fusion(vector_weight, keyword_weight, rrf_k, fusion, candidates, top_k, BACKEND)
         values = {
             "query": query,
             "query_embedding": query_vector(self._rules, query_embedding),
             "top_k": top_k,
-            "candidates": arguments.check_fusion(
-                vector_weight, keyword_weight, rrf_k, fusion, candidates, top_k, BACKEND
-            ),
+            "candidates": candidates,
             "vector_weight": float(vector_weight),
             "keyword_weight": float(keyword_weight),
             **_filter(node),
@@ -224,7 +223,7 @@ class PostgresBackend:
             rows = await (self._complete(name, node, given) if vector_weight else self._fetch_some(name, given))
             return rows, rows[0]["keyword_hits"] if rows else 0
 
-        return _results(await self._widened(search, query, top_k if keyword_weight else 0))
+        return _results(await self._widened(search, query, candidates if keyword_weight else 0))
 
     async def _widened(
         self, search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]], query: str, enough: int

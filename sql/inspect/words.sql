@@ -14,5 +14,6 @@ select
 from lexemes l
 cross join size s
 cross join lexemes_counted c
+where position(' ' in l.lexeme) = 0  -- the others are impacts
 order by l.df desc, l.lexeme
 limit 25;

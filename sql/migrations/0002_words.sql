@@ -16,30 +16,67 @@ $$;
 
 -- Compound names become their parts, and at the end themselves in one word, so that both are found:
 -- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
--- ASCII classes only: fast, and Python's re does exactly the same (chroma/searchable.py) whatever the locale is.
+-- No class depends on the locale, so that Python's re does exactly the same (chroma/searchable.py).
 create function searchable(text text) returns text
 language sql immutable strict parallel safe
 begin atomic
   select concat(
-    -- A dot parts words only before a letter that has no dot itself: 'e.g.', 'U.S.' and '3.11' stay whole.
-    regexp_replace(seamed, '[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z](?:[^.]|$))', ' ', 'g'),
+    -- A dot parts words where a letter and more follow: 'e.g.', 'U.S' and '3.11' stay whole.
+    regexp_replace(seamed, '[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z][A-Za-z0-9_])', ' ', 'g'),
     (select string_agg(' ' || translate(name[1], '_', ''), '')
-     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9]*(?:_+[A-Za-z0-9]+)+', 'g') as names(name)),
-    (select string_agg(' ' || translate(path[1], './:\_', ''), '')
-     from regexp_matches(seamed, '[A-Za-z][A-Za-z0-9_]*(?:[./:\\]+[A-Za-z][A-Za-z0-9_]+)+', 'g') as paths(path)))
+     from regexp_matches(
+       seamed,
+       '[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff]*(?:_+[A-Za-z0-9\u0080-\U0010ffff]+)+',
+       'g') as names(name)),
+    (select string_agg(' ' || translate(path[1], '-./:\_', ''), '')
+     from regexp_matches(
+       seamed,
+       '[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]*'
+         '(?:[/:\\]+[A-Za-z0-9\u0080-\U0010ffff_-]+|\.[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]+)+',
+       'g') as paths(path)))
   from (
-    -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, sha256, list2string.
+    -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, userIDs, sha256, list2string;
+    -- and a single letter behind a longer part is one: self.x.
     select regexp_replace(text collate "C",
-      '([a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))', '\1_', 'g')
+      '([A-Za-z0-9][A-Za-z0-9]\.(?=[A-Za-z](?![A-Za-z0-9_]))'
+        '|[a-z](?=[A-Z])|[A-Z](?=[A-Z](?!s(?![a-z]))[a-z])|(?<=[A-Z])[A-Z](?=s(?![a-z]))'
+        '|[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z][A-Za-z]))', '\1_', 'g')
     offset 0  -- or it is done once for each use
   ) as seams(seamed);
+end;
+
+-- impact_levels() is from which density on a lexeme has level 1, 2, and so on, in with_impacts().
+create function impact_levels() returns float8[] language sql immutable parallel safe
+return '{2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
+
+-- with_impacts(tsv) adds the impacts of a chunk's lexemes: 'kubernet 3' says that it is much about 'kubernet', level 3 of 7. No
+-- text has such a lexeme, and without positions it counts nowhere. The level is how often the word occurs for the chunk's length;
+-- a word of the headings has one in any case. They make the GIN index an impact-ordered one: of a word in a million chunks,
+-- asked() looks up those with the highest levels.
+create function with_impacts(tsv tsvector) returns tsvector
+language sql immutable strict parallel safe
+begin atomic
+  select tsv || array_to_tsvector(coalesce(array_agg(
+    lexeme || ' ' || greatest(1, width_bucket(density, impact_levels()))), '{}'))
+  from (
+    select
+      lexeme,
+      weights[1] = 'A' as in_heading,
+      -- As BM25 has it, if 75 distinct lexemes are the usual length, and headings and summaries have the default weights.
+      (cardinality(positions) + case weights[1] when 'A' then 2 when 'B' then 1 else 0 end)
+        / (0.25::float8 + length(tsv) / 100::float8) as density
+    from unnest(tsv)
+    where octet_length(lexeme) <= 2000
+    offset 0
+  ) occurrences
+  where density >= 2.8 or in_heading;
 end;
 
 -- A chunk's lexemes: A headings and names, B summaries, D the text. The headings come first, which ts_rank's sum needs.
 -- A tsvector takes 1 MB, and positions end at 16,383: of a text over 300,000 bytes the first 75,000 characters are indexed.
 create function chunk_tsv(content text, metadata jsonb) returns tsvector
 language sql immutable parallel safe
-return
+return with_impacts(
   case when metadata ?| array['title', 'file_name', 'filename', 'section_title', 'heading_path', 'symbol_name'] then
     setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'title',
       metadata ->> 'file_name', metadata ->> 'filename', metadata ->> 'section_title',
@@ -50,7 +87,7 @@ return
       metadata ->> 'section_summary'), 10000))), 'B')
   else '' end
   || to_tsvector(search_config(), searchable(
-    case when octet_length(content) > 300000 then left(content, 75000) else content end));
+    case when octet_length(content) > 300000 then left(content, 75000) else content end)));
 
 -- token_count(tsv) is the length of a chunk in BM25: its tokens, not its distinct lexemes.
 create function token_count(tsv tsvector) returns int4 language sql immutable parallel safe
@@ -105,10 +142,12 @@ insert into lexemes_counted (changes) values (0);
 
 -- asked(...) is a question made ready for bm25(): what its lexemes weigh, and which of them bring in chunks.
 --
--- budget bounds how many chunks are scored. The rarest lexemes (one that is asked for twice counts as half as common) bring
--- in every chunk they are in, while their document frequencies fit into it. Of the common ones left over, the rarest are
--- joined by "and" until few enough chunks are expected; what they bring in is cut off where it would cost too much. 0 scores
--- every match.
+-- budget is about how many chunks are scored; 0, and any that the matches fit into, scores every match. Otherwise a third each:
+-- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice counts as half as common.
+-- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
+-- 3. They bring in the chunks that have several of them: the combinations that weigh most first, as many as are expected to fit.
+-- Combined are lexemes in at most 30 budgets of chunks: no longer list of the index is read, so that the cost depends on the
+-- budget and not on the size of the store.
 --
 -- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
 create function asked(
@@ -120,9 +159,8 @@ create function asked(
   out weights    float8[],   -- how rare it is, and how often it is asked for
   out flat       float8,     -- a tf becomes tf / (tf + flat + slope * tokens)
   out slope      float8,
-  out rare       tsquery,    -- any of the rare lexemes
-  out common     tsquery,    -- all of the rarest common lexemes
-  out room       int8        -- how many chunks may come in by the common ones alone
+  out rare       tsquery,    -- 1 and 2: every chunk with any of these is scored
+  out common     tsquery     -- 3: of the chunks with any of these combinations, no more than a budget
 )
 language plpgsql stable parallel safe
 set plan_cache_mode = force_generic_plan
@@ -146,40 +184,75 @@ begin
     left join lexemes on lexemes.lexeme = word.lexeme
     cross join size
   ),
-  sorted as (
-    select *, budget = 0 or sum(df) over (order by df / times, lexeme) <= budget as is_rare
+  weighed as (
+    select
+      *,
+      times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
+      budget = 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= budget / 3 as is_rare
     from words
   ),
-  joined as (
-    -- In how many chunks this lexeme and all rarer ones of its kind are together, if they knew nothing of each other.
-    -- Many words make less than a float8 can hold: -700 is about its logarithm's end.
-    select *, chunks * exp(greatest(sum(ln(df / chunks)) over (partition by is_rare order by df, lexeme), -700)) as together
-    from sorted
+  commons as (
+    select *, 1 << row_number() over (order by df / times, lexeme)::int4 - 1 as bit
+    from weighed
+    where not is_rare
+    order by bit
+    limit 6
   ),
-  narrowed as (
-    select *, coalesce(lag(together) over (partition by is_rare order by df, lexeme), chunks) as without
-    from joined
-  ),
-  brought as (
+  impacts as (
+    -- A level that was not counted yet is rare, as a word is.
     select
-      array_agg(quoted::tsquery order by lexeme) as terms,
-      array_agg(times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) order by lexeme) as weights,
-      string_agg(quoted, ' | ') filter (where is_rare)::tsquery as rare,
-      coalesce(sum(counted) filter (where is_rare), 0) as by_rare,
-      string_agg(quoted, ' & ') filter (where not is_rare and without > budget)::tsquery as common,
-      min(together) filter (where not is_rare) as by_common,
-      count(*) as words
-    from narrowed
+      quoted(commons.lexeme || ' ' || level) as quoted,
+      coalesce(lexemes.df, 0) as counted,
+      sum(greatest(lexemes.df, 1)) over (order by weight * density / (density + k1) desc, commons.lexeme) as up_to
+    from commons
+    cross join unnest(impact_levels()) with ordinality as levels (density, level)
+    left join lexemes on lexemes.lexeme = commons.lexeme || ' ' || level
+  ),
+  surely as (
+    select string_agg(quoted, ' | ')::tsquery as any_of, sum(counted) as chunks
+    from (
+      select quoted, counted from weighed where is_rare
+      union all
+      select quoted, counted from impacts where up_to <= budget / 3
+    ) each
+  ),
+  combinations as (
+    select
+      bits,
+      string_agg(quoted, ' & ') as quoted,
+      sum(weight)::float4 as weight,
+      (sum(weight) - min(weight))::float4 as without_one,
+      -- How many chunks have all of them, if they know nothing of each other.
+      min(chunks) * exp(sum(ln(df / chunks))) as expected
+    from generate_series(1, (select sum(bit) from commons)) as bits
+    join commons on bits & bit > 0 and df <= 30 * budget::float8
+    group by bits
+    having sum(bit) = bits
+  ),
+  summed as (
+    select *, sum(expected) over (order by weight desc) as up_to
+    from combinations
+  ),
+  threshold as materialized (
+    -- What the last combination that fits weighs. If none does: all words together, and a single one only if it would be missed.
+    select coalesce(
+      min(weight) filter (where up_to <= budget / 3),
+      max(weight) filter (where without_one > 0 or (select chunks from surely) = 0)) as weight
+    from summed
   )
   select
-    brought.terms, brought.weights, k1 * (1 - b), k1 * b * size.chunks / size.tokens, brought.rare, brought.common,
-    case
-      when by_common <= budget or by_rare = 0 then budget + 10 * budget::int8 / greatest(words, 1)
-      when by_rare < 20 then 100
-      else 0
-    end
-  into terms, weights, flat, slope, rare, common, room
-  from brought, size;
+    array_agg(quoted::tsquery order by lexeme),
+    array_agg(weight order by lexeme),
+    k1 * (1 - b),
+    k1 * b * min(size.chunks / size.tokens),
+    (select any_of from surely),
+    (
+      select string_agg(c.quoted, ' | ')::tsquery
+      from combinations c, threshold t
+      where c.weight >= t.weight and c.without_one < t.weight  -- or fewer of its words hold it already
+    )
+  into terms, weights, flat, slope, rare, common
+  from weighed, size;
 end
 $$;
 
@@ -213,44 +286,41 @@ begin atomic
         (heading_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9)]::float4[] as heading,
       1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
     from question, unnest(terms, weights) as word (term, weight)
-  ),
-  found as (
-    select chunk_id, tsv, tokens
+  )
+  select
+    chunk_id,
+    (
+      -- Rounded, here and below, so that what is equally good has equal scores.
+      select coalesce(round(sum(weight * tf / (tf + flat + slope * tokens)) * 1e9) / 1e9, 0)
+      from (
+        -- Of one lexeme, ts_rank is the sum of 1/i^2 for i = 1 to tf, over that of all i: pi^2/6. Positions of headings and
+        -- summaries come first, and count once more for their weight.
+        select
+          weight, flat, slope,
+          round(1 / (1.64493406685 - 1.64493406685 * ts_rank('{1,1,1,1}', tsv, term)) - 0.5)
+            + round(gain * ts_rank(heading, tsv, term) * 1e5) / 1e5 as tf
+        from words
+        where tsv @@ term
+        offset 0  -- or tf is computed twice
+      ) occurrences
+    )
+  from chunks
+  -- By their places, so that each is scored once, however it came in.
+  where ctid = any(array(
+    select ctid
     from chunks
     -- The cardinalities let the planner drop these conditions where nothing is to be scored in any case.
     where (tsv @@ (select rare from question) or (cardinality(also) > 0 and chunk_id = any(also)))
       and matches(metadata, filter, source_prefix)
     union all
     (
-      select chunk_id, tsv, tokens
+      select ctid
       from chunks
       where tsv @@ (select common from question)
-        and (tsv @@ (select rare from question)) is not true
-        and (cardinality(also) = 0 or chunk_id <> all(also))
         and matches(metadata, filter, source_prefix)
-      limit (select room from question)
+      limit budget
     )
-  )
-  select
-    chunk_id,
-    (
-      select coalesce(sum(weight * tf / (tf + flat + slope * tokens)), 0)
-      from (
-        -- Positions of headings and summaries come first, and count once more for their weight.
-        select
-          weight, flat, slope,
-          round(1 / (1.64493406685 - 1.64493406685 * rank) - 0.5) + gain * ts_rank(heading, tsv, term) as tf
-        from (
-          -- Of one lexeme, ts_rank is the sum of 1/i^2 for i = 1 to tf, over that of all i: pi^2/6.
-          select weight, flat, slope, term, heading, gain, ts_rank('{1,1,1,1}', tsv, term) as rank
-          from words
-          offset 0
-        ) ranks
-        where rank > 0
-        offset 0
-      ) occurrences
-    )
-  from found;
+  ));
 end;
 
 -- bm25_planned(...) is bm25() for a search by words alone, which takes hardly longer than its planning. Without a filter its

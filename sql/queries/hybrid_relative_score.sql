@@ -20,7 +20,7 @@
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
 --   keyword_rank int4, vector_score float8, keyword_score float8, complete bool, keyword_hits int8
 --
--- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 500 1.2 0.75 3 2 true
+-- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 900 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
 with nearest as materialized (
   select chunk_id, distance
@@ -82,7 +82,7 @@ fused as materialized (
     vector_rank,
     keyword_rank,
     vector_score,
-    keyword_score / nullif(max(keyword_score) over (), 0) as keyword_score
+    coalesce(keyword_score / nullif(max(keyword_score) over (), 0), keyword_score) as keyword_score
   from candidates
   -- Similarities end at 0, the ranks don't.
   order by score desc, vector_rank, chunk_id collate "C"
