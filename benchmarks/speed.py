@@ -54,8 +54,8 @@ EXACT_BY_HAND = """
 STAGE = "create temp table stage (id text, content text, metadata jsonb, embedding vector) on commit drop"
 FROM_STAGE = """
     insert into chunks (chunk_id, content, metadata, tsv, tokens, embedding)
-    select id, content, metadata, tsv, token_count(tsv), embedding
-    from (select id, content, metadata, chunk_tsv(content, metadata) as tsv, embedding from stage order by id offset 0) s
+    select id, content, metadata, tsv, tokens, embedding
+    from stage, with_impacts(chunk_tsv(content, metadata)) order by id
     on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata,
       tsv = excluded.tsv, tokens = excluded.tokens, embedding = excluded.embedding
 """

@@ -303,7 +303,7 @@ def test_rrf_by_the_formula(by_vector, by_keyword, vector_weight, keyword_weight
 async def test_the_order_is_the_same_every_time_and_ties_end_on_the_id(make, backend, request):
     store = make(keyword={"b": 0.0}, **_elsewhere(backend, request, "even"))
     await store.initialize()
-    chunks = [(f"{i:03}", "bear wolf fox", {}) for i in range(60)]
+    chunks: list[tuple[Any, ...]] = [(f"{i:03}", "bear wolf fox", {}) for i in range(60)]
     # As often as three times in the text, by the heading's weight; and the same words in another order.
     chunks[1::3] = [(chunk[0], "wolf fox", {"title": "bear"}) for chunk in chunks[1::3]]
     chunks[::3] = [(chunk[0], "bear fox bear wolf bear", {}) for chunk in chunks[::3]]
@@ -550,7 +550,9 @@ async def test_the_best_chunks_of_several_common_words_are_found(make):
     store = make(keyword={"candidates": 60})
     await store.initialize()
     words = ["parser", "token", "lexer"]
-    chunks = [(f"{i:04}", f"{words[i % 3]} text number {i} among many others", {}) for i in range(1800)]
+    chunks: list[tuple[Any, ...]] = [
+        (f"{i:04}", f"{words[i % 3]} text number {i} among many others", {}) for i in range(1800)
+    ]
     chunks += [(f"pair{i}", "parser and token in one text among many others", {}) for i in range(30)]
     chunks += [("best", "lexer, parser and token: all in one text", {}), ("headed", "token", {"title": "lexer"})]
     await fill(store, *chunks)

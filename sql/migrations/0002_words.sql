@@ -45,38 +45,11 @@ begin atomic
   ) as seams(seamed);
 end;
 
--- impact_levels() is from which density on a lexeme has level 1, 2, and so on, in with_impacts().
-create function impact_levels() returns float8[] language sql immutable parallel safe
-return '{2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
-
--- with_impacts(tsv) adds the impacts of a chunk's lexemes: 'kubernet 3' says that it is much about 'kubernet', level 3 of 7. No
--- text has such a lexeme, and without positions it counts nowhere. The level is how often the word occurs for the chunk's length;
--- a word of the headings has one in any case. They make the GIN index an impact-ordered one: of a word in a million chunks,
--- asked() looks up those with the highest levels.
-create function with_impacts(tsv tsvector) returns tsvector
-language sql immutable strict parallel safe
-begin atomic
-  select tsv || array_to_tsvector(coalesce(array_agg(
-    lexeme || ' ' || greatest(1, width_bucket(density, impact_levels()))), '{}'))
-  from (
-    select
-      lexeme,
-      weights[1] = 'A' as in_heading,
-      -- As BM25 has it, if 75 distinct lexemes are the usual length, and headings and summaries have the default weights.
-      (cardinality(positions) + case weights[1] when 'A' then 2 when 'B' then 1 else 0 end)
-        / (0.25::float8 + length(tsv) / 100::float8) as density
-    from unnest(tsv)
-    where octet_length(lexeme) <= 2000
-    offset 0
-  ) occurrences
-  where density >= 2.8 or in_heading;
-end;
-
 -- A chunk's lexemes: A headings and names, B summaries, D the text. The headings come first, which ts_rank's sum needs.
 -- A tsvector takes 1 MB, and positions end at 16,383: of a text over 300,000 bytes the first 75,000 characters are indexed.
 create function chunk_tsv(content text, metadata jsonb) returns tsvector
 language sql immutable parallel safe
-return with_impacts(
+return
   case when metadata ?| array['title', 'file_name', 'filename', 'section_title', 'heading_path', 'symbol_name'] then
     setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'title',
       metadata ->> 'file_name', metadata ->> 'filename', metadata ->> 'section_title',
@@ -87,12 +60,39 @@ return with_impacts(
       metadata ->> 'section_summary'), 10000))), 'B')
   else '' end
   || to_tsvector(search_config(), searchable(
-    case when octet_length(content) > 300000 then left(content, 75000) else content end)));
+    case when octet_length(content) > 300000 then left(content, 75000) else content end));
 
--- token_count(tsv) is the length of a chunk in BM25: its tokens, not its distinct lexemes.
-create function token_count(tsv tsvector) returns int4 language sql immutable parallel safe
+-- impact_levels() is from which density on a lexeme has level 1, 2, and so on, in with_impacts().
+create function impact_levels() returns float8[] language sql immutable parallel safe
+return '{2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
+
+-- with_impacts(lexemes) is what is stored of a chunk's lexemes: their impacts added, and how many tokens they are, which is a
+-- chunk's length in BM25.
+--
+-- An impact says that a chunk is much about a word: 'kubernet 3' that it is about 'kubernet', level 3 of 7. No text has such a
+-- lexeme, and without positions it counts nowhere. The level is how often the word occurs for the chunk's length; a word of the
+-- headings has one in any case. They make the GIN index an impact-ordered one: of a word in a million chunks, asked() looks up
+-- those with the highest levels.
+create function with_impacts(lexemes tsvector, out tsv tsvector, out tokens int4)
+language sql immutable strict parallel safe
 begin atomic
-  select coalesce(sum(cardinality(positions)), 0)::int4 from unnest(tsv);
+  select
+    lexemes || array_to_tsvector(coalesce(
+      array_agg(lexeme || ' ' || greatest(1, width_bucket(density, impact_levels())))
+        filter (where (density >= 2.8 or in_heading) and octet_length(lexeme) <= 2000),
+      '{}')),
+    coalesce(sum(times), 0)
+  from (
+    select
+      lexeme,
+      cardinality(positions) as times,
+      weights[1] = 'A' as in_heading,
+      -- As BM25 has it, if 75 distinct lexemes are the usual length, and headings and summaries have the default weights.
+      (cardinality(positions) + case weights[1] when 'A' then 2 when 'B' then 1 else 0 end)
+        / (0.25::float8 + length(lexemes) / 100::float8) as density
+    from unnest(lexemes)
+    offset 0
+  ) occurrences;
 end;
 
 -- quoted(lexeme) is how a tsquery is told a lexeme.

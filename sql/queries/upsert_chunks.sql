@@ -16,19 +16,19 @@ with given as (
   from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
 ),
 changed as (
-  -- Filtering before the insert saves the text search parser the work, and every index an entry.
-  select g.chunk_id, g.content, g.metadata, chunk_tsv(g.content, g.metadata) as tsv, g.embedding
+  select g.*
   from given g
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or (c.content, c.metadata::text, vector_send(c.embedding::vector))
       is distinct from (g.content, g.metadata::text, vector_send(g.embedding))
-  order by g.chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
+  offset 0  -- before the insert, and before the text search parser has any work
 ),
 written as (
   insert into chunks as c (chunk_id, content, metadata, tsv, tokens, embedding)
-  select chunk_id, content, metadata, tsv, token_count(tsv), embedding
-  from changed
+  select chunk_id, content, metadata, tsv, tokens, embedding
+  from changed, with_impacts(chunk_tsv(content, metadata))
+  order by chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
   on conflict (chunk_id) do update
   set content = excluded.content,
       metadata = excluded.metadata,
