@@ -100,7 +100,8 @@ class KeywordConfig(Section):
     """How both backends rank keywords.
 
     ``language`` is the name of a PostgreSQL text search configuration; ``k1`` and ``b`` are BM25's; the
-    weights say how much more a word counts in a chunk's headings or summary than in its text.
+    weights say how much more a word counts in a chunk's headings or summary than in its text; ``candidates`` is about how
+    many chunks PostgreSQL scores for a question, 0 for every match, as Chroma does.
     """
 
     _name = "storage.keyword"

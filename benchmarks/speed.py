@@ -59,6 +59,11 @@ FROM_STAGE = """
     on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata,
       tsv = excluded.tsv, tokens = excluded.tokens, embedding = excluded.embedding
 """
+WITHOUT_IMPACTS = """
+    create or replace function with_impacts(lexemes tsvector, out tsv tsvector, out tokens int4)
+    language sql immutable strict parallel safe as
+    'select lexemes, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(lexemes)'
+"""
 # The client's former backend: a table of its own, each row written twice, each time in a transaction, vectors as text.
 FORMER_TABLE = """
     create table if not exists former (
@@ -359,10 +364,11 @@ async def load_all(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
 
 
 async def statistics_(bench: Bench) -> None:
-    """Writers with the word statistics kept fresh, against writers without."""
+    """Writers with the word statistics and impacts kept fresh, against writers without."""
     async with bench.store() as with_, bench.store() as without:
         async with raw(without) as connection:
             await connection.execute("alter table chunks disable trigger user")
+            await connection.execute(WITHOUT_IMPACTS)
         batches = [made_up(500, seed) for seed in range(200, 220)]
         ways: dict[str, Callable[[int], Awaitable[Any]]] = {
             "without statistics": lambda i: without.upsert_documents(*batches[i]),

@@ -110,6 +110,21 @@ async def test_texts_whose_words_pass_a_megabyte(store):
     assert [hit.chunk_id for hit in await store.keyword_search("word17x", 5)] == ["w"]
 
 
+@pytest.mark.parametrize("size", [199_900, 200_100, 300_000, 1_000_000])
+async def test_texts_of_nothing_but_names(store, size):
+    """A name is indexed by its parts and whole, several times its length: the longest text that is indexed whole fits."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+
+    def part(number: int) -> str:
+        return "".join(letters[number // 26**place % 26] for place in range(4))
+
+    text = " ".join(f"{part(i)}_{part(i + 9)}/{part(i + 99)}_{part(i + 999)}" for i in range(0, 4 * size // 20, 4))[
+        :size
+    ]
+    assert await store.upsert_documents(["x"], [GOOD], [text], [{}]) == 1
+    assert [hit.chunk_id for hit in await store.keyword_search(text[:19], 5)] == ["x"]
+
+
 async def test_replacing_is_logged_once_a_call(store, caplog):
     caplog.set_level(logging.WARNING, "agent_brain_store")
     await store.upsert_documents(["x", "y"], [GOOD, GOOD], ["a\0", "b\0"], [{"k": "\0"}, {}])

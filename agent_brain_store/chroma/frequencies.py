@@ -18,7 +18,7 @@ from agent_brain_store.config import KeywordConfig
 HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
 SUMMARIES = ("summary", "section_summary")
 
-LONGEST_TEXT = 300_000  # bytes; of a longer one, the first characters are searched
+LONGEST_TEXT = 200_000  # bytes; of a longer one, the first characters are searched
 FIRST_CHARACTERS = 75_000
 FIRST_OF_METADATA = 10_000
 POSITIONS = 255  # of one lexeme in a tsvector

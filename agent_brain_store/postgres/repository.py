@@ -228,7 +228,7 @@ class PostgresBackend:
     async def _widened(
         self, search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]], query: str, enough: int
     ) -> list[asyncpg.Record]:
-        """The rows of a search within a budget of scored chunks: ten times as large while too few are found by their words.
+        """The rows of a search that scores about a budget of chunks. It grows tenfold while the words find too few.
 
         ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match.
         """

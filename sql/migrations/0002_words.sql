@@ -46,7 +46,8 @@ begin atomic
 end;
 
 -- A chunk's lexemes: A headings and names, B summaries, D the text. The headings come first, which ts_rank's sum needs.
--- A tsvector takes 1 MB, and positions end at 16,383: of a text over 300,000 bytes the first 75,000 characters are indexed.
+-- A tsvector takes 1 MB, and positions end at 16,383: of a text over 200,000 bytes, whose names
+-- may take several times that, the first 75,000 characters are indexed.
 create function chunk_tsv(content text, metadata jsonb) returns tsvector
 language sql immutable parallel safe
 return
@@ -60,26 +61,27 @@ return
       metadata ->> 'section_summary'), 10000))), 'B')
   else '' end
   || to_tsvector(search_config(), searchable(
-    case when octet_length(content) > 300000 then left(content, 75000) else content end));
+    case when octet_length(content) > 200000 then left(content, 75000) else content end));
 
--- impact_levels() is from which density on a lexeme has level 1, 2, and so on, in with_impacts().
+-- impact_levels() is where each level of an impact begins: see with_impacts().
 create function impact_levels() returns float8[] language sql immutable parallel safe
-return '{2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
+return '{1, 1.4, 2, 2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
 
 -- with_impacts(lexemes) is what is stored of a chunk's lexemes: their impacts added, and how many tokens they are, which is a
 -- chunk's length in BM25.
 --
--- An impact says that a chunk is much about a word: 'kubernet 3' that it is about 'kubernet', level 3 of 7. No text has such a
--- lexeme, and without positions it counts nowhere. The level is how often the word occurs for the chunk's length; a word of the
--- headings has one in any case. They make the GIN index an impact-ordered one: of a word in a million chunks, asked() looks up
--- those with the highest levels.
+-- An impact says that a chunk is much about a word: 'kubernet 6' that it is about 'kubernet', level 6 of 10. No text has such a
+-- lexeme, and without positions it counts nowhere. The level grows with how often the word occurs for the chunk's length; a word
+-- of the headings has at least level 1. So the GIN index holds each word's chunks in the order of their impact: of a word in a
+-- million chunks, asked() looks up those with the highest levels.
 create function with_impacts(lexemes tsvector, out tsv tsvector, out tokens int4)
 language sql immutable strict parallel safe
 begin atomic
   select
     lexemes || array_to_tsvector(coalesce(
-      array_agg(lexeme || ' ' || greatest(1, width_bucket(density, impact_levels())))
-        filter (where (density >= 2.8 or in_heading) and octet_length(lexeme) <= 2000),
+      array_agg(lexeme || ' ' || greatest(width_bucket(frequency / norm, impact_levels()), 1))
+        -- Not every word of a short chunk, nor a word that a long one has twice. A tsvector's lexeme has 2,046 bytes at most.
+        filter (where (in_heading or frequency >= greatest(norm, least(2.8 * norm, 3))) and octet_length(lexeme) <= 2000),
       '{}')),
     coalesce(sum(times), 0)
   from (
@@ -87,11 +89,12 @@ begin atomic
       lexeme,
       cardinality(positions) as times,
       weights[1] = 'A' as in_heading,
-      -- As BM25 has it, if 75 distinct lexemes are the usual length, and headings and summaries have the default weights.
-      (cardinality(positions) + case weights[1] when 'A' then 2 when 'B' then 1 else 0 end)
-        / (0.25::float8 + length(lexemes) / 100::float8) as density
+      -- As BM25 has it with the default weights, if 75 distinct lexemes are the usual length: what is stored cannot follow a
+      -- configuration.
+      cardinality(positions) + case weights[1] when 'A' then 2 when 'B' then 1 else 0 end as frequency,
+      0.25::float8 + length(lexemes) / 100::float8 as norm
     from unnest(lexemes)
-    offset 0
+    offset 0  -- or these are computed for each use
   ) occurrences;
 end;
 
@@ -113,7 +116,7 @@ begin atomic
       from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
     ) words, unnest(tsvector_to_array(to_tsvector(search_config(), searchable(word)))) as lexeme
     group by lower(word)
-  ) asked;
+  ) shown;
 end;
 
 -- matched_terms(words, forms, tsv) is those words of a question that a chunk contains in any form; null without words.
@@ -121,11 +124,11 @@ create function matched_terms(words text[], forms tsquery[], tsv tsvector) retur
 language sql immutable strict parallel safe
 begin atomic
   select coalesce(array_agg(word order by place), '{}')
-  from unnest(words, forms) with ordinality as asked (word, form, place)
+  from unnest(words, forms) with ordinality as shown (word, form, place)
   where tsv @@ form;
 end;
 
--- In how many chunks each lexeme is. Counted by refresh_lexemes.sql; it may lag behind a little.
+-- In how many chunks each lexeme is, words and impacts alike. Counted by refresh_lexemes.sql; it may lag behind a little.
 create table lexemes (
   lexeme text collate "C" primary key,
   df     int4 not null
@@ -143,11 +146,11 @@ insert into lexemes_counted (changes) values (0);
 -- asked(...) is a question made ready for bm25(): what its lexemes weigh, and which of them bring in chunks.
 --
 -- budget is about how many chunks are scored; 0, and any that the matches fit into, scores every match. Otherwise a third each:
--- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice counts as half as common.
+-- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice takes its place as if half as common.
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
--- 3. They bring in the chunks that have several of them: the combinations that weigh most first, as many as are expected to fit.
--- Combined are lexemes in at most 30 budgets of chunks: no longer list of the index is read, so that the cost depends on the
--- budget and not on the size of the store.
+-- 3. Combinations of these six bring in the chunks that have all their words: the heaviest first, as many as are expected to
+--    fit. Only lexemes in at most 30 budgets of chunks are combined: no longer list of the index is read, so that the cost
+--    depends on the budget and not on the size of the store.
 --
 -- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
 create function asked(
@@ -159,8 +162,8 @@ create function asked(
   out weights    float8[],   -- how rare it is, and how often it is asked for
   out flat       float8,     -- a tf becomes tf / (tf + flat + slope * tokens)
   out slope      float8,
-  out rare       tsquery,    -- 1 and 2: every chunk with any of these is scored
-  out common     tsquery     -- 3: of the chunks with any of these combinations, no more than a budget
+  out certain    tsquery,    -- 1 and 2: every chunk with any of these is scored
+  out combined   tsquery     -- 3: of the chunks with any of these combinations, no more than a budget
 )
 language plpgsql stable parallel safe
 set plan_cache_mode = force_generic_plan
@@ -192,24 +195,27 @@ begin
     from words
   ),
   commons as (
-    select *, 1 << row_number() over (order by df / times, lexeme)::int4 - 1 as bit
-    from weighed
-    where not is_rare
-    order by bit
-    limit 6
+    select *, 1 << (place - 1) as bit
+    from (
+      select *, row_number() over (order by df / times, lexeme)::int4 as place
+      from weighed
+      where not is_rare
+    ) by_rarity
+    where place <= 6
   ),
   impacts as (
     -- A level that was not counted yet is rare, as a word is.
     select
       quoted(commons.lexeme || ' ' || level) as quoted,
       coalesce(lexemes.df, 0) as counted,
-      sum(greatest(lexemes.df, 1)) over (order by weight * density / (density + k1) desc, commons.lexeme) as up_to
+      sum(greatest(lexemes.df, 1))
+        over (order by weight * density / (density + k1) desc, level desc, commons.lexeme) as up_to
     from commons
     cross join unnest(impact_levels()) with ordinality as levels (density, level)
     left join lexemes on lexemes.lexeme = commons.lexeme || ' ' || level
   ),
-  surely as (
-    select string_agg(quoted, ' | ')::tsquery as any_of, sum(counted) as chunks
+  certainly as (
+    select string_agg(quoted, ' | ')::tsquery as any_of, coalesce(sum(counted), 0) as chunks
     from (
       select quoted, counted from weighed where is_rare
       union all
@@ -220,6 +226,7 @@ begin
     select
       bits,
       string_agg(quoted, ' & ') as quoted,
+      -- float4, so that the same words weigh the same in whatever order they were added.
       sum(weight)::float4 as weight,
       (sum(weight) - min(weight))::float4 as without_one,
       -- How many chunks have all of them, if they know nothing of each other.
@@ -233,11 +240,9 @@ begin
     select *, sum(expected) over (order by weight desc) as up_to
     from combinations
   ),
-  threshold as materialized (
-    -- What the last combination that fits weighs. If none does: all words together, and a single one only if it would be missed.
-    select coalesce(
-      min(weight) filter (where up_to <= budget / 3),
-      max(weight) filter (where without_one > 0 or (select chunks from surely) = 0)) as weight
+  threshold as materialized (  -- or it is made for each combination
+    -- What the last combination that fits weighs. If none does: all words together.
+    select coalesce(min(weight) filter (where up_to <= budget / 3), max(weight) filter (where without_one > 0)) as weight
     from summed
   )
   select
@@ -245,20 +250,25 @@ begin
     array_agg(weight order by lexeme),
     k1 * (1 - b),
     k1 * b * min(size.chunks / size.tokens),
-    (select any_of from surely),
-    (
-      select string_agg(c.quoted, ' | ')::tsquery
-      from combinations c, threshold t
-      where c.weight >= t.weight and c.without_one < t.weight  -- or fewer of its words hold it already
-    )
-  into terms, weights, flat, slope, rare, common
+    (select any_of from certainly),
+    coalesce(
+      (
+        select string_agg(c.quoted, ' | ')
+        from combinations c, threshold t
+        where c.weight >= t.weight and c.without_one < t.weight  -- minimal: without its lightest word it is not heavy enough
+      ),
+      -- Rather too many than none: those that are most about a word, or have it.
+      (select quoted from impacts where counted > 0 and (select chunks from certainly) = 0 order by up_to limit 1),
+      (select quoted from commons where (select chunks from certainly) = 0 order by place limit 1)
+    )::tsquery
+  into terms, weights, flat, slope, certain, combined
   from weighed, size;
 end
 $$;
 
 -- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
 --
--- The chunks of also are scored in any case. One stable select and nothing else: so the planner puts it in place of its call
+-- The chunks whose ids are in also are scored in any case. One stable select and nothing else: so the planner puts it in place of its call
 -- and sees the indexes.
 create function bm25(
   query          text,
@@ -290,7 +300,8 @@ begin atomic
   select
     chunk_id,
     (
-      -- Rounded, here and below, so that what is equally good has equal scores.
+      -- Rounded, here and below, so that what is equally good has equal scores: sums of floats differ in their last bits with
+      -- the order of their terms, and ts_rank is a float4.
       select coalesce(round(sum(weight * tf / (tf + flat + slope * tokens)) * 1e9) / 1e9, 0)
       from (
         -- Of one lexeme, ts_rank is the sum of 1/i^2 for i = 1 to tf, over that of all i: pi^2/6. Positions of headings and
@@ -309,14 +320,14 @@ begin atomic
   where ctid = any(array(
     select ctid
     from chunks
-    -- The cardinalities let the planner drop these conditions where nothing is to be scored in any case.
-    where (tsv @@ (select rare from question) or (cardinality(also) > 0 and chunk_id = any(also)))
+    -- The cardinality lets the planner drop the condition on the ids where none are given.
+    where (tsv @@ (select certain from question) or (cardinality(also) > 0 and chunk_id = any(also)))
       and matches(metadata, filter, source_prefix)
     union all
     (
       select ctid
       from chunks
-      where tsv @@ (select common from question)
+      where tsv @@ (select combined from question)
         and matches(metadata, filter, source_prefix)
       limit budget
     )
@@ -336,7 +347,7 @@ create function bm25_planned(
   summary_weight float8
 )
 returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 500
+language plpgsql stable parallel safe rows 900
 set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
@@ -364,7 +375,7 @@ create function bm25_filtered(
   summary_weight float8
 )
 returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 500
+language plpgsql stable parallel safe rows 900
 set plan_cache_mode = force_custom_plan
 set search_path from current
 as $$

@@ -2,6 +2,8 @@
 --
 -- Unlike ranks, scores keep how much better one chunk is than the next. Both are computed for every candidate of either side.
 --
+-- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0.
+--
 -- $1  query            text
 -- $2  query_embedding  vector
 -- $3  top_k            int4
@@ -22,6 +24,7 @@
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 900 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
+--       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
 with nearest as materialized (
   select chunk_id, distance
   from (

@@ -1,5 +1,7 @@
 -- hybrid_rrf: the vector and the keyword ranking fused by their ranks: weighted Reciprocal Rank Fusion.
 --
+-- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0.
+--
 -- $1  query            text
 -- $2  query_embedding  vector
 -- $3  top_k            int4
@@ -21,6 +23,7 @@
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 900 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_rrf.sql
+--       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
 with nearest as materialized (
   select chunk_id, distance
   from (

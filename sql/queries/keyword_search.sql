@@ -1,5 +1,7 @@
 -- keyword_search: the chunks that contain any word of a question, ranked by BM25, best first.
 --
+-- Fewer than top_k rows do not mean that no more match: ask again with ten times the budget, as the library does, or with 0.
+--
 -- $1  query           text    a question in plain words
 -- $2  top_k           int4
 -- $3  filter          text    a jsonpath; '' matches every chunk

@@ -35,6 +35,7 @@ written as (
       tsv = excluded.tsv,
       tokens = excluded.tokens,
       embedding = excluded.embedding
+  -- Again, for what others stored meanwhile.
   where (c.content, c.metadata::text, vector_send(c.embedding::vector))
     is distinct from (excluded.content, excluded.metadata::text, vector_send(excluded.embedding::vector))
   returning 1
