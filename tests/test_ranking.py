@@ -581,7 +581,8 @@ async def test_a_word_that_is_the_whole_of_many_chunks(make):
     """More chunks than a budget are about nothing else, and many more have it somewhere."""
     store = make(keyword={"candidates": 60})
     await store.initialize()
-    await fill(store, *((f"{i:04}", f"a bear among the words of a longer text of number {i}") for i in range(1500)))
+    others = " ".join(f"other{letter}word" for letter in "abcdefghijklmnopqrstuvwxyz")
+    await fill(store, *((f"{i:04}", f"a bear among {others} and number {i}") for i in range(1500)))
     await fill(store, *((f"bear{i:04}", "bear") for i in range(400)))
     hits = await store.keyword_search("bear", 10)
     assert [hit.score for hit in hits] == [1.0] * 10
@@ -597,7 +598,9 @@ async def test_pruning_finds_what_scoring_every_match_finds_at_a_bounded_cost(da
     rng = np.random.default_rng(3)
     count = 100_000 // words[0]
     vocabulary = np.array([f"w{chr(97 + i // 676)}{chr(97 + i // 26 % 26)}{chr(97 + i % 26)}x" for i in range(9000)])
-    texts = [" ".join(vocabulary[np.minimum(rng.zipf(1.25, n) - 1, 8999)]) for n in rng.integers(*words, count)]
+    texts = [
+        " ".join(vocabulary[np.minimum(rng.zipf(1.25, n) - 1, 8999)]) for n in rng.integers(words[0], words[1], count)
+    ]
     names, vectors = [f"{i:04}" for i in range(count)], rng.normal(size=(count, DIMENSIONS))
     budget = 90
     stores = []

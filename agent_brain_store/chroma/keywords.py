@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
 
-from agent_brain_store.chroma.frequencies import frequencies
+from agent_brain_store.chroma.frequencies import POSITIONS, frequencies
 from agent_brain_store.chroma.words import asked_words, terms
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters import Node, matches
@@ -147,7 +147,9 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
             view = view[lengths[view[:, 0].astype(np.int64)] >= 0]
             slots, frequency = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
             norm = self.k1 * (1 - self.b + self.b * lengths[slots] / average)
-            scores[slots] += times * self._idf(len(slots)) * frequency * (self.k1 + 1) / (frequency + norm)
+            scores[slots] += (
+                min(times, POSITIONS) * self._idf(len(slots)) * frequency * (self.k1 + 1) / (frequency + norm)
+            )
         return scores.round(9)
 
     def _idf(self, containing: int) -> float:

@@ -213,6 +213,7 @@ begin
     from commons
     cross join unnest(impact_levels()) with ordinality as levels (density, level)
     left join lexemes on lexemes.lexeme = commons.lexeme || ' ' || level
+    where octet_length(commons.lexeme) <= 2000
   ),
   certainly as (
     select string_agg(quoted, ' | ')::tsquery as any_of, coalesce(sum(counted), 0) as chunks

@@ -19,7 +19,6 @@ written as (
   insert into lexemes as known (lexeme, df)
   select lexeme, df
   from counted
-  where octet_length(lexeme) <= 2000
   on conflict (lexeme) do update
   set df = excluded.df
   where known.df <> excluded.df
