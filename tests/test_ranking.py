@@ -590,6 +590,36 @@ async def test_a_word_that_is_the_whole_of_many_chunks(make):
     assert len(await store.keyword_search("bear", 1900)) == 1900
 
 
+async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
+    """A book about a word, stored last, among long chunks that have it once."""
+    store = make(keyword={"candidates": 60})
+    await store.initialize()
+    rng = np.random.default_rng(4)
+    letters = rng.choice(list("bcdfghjklm"), (400, 6))
+    filler = ["".join(word) for word in letters]
+    plain = [(f"{i:04}", " ".join(["alpha", *rng.choice(filler, 250)])) for i in range(1000)]
+    await fill(
+        store, *plain, *((f"book{i}", " ".join(["alpha"] * 6 + list(rng.choice(filler, 244)))) for i in range(10))
+    )
+    assert {hit[:4] for hit in await ids(store, "alpha", 10)} == {"book"}
+
+
+async def test_words_of_two_thousand_bytes(make):
+    store = make(keyword={"candidates": 3})
+    await store.initialize()
+    long = "z" * 2010
+    await fill(store, ("a", f"{long} bear"), ("b", long), ("c", f"{long} wolf"), ("d", "bear wolf"))
+    assert await ids(store, f"{long} bear") == ["a", "d", "b", "c"]
+    assert set(await ids(store, "bear " + "m" * 2046)) == {"a", "d"}
+
+
+async def test_a_word_is_asked_for_255_times_at_most(store):
+    await fill(store, *((f"{i}", text) for i, text in enumerate(BEARS)))
+    often = await store.keyword_search("bear " * 5000 + "fox " * 200, 10)
+    enough = await store.keyword_search("bear " * 255 + "fox " * 200, 10)
+    assert [(hit.chunk_id, hit.score) for hit in often] == [(hit.chunk_id, hit.score) for hit in enough]
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("words", [(20, 60), (300, 500)], ids=["short chunks", "long chunks"])
 async def test_pruning_finds_what_scoring_every_match_finds_at_a_bounded_cost(database, words):
