@@ -110,7 +110,7 @@ class KeywordConfig(Section):
     b: float = setting(number(0, 1), 0.75)
     heading_weight: float = setting(number(1, 1000), 3.0)
     summary_weight: float = setting(number(1, 1000), 2.0)
-    candidates: int = setting(integer(0, 2**31 - 1), 900)
+    candidates: int = setting(integer(0, 2**31 - 1), 750)
 
 
 @dataclass(frozen=True, slots=True)

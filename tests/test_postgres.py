@@ -425,7 +425,7 @@ async def test_the_oldest_supported_server_searches_by_the_indexes():
         connection = await connect(postgres)
         await connection.execute("set enable_seqscan = off")  # which is cheaper for so few
         vector = str(vectors[0].tolist())
-        weights = (0.5, 0.5, 60, 50, "", "", 900, 1.2, 0.75, 3, 2, False)
+        weights = (0.5, 0.5, 60, 50, "", "", 750, 1.2, 0.75, 3, 2, False)
         for plan in (
             await explain(connection, "vector_search", vector, 10, "", ""),
             await explain(connection, "hybrid_rrf", "word7", vector, 10, *weights),

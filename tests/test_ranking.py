@@ -423,7 +423,7 @@ async def test_gin_serves_every_language(database, language):
     await connection.execute("analyze")
     await connection.execute("set enable_seqscan = off")
     plan = await connection.fetch(
-        "explain (costs off) select * from bm25('house7', '', '', 900, '{}', 1.2, 0.75, 3, 2)"
+        "explain (costs off) select * from bm25('house7', '', '', 750, '{}', 1.2, 0.75, 3, 2)"
     )
     assert "Bitmap Index Scan on chunks_tsv_gin" in "\n".join(row[0] for row in plan)
     await connection.close()
@@ -443,7 +443,7 @@ async def test_keyword_search_reads_no_chunks_but_by_an_index(large, where, hits
         "filter": to_jsonpath(parse(where)),
         "source_prefix": "",
     }
-    values |= {"budget": 900, "k1": 1.2, "b": 0.75, "heading_weight": 3.0, "summary_weight": 2.0, "explain": False}
+    values |= {"budget": 750, "k1": 1.2, "b": 0.75, "heading_weight": 3.0, "summary_weight": 2.0, "explain": False}
     query = queries()["keyword_search"]
     async with connection.transaction():
         for _ in range(7):  # the plan of a prepared statement may change after five
@@ -472,7 +472,7 @@ async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name):
         "filter": "",
         "source_prefix": "",
     }
-    values |= {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50, "budget": 900}
+    values |= {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50, "budget": 750}
     values |= {"k1": 1.2, "b": 0.75, "heading_weight": 3, "summary_weight": 2, "explain": False}
     query = queries()[name]
     plan = await explain(connection, name, *(values[parameter] for parameter, _ in query.parameters))

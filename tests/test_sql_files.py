@@ -63,7 +63,7 @@ COMMON = {
     "vector_weight": "0.5",
     "keyword_weight": "0.5",
     "candidates": "50",
-    "budget": "900",
+    "budget": "750",
     "k1": "1.2",
     "b": "0.75",
     "heading_weight": "3",

@@ -348,7 +348,7 @@ create function bm25_planned(
   summary_weight float8
 )
 returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 900
+language plpgsql stable parallel safe rows 750
 set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
@@ -376,7 +376,7 @@ create function bm25_filtered(
   summary_weight float8
 )
 returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 900
+language plpgsql stable parallel safe rows 750
 set plan_cache_mode = force_custom_plan
 set search_path from current
 as $$

@@ -21,7 +21,7 @@
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
 --   keyword_rank int4, vector_score float8, keyword_score float8, complete bool, keyword_hits int8
 --
--- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 900 1.2 0.75 3 2 true
+-- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 750 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_rrf.sql
 --       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
 with nearest as materialized (

@@ -15,7 +15,7 @@
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[]
 --
--- psql: \bind 'how do I load chunks' 5 '' '' 900 1.2 0.75 3 2 true
+-- psql: \bind 'how do I load chunks' 5 '' '' 750 1.2 0.75 3 2 true
 --       \i sql/queries/keyword_search.sql
 with best as materialized (
   select chunk_id, score
