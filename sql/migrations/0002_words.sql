@@ -150,7 +150,7 @@ insert into lexemes_counted (changes) values (0);
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
 -- 3. Combinations of these six bring in the chunks that have all their words: the heaviest first, as many as are expected to
 --    fit. Only lexemes in at most 30 budgets of chunks are combined: no longer list of the index is read, so that the cost
---    depends on the budget and not on the size of the store.
+--    depends on the budget and not on the size of the store. Only where nothing else is found, one list of any length is.
 --
 -- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
 create function asked(
@@ -269,8 +269,8 @@ $$;
 
 -- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
 --
--- The chunks whose ids are in also are scored in any case. One stable select and nothing else: so the planner puts it in place of its call
--- and sees the indexes.
+-- The chunks whose ids are in also are scored in any case. One stable select and nothing else: so the planner puts it in place
+-- of its call and sees the indexes.
 create function bm25(
   query          text,
   filter         text,
