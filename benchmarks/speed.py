@@ -55,13 +55,13 @@ STAGE = "create temp table stage (id text, content text, metadata jsonb, embeddi
 FROM_STAGE = """
     insert into chunks (chunk_id, content, metadata, tsv, tokens, embedding)
     select id, content, metadata, tsv, tokens, embedding
-    from stage, with_impacts(chunk_tsv(content, metadata)) order by id
+    from (select *, chunk_tsv(content, metadata) as lexemes from stage offset 0) parsed, with_impacts(lexemes) order by id
     on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata,
       tsv = excluded.tsv, tokens = excluded.tokens, embedding = excluded.embedding
 """
 WITHOUT_IMPACTS = """
-    create or replace function with_impacts(lexemes tsvector, out tsv tsvector, out tokens int4)
-    language sql immutable strict parallel safe as
+    create or replace function with_impacts(lexemes tsvector) returns table (tsv tsvector, tokens int4)
+    language sql immutable parallel safe rows 1 as
     'select lexemes, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(lexemes)'
 """
 # The client's former backend: a table of its own, each row written twice, each time in a transaction, vectors as text.

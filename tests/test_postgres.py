@@ -434,6 +434,22 @@ async def test_the_oldest_supported_server_searches_by_the_indexes():
         await connection.close()
 
 
+async def test_no_function_is_planned_for_each_chunk(large):
+    postgres, _ = large
+    connection = await connect(postgres)
+    vector = str(embed("x"))
+    plan = await explain(connection, "upsert_chunks", "{a}", "{text}", '{"{}"}', f'{{"{vector}"}}')
+    assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
+    assert "with_impacts" not in plan
+    # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.
+    called = "select proname, proconfig from pg_proc where proname in ('searchable', 'matched_terms')"
+    rows = await connection.fetch(f"{called} and pronamespace = current_schema()::regnamespace")
+    assert {row["proname"]: row["proconfig"] for row in rows} == dict.fromkeys(
+        ("searchable", "matched_terms"), ["plan_cache_mode=force_generic_plan"]
+    )
+    await connection.close()
+
+
 async def test_plans_of_counting_and_deleting(large):
     postgres, _ = large
     connection = await connect(postgres)

@@ -145,9 +145,8 @@ class IndexKeeper:
         await _run(connection, "drop_index", name=VECTOR_INDEX)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
-        """Build what `suspend` dropped, and tell the planner what has changed."""
+        """Build what `suspend` dropped."""
         await self._repair(connection, progress)
-        await connection.execute(queries()["analyze_chunks"].text, timeout=None)
 
     async def repair(self, progress: ProgressCallback | None, patience: float | None) -> None:
         """`resume` on a connection of its own."""

@@ -17,8 +17,11 @@ $$;
 -- Compound names become their parts, and at the end themselves in one word, so that both are found:
 -- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
 -- No class depends on the locale, so that Python's re does exactly the same (chroma/searchable.py).
+--
+-- Its plan is kept for the session: in one that plans every statement anew, PostgreSQL 18 would make it for each text.
 create function searchable(text text) returns text
 language sql immutable strict parallel safe
+set plan_cache_mode = force_generic_plan
 begin atomic
   select concat(
     -- A dot parts words where a letter and more follow: 'e.g.', 'U.S' and '3.11' stay whole.
@@ -68,14 +71,15 @@ create function impact_levels() returns float8[] language sql immutable parallel
 return '{1, 1.4, 2, 2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
 
 -- with_impacts(lexemes) is what is stored of a chunk's lexemes: their impacts added, and how many tokens they are, which is a
--- chunk's length in BM25.
+-- chunk's length in BM25. One row; as a table, the planner puts its select in place of its call. The argument should be a column:
+-- it is used more than once.
 --
 -- An impact says that a chunk is much about a word: 'kubernet 6' that it is about 'kubernet', level 6 of 10. No text has such a
 -- lexeme, and without positions it counts nowhere. The level grows with how often the word occurs for the chunk's length; a word
 -- of the headings has at least level 1. So the GIN index holds each word's chunks in the order of their impact: of a word in a
 -- million chunks, asked() looks up those with the highest levels.
-create function with_impacts(lexemes tsvector, out tsv tsvector, out tokens int4)
-language sql immutable strict parallel safe
+create function with_impacts(lexemes tsvector) returns table (tsv tsvector, tokens int4)
+language sql immutable parallel safe rows 1
 begin atomic
   select
     lexemes || array_to_tsvector(coalesce(
@@ -83,7 +87,7 @@ begin atomic
         -- Not every word of a short chunk, nor a word that a long one has twice. A tsvector's lexeme has 2,046 bytes at most.
         filter (where (in_heading or frequency >= greatest(norm, least(2.8 * norm, 3))) and octet_length(lexeme) <= 2000),
       '{}')),
-    coalesce(sum(times), 0)
+    coalesce(sum(times), 0)::int4
   from (
     select
       lexeme,
@@ -119,9 +123,11 @@ begin atomic
   ) shown;
 end;
 
--- matched_terms(words, forms, tsv) is those words of a question that a chunk contains in any form; null without words.
+-- matched_terms(words, forms, tsv) is those words of a question that a chunk contains in any form; null without words. Its plan
+-- is kept, as that of searchable().
 create function matched_terms(words text[], forms tsquery[], tsv tsvector) returns text[]
 language sql immutable strict parallel safe
+set plan_cache_mode = force_generic_plan
 begin atomic
   select coalesce(array_agg(word order by place), '{}')
   from unnest(words, forms) with ordinality as shown (word, form, place)

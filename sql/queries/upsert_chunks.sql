@@ -16,7 +16,7 @@ with given as (
   from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
 ),
 changed as (
-  select g.*
+  select g.*, chunk_tsv(g.content, g.metadata) as lexemes
   from given g
   left join chunks c using (chunk_id)
   where c.chunk_id is null
@@ -27,7 +27,7 @@ changed as (
 written as (
   insert into chunks as c (chunk_id, content, metadata, tsv, tokens, embedding)
   select chunk_id, content, metadata, tsv, tokens, embedding
-  from changed, with_impacts(chunk_tsv(content, metadata))
+  from changed, with_impacts(lexemes)
   order by chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
   on conflict (chunk_id) do update
   set content = excluded.content,
