@@ -100,6 +100,40 @@ async def test_odd_strings_have_the_words_that_postgres_finds(connection, langua
     assert [(text, here(language, text)) for text in ODD] == list(zip(ODD, theirs, strict=True))
 
 
+@pytest.mark.postgres
+async def test_made_up_names_have_the_words_that_postgres_finds(connection):
+    """20,000 texts of what compound names are made of, in any order."""
+    choose = random.Random(5).choice
+    pieces = [
+        "a",
+        "get",
+        "User",
+        "ID",
+        "s",
+        "URL",
+        "B",
+        "7",
+        "42",
+        "é",
+        "Я",
+        "的",
+        *"._-/:\\ ",
+        "..",
+        "__",
+        "()",
+        "@",
+        "'",
+    ]
+    texts = ["".join(choose(pieces) for _ in range(choose(range(1, 14)))) for _ in range(20_000)]
+    theirs = await in_postgres(connection, "simple", texts)
+    differ = [
+        (text, ours, words)
+        for text, words in zip(texts, theirs, strict=True)
+        if (ours := here("simple", text)) != words
+    ]
+    assert not differ, differ[:5]
+
+
 @SNOWBALL_2
 @pytest.mark.postgres
 @pytest.mark.parametrize("name", ["cranfield", "cisi", "medline", "cosqa", "techdocs"])

@@ -1,6 +1,6 @@
 """Keeps what is counted fresh: document frequencies for BM25, statistics for the planner, and short sums of chunks.
 
-The rule: lexemes are counted again when the chunks written or deleted since exceed a quarter of all chunks. A call that wrote
+The rule: lexemes are counted again when the chunks written or deleted since exceed a tenth of all chunks. A call that wrote
 a good part of the store itself, or a small store, waits for it; otherwise it runs in the background, one at a time over
 all processes. The number of chunks and their lengths are always exact, so that what ages is only how rare a word seems. The
 planner's statistics are refreshed with them: without any it takes every filter for a wide one, until autovacuum comes.
@@ -18,7 +18,7 @@ from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 
-_AGED_AT = 0.25  # of all chunks changed
+_AGED_AT = 0.1  # of all chunks changed
 _SMALL = 5000  # chunks: counting them takes about a tenth of a second
 _LARGE_PART = 0.25  # of all chunks, written by one call: then waiting is a small part of what it took
 _PATIENCE = 3600.0  # seconds for one count

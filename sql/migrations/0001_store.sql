@@ -111,6 +111,35 @@ return
   (nullif(filter, '')::jsonpath is null or metadata @@ nullif(filter, '')::jsonpath)
   and (source_prefix = '' or left(metadata ->> 'source', 512) collate "C" ^@ left(source_prefix, 512));
 
+-- nearest(...) is the k chunks nearest to a vector, under a filter: the vector side of every search.
+--
+-- One stable select and nothing else: so the planner puts it in place of its call and sees the indexes.
+create function nearest(query_embedding vector, k int4, filter text, source_prefix text)
+returns table (chunk_id text, distance float8)
+language sql stable parallel safe
+begin atomic
+  select chunk_id, distance
+  from (
+    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
+    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
+    select chunk_id, distance(embedding, query_embedding) as distance
+    from chunks
+    where matches(metadata, filter, source_prefix)
+    order by distance(embedding, query_embedding)
+    fetch first (k) rows with ties
+  ) with_ties
+  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
+  limit k;
+end;
+
+-- is_complete(...) is whether none is missing where nearest() found so many of k: an index scan under a filter can give up.
+-- The matches are counted only if rows are few. One row, for the planner's sake as above.
+create function is_complete(found int8, k int4, filter text, source_prefix text) returns table (complete bool)
+language sql stable parallel safe rows 1
+begin atomic
+  select found = k or found = (select count(*) from chunks where matches(metadata, filter, source_prefix));
+end;
+
 -- Every write appends what it changed, so that counting chunks adds up a few rows, and writers never wait for each other.
 create table chunk_counts (
   chunks  int8 not null,

@@ -175,6 +175,8 @@ language plpgsql stable parallel safe
 set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
+declare
+  third constant int4 := budget / 3;
 begin
   with size as (
     select greatest(sum(chunks), 1)::float8 as chunks, greatest(sum(tokens), 1)::float8 as tokens
@@ -197,7 +199,7 @@ begin
     select
       *,
       times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
-      budget = 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= budget / 3 as is_rare
+      budget = 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= third as is_rare
     from words
   ),
   commons as (
@@ -226,7 +228,7 @@ begin
     from (
       select quoted, counted from weighed where is_rare
       union all
-      select quoted, counted from impacts where up_to <= budget / 3
+      select quoted, counted from impacts where up_to <= third
     ) each
   ),
   combinations as (
@@ -249,7 +251,7 @@ begin
   ),
   threshold as materialized (  -- or it is made for each combination
     -- What the last combination that fits weighs. If none does: all words together.
-    select coalesce(min(weight) filter (where up_to <= budget / 3), max(weight) filter (where without_one > 0)) as weight
+    select coalesce(min(weight) filter (where up_to <= third), max(weight) filter (where without_one > 0)) as weight
     from summed
   )
   select

@@ -25,39 +25,23 @@
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 50 '' '' 750 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_relative_score.sql
 --       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
-with nearest as materialized (
-  select chunk_id, distance
-  from (
-    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
-    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
-    select chunk_id, distance(embedding, $2::vector) as distance
-    from chunks
-    where $4::float8 > 0
-      and matches(metadata, $7::text, $8::text)
-    order by distance(embedding, $2::vector)
-    fetch first ($6::int4) rows with ties
-  ) with_ties
-  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
-  limit $6::int4
+with by_vector as materialized (
+  select
+    chunk_id,
+    similarity(distance) as score,
+    row_number() over (order by distance, chunk_id collate "C")::int4 as rank
+  from nearest($2::vector, $6::int4, $7::text, $8::text)
+  where $4::float8 > 0
 ),
 enough as (
-  -- Whether no match is missing: an index scan under a filter can give up. The matches are counted only if rows are few.
-  select $4::float8 = 0 or count(*) = $6::int4 or count(*) = (
-    select count(*)
-    from chunks
-    where matches(metadata, $7::text, $8::text)
-  ) as complete
-  from nearest
-),
-by_vector as (
-  select chunk_id, similarity(distance) as score, row_number() over (order by distance, chunk_id)::int4 as rank
-  from nearest
+  select $4::float8 = 0 or complete as complete
+  from (select count(*) from by_vector) f (rows), is_complete(f.rows, $6::int4, $7::text, $8::text)
 ),
 by_keyword as materialized (
   -- The candidates of the vector search are scored as well, though they may hold none of the words.
   select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
   from
-    (select coalesce(array_agg(chunk_id), '{}') as ids from nearest) also,
+    (select coalesce(array_agg(chunk_id), '{}') as ids from by_vector) also,
     bm25($1::text, $7::text, $8::text, $9::int4, also.ids, $10::float8, $11::float8, $12::float8, $13::float8) k
   where $5::float8 > 0
 ),

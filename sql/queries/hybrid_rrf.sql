@@ -24,33 +24,17 @@
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 750 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_rrf.sql
 --       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
-with nearest as materialized (
-  select chunk_id, distance
-  from (
-    -- One table, and an order by nothing but the distance: this is what the vector index can serve. Whatever else the
-    -- plan finds as far away as the last one comes along, so that ids decide which of them are in.
-    select chunk_id, distance(embedding, $2::vector) as distance
-    from chunks
-    where $4::float8 > 0
-      and matches(metadata, $8::text, $9::text)
-    order by distance(embedding, $2::vector)
-    fetch first ($7::int4) rows with ties
-  ) with_ties
-  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
-  limit $7::int4
+with by_vector as materialized (
+  select
+    chunk_id,
+    similarity(distance) as score,
+    row_number() over (order by distance, chunk_id collate "C")::int4 as rank
+  from nearest($2::vector, $7::int4, $8::text, $9::text)
+  where $4::float8 > 0
 ),
 enough as (
-  -- Whether no match is missing: an index scan under a filter can give up. The matches are counted only if rows are few.
-  select $4::float8 = 0 or count(*) = $7::int4 or count(*) = (
-    select count(*)
-    from chunks
-    where matches(metadata, $8::text, $9::text)
-  ) as complete
-  from nearest
-),
-by_vector as (
-  select chunk_id, similarity(distance) as score, row_number() over (order by distance, chunk_id)::int4 as rank
-  from nearest
+  select $4::float8 = 0 or complete as complete
+  from (select count(*) from by_vector) f (rows), is_complete(f.rows, $7::int4, $8::text, $9::text)
 ),
 by_keyword as materialized (
   select chunk_id, score, row_number() over (order by score desc, chunk_id collate "C")::int4 as rank
