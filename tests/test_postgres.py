@@ -764,7 +764,7 @@ async def test_session_settings_are_in_force(store):
     async with connections.acquire(store._database._pool(store._database._readers), 1) as connection:
         facts = dict(await connection.fetchrow(queries()["session_facts"].text))
     assert facts == {
-        "ef_search": "100",
+        "ef_search": "101",
         "iterative_scan": "strict_order",
         "search_path": '"agent_brain", "public", pg_temp',
         "plan_cache_mode": "force_custom_plan",

@@ -159,7 +159,7 @@ def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None
         "PGDATABASE": database["database"],
         "PGOPTIONS": options
         or "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=strict_order "
-        "-c hnsw.ef_search=100 -c plan_cache_mode=force_custom_plan",
+        "-c hnsw.ef_search=101 -c plan_cache_mode=force_custom_plan",
     }
     command = [_newest_psql(), "-XqAt", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", *arguments]
     done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)

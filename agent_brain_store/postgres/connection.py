@@ -75,7 +75,8 @@ def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
-        "hnsw.ef_search": str(config.hnsw_ef_search),
+        # One more: "with ties" looks at the row behind the last, which would start a second scan. 1000 is pgvector's limit.
+        "hnsw.ef_search": str(min(config.hnsw_ef_search + 1, 1000)),
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
         "ivfflat.probes": str(probes),

@@ -113,7 +113,8 @@ return
 
 -- nearest(...) is the k chunks nearest to a vector, under a filter: the vector side of every search.
 --
--- One stable select and nothing else: so the planner puts it in place of its call and sees the indexes.
+-- One stable select and nothing else: so the planner puts it in place of its call and sees the indexes. It does not where an
+-- argument is a sub-select: write "from chunks c, nearest(c.embedding, ...)" instead.
 create function nearest(query_embedding vector, k int4, filter text, source_prefix text)
 returns table (chunk_id text, distance float8)
 language sql stable parallel safe
@@ -125,17 +126,19 @@ begin atomic
     select chunk_id, distance(embedding, query_embedding) as distance
     from chunks
     where matches(metadata, filter, source_prefix)
-    order by distance(embedding, query_embedding)
+    order by distance
     fetch first (k) rows with ties
   ) with_ties
-  order by distance + 0, chunk_id  -- "+ 0": sort again, because IVFFlat delivers only nearly sorted
+  -- "+ 0": sort again, because an index delivers only nearly sorted: IVFFlat, and HNSW under cosine by rounding.
+  order by distance + 0, chunk_id
   limit k;
 end;
 
--- is_complete(...) is whether none is missing where nearest() found so many of k: an index scan under a filter can give up.
--- The matches are counted only if rows are few. One row, for the planner's sake as above.
+-- is_complete(...) is whether no match is missing where nearest() found so many of k: an index scan can give up, above all under
+-- a filter. The matches are counted only if fewer than k were found. A table of one row, because the planner puts the select of a
+-- table function in place of its call, but not that of a function with a sub-select that returns a value.
 create function is_complete(found int8, k int4, filter text, source_prefix text) returns table (complete bool)
-language sql stable parallel safe rows 1
+language sql stable parallel safe
 begin atomic
   select found = k or found = (select count(*) from chunks where matches(metadata, filter, source_prefix));
 end;

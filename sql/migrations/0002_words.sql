@@ -18,7 +18,8 @@ $$;
 -- 'os.path.getUserById' is 'os path get User By Id getUserById ospathgetUserById'.
 -- No class depends on the locale, so that Python's re does exactly the same (chroma/searchable.py).
 --
--- Its plan is kept for the session: in one that plans every statement anew, PostgreSQL 18 would make it for each text.
+-- On PostgreSQL 18 its plan is kept for the session. Without this setting it would be made for each text, in sessions that plan
+-- every statement anew.
 create function searchable(text text) returns text
 language sql immutable strict parallel safe
 set plan_cache_mode = force_generic_plan
@@ -79,7 +80,7 @@ return '{1, 1.4, 2, 2.8, 4, 5.7, 8, 11.3, 16, 22.6}'::float8[];
 -- of the headings has at least level 1. So the GIN index holds each word's chunks in the order of their impact: of a word in a
 -- million chunks, asked() looks up those with the highest levels.
 create function with_impacts(lexemes tsvector) returns table (tsv tsvector, tokens int4)
-language sql immutable parallel safe rows 1
+language sql immutable parallel safe
 begin atomic
   select
     lexemes || array_to_tsvector(coalesce(
@@ -124,7 +125,7 @@ begin atomic
 end;
 
 -- matched_terms(words, forms, tsv) is those words of a question that a chunk contains in any form; null without words. Its plan
--- is kept, as that of searchable().
+-- is kept as that of searchable() is.
 create function matched_terms(words text[], forms tsquery[], tsv tsvector) returns text[]
 language sql immutable strict parallel safe
 set plan_cache_mode = force_generic_plan
@@ -154,8 +155,8 @@ insert into lexemes_counted (changes) values (0);
 -- budget is about how many chunks are scored; 0, and any that the matches fit into, scores every match. Otherwise a third each:
 -- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice takes its place as if half as common.
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
--- 3. Combinations of these six bring in the chunks that have all their words: the heaviest first, as many as are expected to
---    fit. Only lexemes in at most 30 budgets of chunks are combined: no longer list of the index is read, so that the cost
+-- 3. Combinations of these six bring in the chunks that have all their words: the heaviest, as many as are expected to fit. Words
+--    that come together, as those of a name do, bring in more: then the heaviest quarter comes first. Only lexemes in at most 30 budgets of chunks are combined: no longer list of the index is read, so that the cost
 --    depends on the budget and not on the size of the store. Only where nothing else is found, one list of any length is.
 --
 -- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
@@ -169,7 +170,8 @@ create function asked(
   out flat       float8,     -- a tf becomes tf / (tf + flat + slope * tokens)
   out slope      float8,
   out certain    tsquery,    -- 1 and 2: every chunk with any of these is scored
-  out combined   tsquery     -- 3: of the chunks with any of these combinations, no more than a budget
+  out combined   tsquery,    -- 3: of the chunks with any of these combinations, no more than a budget
+  out heaviest   tsquery     -- the same for the heaviest of them: these come first where there are more than a budget
 )
 language plpgsql stable parallel safe
 set plan_cache_mode = force_generic_plan
@@ -203,13 +205,12 @@ begin
     from words
   ),
   commons as (
-    select *, 1 << (place - 1) as bit
-    from (
-      select *, row_number() over (order by df / times, lexeme)::int4 as place
-      from weighed
-      where not is_rare
-    ) by_rarity
-    where place <= 6
+    -- The six rarest of the others, each with a bit of its own.
+    select *, 1 << (row_number() over (order by df / times, lexeme) - 1)::int4 as bit
+    from weighed
+    where not is_rare
+    order by df / times, lexeme
+    limit 6
   ),
   impacts as (
     -- A level that was not counted yet is rare, as a word is.
@@ -232,27 +233,29 @@ begin
     ) each
   ),
   combinations as (
+    -- Every combination of the commons, by the bits of a number.
     select
-      bits,
       string_agg(quoted, ' & ') as quoted,
       -- float4, so that the same words weigh the same in whatever order they were added.
       sum(weight)::float4 as weight,
       (sum(weight) - min(weight))::float4 as without_one,
-      -- How many chunks have all of them, if they know nothing of each other.
-      min(chunks) * exp(sum(ln(df / chunks))) as expected
+      -- How many chunks have this combination or a heavier one, if the words know nothing of each other.
+      sum(min(chunks) * exp(sum(ln(df / chunks)))) over (order by sum(weight)::float4 desc) as up_to
     from generate_series(1, (select sum(bit) from commons)) as bits
     join commons on bits & bit > 0 and df <= 30 * budget::float8
     group by bits
     having sum(bit) = bits
   ),
-  summed as (
-    select *, sum(expected) over (order by weight desc) as up_to
-    from combinations
-  ),
-  threshold as materialized (  -- or it is made for each combination
+  ranked as (
     -- What the last combination that fits weighs. If none does: all words together.
-    select coalesce(min(weight) filter (where up_to <= third), max(weight) filter (where without_one > 0)) as weight
-    from summed
+    select
+      *,
+      coalesce(
+        min(weight) filter (where up_to <= third) over (),
+        max(weight) filter (where without_one > 0) over ()
+      ) as least,
+      min(weight) filter (where up_to <= third / 4) over () as heavy
+    from combinations
   )
   select
     array_agg(quoted::tsquery order by lexeme),
@@ -261,16 +264,14 @@ begin
     k1 * b * min(size.chunks / size.tokens),
     (select any_of from certainly),
     coalesce(
-      (
-        select string_agg(c.quoted, ' | ')
-        from combinations c, threshold t
-        where c.weight >= t.weight and c.without_one < t.weight  -- minimal: without its lightest word it is not heavy enough
-      ),
+      -- Minimal ones: without its lightest word it is not heavy enough.
+      (select string_agg(quoted, ' | ') from ranked where weight >= least and without_one < least),
       -- Rather too many than none: those that are most about a word, or have it.
       (select quoted from impacts where counted > 0 and (select chunks from certainly) = 0 order by up_to limit 1),
-      (select quoted from commons where (select chunks from certainly) = 0 order by place limit 1)
-    )::tsquery
-  into terms, weights, flat, slope, certain, combined
+      (select quoted from commons where (select chunks from certainly) = 0 order by bit limit 1)
+    )::tsquery,
+    (select string_agg(quoted, ' | ') from ranked where weight >= heavy and without_one < heavy)::tsquery
+  into terms, weights, flat, slope, certain, combined, heaviest
   from weighed, size;
 end
 $$;
@@ -305,6 +306,13 @@ begin atomic
         (heading_weight - 1) / greatest(heading_weight - 1, summary_weight - 1, 1e-9)]::float4[] as heading,
       1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
     from question, unnest(terms, weights) as word (term, weight)
+  ),
+  together as materialized (
+    select ctid
+    from chunks
+    where tsv @@ (select combined from question)
+      and matches(metadata, filter, source_prefix)
+    limit budget + 1::int8
   )
   select
     chunk_id,
@@ -314,7 +322,7 @@ begin atomic
       select coalesce(round(sum(weight * tf / (tf + flat + slope * tokens)) * 1e9) / 1e9, 0)
       from (
         -- Of one lexeme, ts_rank is the sum of 1/i^2 for i = 1 to tf, over that of all i: pi^2/6. Positions of headings and
-        -- summaries come first, and count once more for their weight.
+        -- summaries come first; the i-th of them counts 1/i^2 of its weight once more.
         select
           weight, flat, slope,
           round(1 / (1.64493406685 - 1.64493406685 * ts_rank('{1,1,1,1}', tsv, term)) - 0.5)
@@ -336,15 +344,19 @@ begin atomic
     (
       select ctid
       from chunks
-      where tsv @@ (select combined from question)
+      where (select count(*) from together) > budget
+        and tsv @@ (select heaviest from question)
         and matches(metadata, filter, source_prefix)
+      union all
+      select ctid
+      from together
       limit budget
     )
   ));
 end;
 
 -- bm25_planned(...) is bm25() for a search by words alone, which takes hardly longer than its planning. Without a filter its
--- plan is kept for the session. With one it is made for that filter's value, in bm25_filtered(...).
+-- plan is kept for the session. With one, "execute" has it made for that filter's value.
 create function bm25_planned(
   query          text,
   filter         text,
@@ -367,30 +379,8 @@ begin
       from bm25(query, '', '', budget, '{}', k1, b, heading_weight, summary_weight) found;
   else
     return query
-      select found.chunk_id, found.score
-      from bm25_filtered(query, filter, source_prefix, budget, k1, b, heading_weight, summary_weight) found;
+      execute 'select chunk_id, score from bm25($1, $2, $3, $4, ''{}'', $5, $6, $7, $8)'
+      using query, filter, source_prefix, budget, k1, b, heading_weight, summary_weight;
   end if;
-end
-$$;
-
-create function bm25_filtered(
-  query          text,
-  filter         text,
-  source_prefix  text,
-  budget         int4,
-  k1             float8,
-  b              float8,
-  heading_weight float8,
-  summary_weight float8
-)
-returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 750
-set plan_cache_mode = force_custom_plan
-set search_path from current
-as $$
-begin
-  return query
-    select found.chunk_id, found.score
-    from bm25(query, filter, source_prefix, budget, '{}', k1, b, heading_weight, summary_weight) found;
 end
 $$;

@@ -21,9 +21,11 @@
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, matched_terms text[], vector_rank int4,
 --   keyword_rank int4, vector_score float8, keyword_score float8, complete bool, keyword_hits int8
 --
+-- complete is false where the vector index gave up too early: ask again in a transaction, after use_exact_scan.sql.
+--
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 0.5 0.5 60 50 '' '' 750 1.2 0.75 3 2 true
 --       \i sql/queries/hybrid_rrf.sql
---       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :'asked'.
+--       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :asked.
 with by_vector as materialized (
   select
     chunk_id,

@@ -7,18 +7,13 @@
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, complete bool
 --
+-- complete is false where the vector index gave up too early: ask again in a transaction, after use_exact_scan.sql.
+--
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
-with found as (
-  select chunk_id, distance
-  from nearest($1::vector, $2::int4, $3::text, $4::text)
-),
-enough as (
-  select complete
-  from (select count(*) from found) f (rows), is_complete(f.rows, $2::int4, $3::text, $4::text)
-)
+--       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :asked.
 select c.chunk_id, c.content as text, c.metadata, similarity(f.distance) as score, e.complete
-from found f
+from (select *, count(*) over () as rows from nearest($1::vector, $2::int4, $3::text, $4::text)) f
 join chunks c using (chunk_id)
-cross join enough e
+cross join is_complete(f.rows, $2::int4, $3::text, $4::text) e
 order by f.distance, c.chunk_id;
