@@ -40,7 +40,7 @@ class Suspension:
         self._maintenance: Connection | None = None
 
     async def consider(self, ids: Sequence[str]) -> None:
-        """See whether suspending pays, now that these chunks are going to be written."""
+        """See whether suspending pays, now that these chunks are going to be written. After `finish` it never does."""
         async with self._deciding:
             if self._decided:
                 return
@@ -61,10 +61,12 @@ class Suspension:
             with translated("suspending the vector index"):
                 await self._indexes.suspend(connection)
         except StorageError as error:
-            log.warning("the vector index stays as it is during this load: %s", error.message)
+            log.warning("the vector index could not be suspended for this load: %s", error.message)
 
     async def finish(self, progress: ProgressCallback | None = None) -> None:
         """Build the index again, if it was suspended."""
+        async with self._deciding:
+            self._decided = True  # a call that comes late finds the index in place
         async with self._resources:
             if self._maintenance is None:
                 return
@@ -108,15 +110,21 @@ async def bulk_load(
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
-    """A loader whose end builds what it suspended, also after an error in the block, and counts the lexemes."""
+    """A loader whose end builds what it suspended and counts the lexemes, also after an error in the block."""
     before = await backend.get_count()
     suspension = Suspension(backend, indexes, before * _PAYS_AT) if indexes is not None else None
+
+    async def end() -> None:
+        try:
+            if suspension is not None:
+                await suspension.finish(progress)
+        finally:
+            await count_lexemes()
+
     try:
         yield Loader(prepare, store, suspension, progress)
     finally:
-        if indexes is not None and suspension is not None:
-            await asyncio.shield(indexes.in_background(suspension.finish(progress)))
-    await count_lexemes()
+        await (end() if indexes is None else asyncio.shield(indexes.in_background(end())))
 
 
 @asynccontextmanager

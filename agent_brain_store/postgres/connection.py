@@ -234,7 +234,9 @@ def _typed(error: BaseException, operation: str) -> StorageError:
             return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
         if state == "57014":
             return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
-        return QueryFailed(f"{operation} was refused by the server: {error} ({state})", BACKEND)
+        # The detail of a violated constraint is the row.
+        reason = error.args[0] if state.startswith("23") else error
+        return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)
     if isinstance(error, TimeoutError):
         return QueryFailed(f"{operation} took longer than storage.postgres.command_timeout", BACKEND)
     if is_lost(error) or isinstance(error, OSError):

@@ -107,11 +107,11 @@ class Database:
                 problem = await self.indexes.missing(connection)
         if problem is None:
             return
-        log.warning("the vector index %s; building it", problem)
+        log.warning("%s; building it", problem)
         try:
             await self.indexes.ensure()
         except QueryFailed as error:
-            log.warning("the vector index was left alone: %s", error.message)
+            log.warning("the indexes were left alone: %s", error.message)
 
     async def close(self) -> None:
         """Give everything back, after the work in the background. Idempotent."""

@@ -103,15 +103,19 @@ class IndexKeeper:
         self._settling = asyncio.Event()
 
     async def missing(self, connection: Connection) -> str | None:
-        """What is wrong with the vector index, in words, or None."""
+        """What is wrong with the indexes, in words, or None."""
+        for row in await connection.fetch(queries()["missing_indexes"].text):
+            return f"the index {row['name']} is missing"
         if not wants_index(self._config):
             return None
         facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
         if VECTOR_INDEX not in facts:
-            return "is missing"
+            return "the vector index is missing"
         if any(_LEFTOVER.fullmatch(name) for name in facts):
-            return "has another beside it: a rebuild was interrupted, or is under way"
-        return None if facts[VECTOR_INDEX]["valid"] else "is invalid: a build was interrupted, or is under way"
+            return "the vector index has another beside it: a rebuild was interrupted, or is under way"
+        if not facts[VECTOR_INDEX]["valid"]:
+            return "the vector index is invalid: a build was interrupted, or is under way"
+        return None
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build what is missing or invalid; report what differs from the configuration."""
@@ -210,6 +214,9 @@ class IndexKeeper:
             if not row["valid"]:
                 await _run(connection, "rebuild_index", name=name)
                 rebuilt.append(name)
+        for row in await connection.fetch(queries()["missing_indexes"].text):
+            await connection.execute(row["statement"], timeout=None)
+            created.append(row["name"])
         if wants_index(self._config) and VECTOR_INDEX not in names:
             await self._build(connection, VECTOR_INDEX, progress)
             created.append(VECTOR_INDEX)
@@ -273,16 +280,21 @@ class IndexKeeper:
     async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
         """Report what the server says of a build, until cancelled."""
         query, done = queries()["index_progress"], 0
-        observer = await self._connect(None)
+        observer: Connection | None = None
         try:
-            while True:
-                row = await observer.fetchrow(query.text, pid)
-                if row is not None and row["phase"].startswith("building index"):
-                    done = max(done, min(row["tuples_done"], chunks))
-                    progress(Progress("building the vector index", done, chunks))
-                await asyncio.sleep(_POLL)
+            with translated("watching the build"):
+                observer = await self._connect(None)
+                while True:
+                    row = await observer.fetchrow(query.text, pid)
+                    if row is not None and row["phase"].startswith("building index"):
+                        done = max(done, min(row["tuples_done"], chunks))
+                        progress(Progress("building the vector index", done, chunks))
+                    await asyncio.sleep(_POLL)
+        except StorageError as error:
+            log.info("the build goes on unwatched: %s", error.message)
         finally:
-            observer.terminate()
+            if observer is not None:
+                observer.terminate()
 
 
 def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:

@@ -2,14 +2,16 @@
 
 The rule: lexemes are counted again when the chunks written or deleted since exceed a tenth of all chunks. A call that wrote
 a good part of the store itself, or a small store, waits for it; otherwise it runs in the background, one at a time over
-all processes. The number of chunks and their lengths are always exact, so that what ages is only how rare a word seems. The
-planner's statistics are refreshed with them: without any it takes every filter for a wide one, until autovacuum comes.
+all processes, and again if more was written meanwhile. The number of chunks and their lengths are always exact, so that what
+ages is only how rare a word seems. The planner's statistics are refreshed with them, whatever becomes of the count: without
+any it takes every filter for a wide one, until autovacuum comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection
@@ -22,6 +24,7 @@ _AGED_AT = 0.1  # of all chunks changed
 _SMALL = 5000  # chunks: counting them takes about a tenth of a second
 _LARGE_PART = 0.25  # of all chunks, written by one call: then waiting is a small part of what it took
 _PATIENCE = 3600.0  # seconds for one count
+_PAUSE = 1.0  # seconds until asking again whether another session has finished its count
 _COMPACT_AT = 50  # rows of chunk_counts, one for each write: every question adds them up
 
 
@@ -30,13 +33,13 @@ class LexemeKeeper:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turn = asyncio.Lock()
         self._counting: asyncio.Task[None] | None = None
+        self._settling = asyncio.Event()
 
     async def at_start(self) -> None:
         """Count now if the counts have aged: what a crash has left undone."""
-        changes, chunks, _ = await self._age()
-        if changes > chunks * _AGED_AT:
-            await self.refresh()
+        await self._count()
 
     async def after_write(self, written: int) -> None:
         """See whether the counts have aged, after a call that wrote so many chunks, or deleted some and wrote none."""
@@ -45,10 +48,39 @@ class LexemeKeeper:
             await self._compact()
         if changes <= chunks * _AGED_AT:
             return
-        if chunks <= _SMALL or written >= chunks * _LARGE_PART:
-            await self.refresh()
-        elif self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self.refresh())
+        waits = chunks <= _SMALL or written >= chunks * _LARGE_PART
+        if not waits or await self._count() is False:
+            self._later()
+
+    async def refresh(self) -> None:
+        """Count now, aged or not; later, if another session is counting."""
+        if await self._count(always=True) is False:
+            self._later()
+
+    async def settle(self) -> None:
+        """Wait for a count in the background, but not for another session's."""
+        self._settling.set()
+        if self._counting is not None:
+            await self._counting
+            self._counting = None
+        self._settling.clear()
+
+    def _later(self) -> None:
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._until_fresh())
+
+    async def _until_fresh(self) -> None:
+        while not self._settling.is_set() and await self._aged():
+            counted = await self._count()
+            if counted is None:
+                break
+            if not counted:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._settling.wait(), _PAUSE)
+
+    async def _aged(self) -> bool:
+        changes, chunks, _ = await self._age()
+        return changes > chunks * _AGED_AT
 
     async def _age(self) -> tuple[int, int, int]:
         try:
@@ -64,20 +96,31 @@ class LexemeKeeper:
         except StorageError as error:  # as above
             log.warning("chunk_counts could not be compacted: %s", error.message)
 
-    async def refresh(self) -> None:
-        """Count now, unless another session is counting. A failure is a warning: what the caller has written is stored."""
+    async def _count(self, always: bool = False) -> bool | None:
+        """Count if it is due: True when that is done, False when another session is at it, None when it failed.
 
-        async def work(connection: Connection) -> None:
-            if await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE):
-                await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
+        A failure is a warning: what the caller has written is stored.
+        """
 
-        try:
-            await self._database.write("counting the lexemes", work)
-        except StorageError as error:
-            log.warning("the lexemes could not be counted, keyword ranking stays as it was: %s", error.message)
+        async def count(connection: Connection) -> bool:
+            await run(connection, "use_no_timeout")
+            return bool(await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE))
 
-    async def settle(self) -> None:
-        """Wait for a count in the background."""
-        if self._counting is not None:
-            await self._counting
-            self._counting = None
+        async def analyze(connection: Connection) -> None:
+            await run(connection, "use_no_timeout")
+            await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
+
+        async with self._turn:
+            if not always and not await self._aged():
+                return True
+            try:
+                counted = await self._database.write("counting the lexemes", count)
+            except StorageError as error:
+                log.warning("the lexemes could not be counted, keyword ranking stays as it was: %s", error.message)
+                counted = None
+            try:
+                if counted is not False:
+                    await self._database.write("analyzing the chunks", analyze)
+            except StorageError as error:
+                log.warning("the planner's statistics could not be refreshed: %s", error.message)
+            return counted

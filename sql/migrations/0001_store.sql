@@ -82,6 +82,13 @@ begin
   -- Ranking reads many tsvectors: kept in the row, they cost one page instead of three.
   alter table chunks alter column tsv set storage main;
 
+  -- as_stored(embedding) is a vector as the column keeps it: halfvec rounds.
+  execute format(
+    'create function as_stored(embedding vector) returns vector language sql immutable parallel safe
+     return embedding::%s::vector',
+    vector_type
+  );
+
   -- distance(a, b) is the configured distance. The planner replaces the call by its body, so that an index on the column
   -- serves "order by distance(embedding, $1)": one query file for every distance and both types.
   execute format(
@@ -167,7 +174,7 @@ begin
     insert into chunk_counts
     select 0, (select sum(tokens) from new_rows) - sum(tokens), count(*) from old_rows having count(*) > 0;
   else
-    delete from chunk_counts;
+    truncate chunk_counts;  -- which waits for whoever is adding it up
     update lexemes_counted set changes = 0;
   end if;
   return null;

@@ -10,7 +10,7 @@
 --       \i sql/queries/delete_matching_chunks.sql
 with locked as (
   -- Those that stay are going to be written by the same transaction: all are locked at once, in one order, so that
-  -- concurrent writers cannot deadlock.
+  -- concurrent replacements cannot deadlock.
   select chunk_id
   from chunks
   where matches(metadata, $1::text, $2::text) or chunk_id = any($3::text[])

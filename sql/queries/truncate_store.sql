@@ -1,6 +1,6 @@
--- truncate_store: delete every chunk, what was counted of them, and the embedding profile.
+-- truncate_store: delete every chunk, what was counted of them (chunk_counts by a trigger), and the embedding profile.
 --
 -- returns nothing
 --
 -- psql: \i sql/queries/truncate_store.sql
-truncate chunks, chunk_counts, lexemes, embedding_profile;
+truncate chunks, lexemes, embedding_profile;

@@ -21,7 +21,7 @@ changed as (
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or (c.content, c.metadata::text, vector_send(c.embedding::vector))
-      is distinct from (g.content, g.metadata::text, vector_send(g.embedding))
+      is distinct from (g.content, g.metadata::text, vector_send(as_stored(g.embedding)))
   offset 0  -- before the insert, and before the text search parser has any work
 ),
 written as (
