@@ -67,9 +67,7 @@ async def export_documents(
         if manifest["complete"]:
             raise TransferError(f"{directory.name} holds a complete export already: name another directory")
         total = await store.get_count()
-        after = manifest["parts"][-1]["last"] if manifest["parts"] else None
-        if after is not None and await store.get_by_id(after) is None:
-            raise TransferError(BEGUN_ELSEWHERE.format(directory.name, f"this one does not have its chunk {after!a}"))
+        after = await _last_exported(store, directory, manifest) if manifest["parts"] else None
         async for batch in _pages(store, after):
             dimensions = len(vector_of(batch[0]))
             if manifest["dimensions"] not in (None, dimensions):
@@ -151,6 +149,16 @@ async def _store(load: Any, documents: list[Document]) -> None:
         [document.text for document in documents],
         [document.metadata for document in documents],
     )
+
+
+async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[str, Any]) -> str:
+    """The id of the last chunk in the files, after a look whether the store has the same chunk."""
+    last = (await asyncio.to_thread(read_lines, directory, manifest["parts"][-1]))[-1]
+    found = await store.get_by_id(last["id"])
+    if found != {"text": last["text"], "metadata": last["metadata"]}:
+        difference = "does not have its chunk" if found is None else "has another chunk with the id"
+        raise TransferError(BEGUN_ELSEWHERE.format(directory.name, f"this one {difference} {last['id']!a}"))
+    return str(last["id"])
 
 
 async def _check_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
+import random
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,22 @@ async def test_texts_of_nothing_but_names(store, size):
     ]
     assert await store.upsert_documents(["x"], [GOOD], [text], [{}]) == 1
     assert [hit.chunk_id for hit in await store.keyword_search(text[:19], 5)] == ["x"]
+
+
+async def test_long_names_in_letters_of_four_bytes(store):
+    """The most that a tsvector has to hold: every name twice, whole and in parts, in text, headings and summary."""
+    letters = iter(random.Random(1).choices([chr(0x10428 + i) for i in range(40)], k=300_000))
+
+    def names(characters: int) -> str:
+        found = ""
+        while len(found) < characters:
+            found += "_".join("".join(next(letters) for _ in range(120)) for _ in range(4)).replace("_", "/", 2) + " "
+        return found[:characters]
+
+    text = names(100_000)
+    metadata = {"title": names(10_000), "summary": names(10_000)}
+    assert await store.upsert_documents(["x"], [GOOD], [text], [metadata]) == 1
+    assert [hit.chunk_id for hit in await store.keyword_search(text[:120], 5)] == ["x"]
 
 
 async def test_replacing_is_logged_once_a_call(store, caplog):
