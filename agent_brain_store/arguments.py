@@ -8,7 +8,7 @@ from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.records import clean_text
 
 LARGEST = 2**31 - 1  # an int4
-LONGEST_QUERY = 60_000  # characters, as many as are indexed of a long text
+LONGEST_QUERY = 50_000  # characters, as many as are indexed of a long text
 _LARGEST_RRF_K = 10**9
 _WEIGHTS = (1e-100, 1e100)  # but for 0: what stays a float when it is divided by a rank
 

@@ -133,7 +133,8 @@ async def test_long_names_in_letters_of_four_bytes(store):
     def names(characters: int) -> str:
         found = ""
         while len(found) < characters:
-            found += "_".join("".join(next(letters) for _ in range(120)) for _ in range(4)).replace("_", "/", 2) + " "
+            part = ["".join(next(letters) for _ in range(120)) for _ in range(4)]
+            found += f"{part[0]}_{part[1]}/{part[2]}_{part[3]} "
         return found[:characters]
 
     text = names(100_000)

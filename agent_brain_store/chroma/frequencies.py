@@ -19,7 +19,7 @@ HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "
 SUMMARIES = ("summary", "section_summary")
 
 LONGEST_TEXT = 200_000  # bytes; of a longer one, the first characters are searched
-FIRST_CHARACTERS = 60_000
+FIRST_CHARACTERS = 50_000
 FIRST_OF_METADATA = 10_000
 POSITIONS = 255  # of one lexeme in a tsvector
 LAST_POSITION = 16_383  # of a tsvector: all words from here on share it

@@ -51,7 +51,7 @@ end;
 
 -- A chunk's lexemes: A headings and names, B summaries, D the text. The headings come first, which ts_rank's sum needs.
 -- A tsvector takes 1 MB, and positions end at 16,383: of a text over 200,000 bytes, whose names
--- may take several times that, the first 60,000 characters are indexed.
+-- may take several times that, the first 50,000 characters are indexed.
 create function chunk_tsv(content text, metadata jsonb) returns tsvector
 language sql immutable parallel safe
 return
@@ -65,7 +65,7 @@ return
       metadata ->> 'section_summary'), 10000))), 'B')
   else '' end
   || to_tsvector(search_config(), searchable(
-    case when octet_length(content) > 200000 then left(content, 60000) else content end));
+    case when octet_length(content) > 200000 then left(content, 50000) else content end));
 
 -- impact_levels() is where each level of an impact begins: see with_impacts().
 create function impact_levels() returns float8[] language sql immutable parallel safe
