@@ -1080,8 +1080,10 @@ async def test_any_index_that_somebody_has_dropped_is_built_again(store, databas
     dropped = ["chunks_metadata_gin", "chunks_source_btree", "chunks_tsv_gin"]
     definitions = "select indexname, indexdef from pg_indexes where indexname = any($1) order by indexname"
     before = await plain.fetch(definitions, dropped)
-    await plain.execute(f"drop index {', '.join(dropped)}")
-    assert (await store.ensure_indexes()).created == tuple(dropped)
+    await plain.execute(f"drop index {', '.join(dropped)}, chunks_embedding_ann")
+    assert (await store.health()).details["missing_indexes"] == [*dropped, "chunks_embedding_ann"]
+    assert (await store.ensure_indexes()).created == (*dropped, "chunks_embedding_ann")
+    assert (await store.health()).details["missing_indexes"] == []
     assert await plain.fetch(definitions, dropped) == before
     await store.close()
     await plain.execute("drop index chunks_tsv_gin")

@@ -560,6 +560,16 @@ async def test_the_best_chunks_of_several_common_words_are_found(make):
     assert "headed" in await ids(store, "parser token lexer", 5)
 
 
+async def test_words_that_always_come_together_do_not_push_the_best_out(make):
+    """As the parts of one name do: their combination is expected in ten chunks and is in 450."""
+    store = make(keyword={"candidates": 75})
+    await store.initialize()
+    filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(20)) for i in range(3000)]
+    words = ["postgre sql postgresql"] * 450 + ["install"] * 150 + ["other"] * 2399 + ["install postgre sql postgresql"]
+    await fill(store, *((f"{i:04}", f"{words[i]} {filler[i]}") for i in range(3000)))
+    assert (await store.keyword_search("install postgre sql postgresql", 1))[0].chunk_id == "2999"
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("number", [3, 31, 32, 33, 40, 64])
 async def test_a_question_of_any_number_of_common_words_is_asked_for_combinations(database, number):

@@ -17,7 +17,7 @@ from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one
 from agent_brain_store.postgres.connection import BACKEND, Connection
 from agent_brain_store.postgres.database import Database, run
 from agent_brain_store.postgres.facts import profile
-from agent_brain_store.postgres.indexes import wants_index
+from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.lexemes import LexemeKeeper
 from agent_brain_store.postgres.writing import upsert
@@ -76,10 +76,14 @@ class PostgresBackend:
         try:
             rows = await self._database.fetch("health")
             facts = await self._database.fetch("index_facts")
+            missing = [row["name"] for row in await self._database.fetch("missing_indexes")]
         except StorageError as error:
             return Health(False, BACKEND, details | {"error": error.message})
+        if wants_index(self._config) and VECTOR_INDEX not in (row["name"] for row in facts):
+            missing.append(VECTOR_INDEX)
         invalid = [row["name"] for row in facts if not row["valid"]]
-        details |= dict(rows[0]) | {"pool": self._database.pool_status(), "invalid_indexes": invalid}
+        details |= {"pool": self._database.pool_status(), "missing_indexes": missing, "invalid_indexes": invalid}
+        details |= dict(rows[0])
         return Health(True, BACKEND, details)
 
     # --- writing ---
