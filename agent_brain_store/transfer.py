@@ -156,7 +156,7 @@ async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[
     last = (await asyncio.to_thread(read_lines, directory, manifest["parts"][-1]))[-1]
     found = await store.get_by_id(last["id"])
     if found != {"text": last["text"], "metadata": last["metadata"]}:
-        difference = "does not have its chunk" if found is None else "has another chunk with the id"
+        difference = "does not have its chunk" if found is None else "has another chunk, or a newer one, with the id"
         raise TransferError(BEGUN_ELSEWHERE.format(directory.name, f"this one {difference} {last['id']!a}"))
     return str(last["id"])
 

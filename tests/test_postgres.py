@@ -1090,6 +1090,55 @@ async def test_any_index_that_somebody_has_dropped_is_built_again(store, databas
     await store.initialize()
     assert "the index chunks_tsv_gin is missing; building it" in caplog.text
     assert await plain.fetch(definitions, dropped) == before
+    await store.close()
+    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_tsv_gin'::regclass")
+    await store.initialize()
+    assert "the index chunks_tsv_gin is invalid: a build was interrupted, or is under way; building it" in caplog.text
+    assert (await store.health()).details["invalid_indexes"] == []
+
+
+async def test_a_close_that_was_cancelled_is_repeated(store, plain):
+    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    async with plain.transaction():
+        await plain.execute("lock table lexemes in exclusive mode")
+        writing = asyncio.create_task(fill(store, *((f"p{i}", "pear") for i in range(40))))
+        await asyncio.sleep(0.3)  # it waits for its count
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(writing, store.close()), 0.5)
+    await store.close()
+    assert not store.is_initialized
+
+
+async def test_a_store_is_opened_again_on_another_event_loop(database):
+    store = create_backend(config(database))
+
+    async def life(name: str) -> int:
+        await store.initialize()
+        await asyncio.gather(*(fill(store, *((f"{name}{n}-{i}", name) for i in range(50))) for n in range(4)))
+        await store.close()
+        return 1
+
+    for name in ("apple", "pear"):
+        await asyncio.to_thread(asyncio.run, life(name))
+    await store.initialize()
+    assert await store.get_count() == 400
+    await store.close()
+
+
+async def test_an_error_in_a_bulk_load_is_not_hidden_by_that_of_its_end(store, monkeypatch, caplog):
+    async def fail(*_: Any) -> None:
+        raise QueryFailed("no build today", "postgres")
+
+    monkeypatch.setattr(store._database.indexes, "resume", fail)
+
+    async def job() -> None:
+        async with store.bulk_load() as load:
+            await load.upsert_documents(*made_up(2000))
+            raise RuntimeError("in the block")
+
+    with pytest.raises(RuntimeError, match="in the block"):
+        await job()
+    assert "the end of a bulk load has failed: no build today" in caplog.text
 
 
 async def test_a_build_whose_observer_is_lost_goes_on(store, plain):

@@ -121,10 +121,18 @@ async def bulk_load(
         finally:
             await count_lexemes()
 
+    def ending() -> Awaitable[None]:
+        return end() if indexes is None else asyncio.shield(indexes.in_background(end()))
+
     try:
         yield Loader(prepare, store, suspension, progress)
-    finally:
-        await (end() if indexes is None else asyncio.shield(indexes.in_background(end())))
+    except BaseException:
+        try:
+            await ending()
+        except StorageError as error:  # what went wrong in the block comes first
+            log.warning("the end of a bulk load has failed: %s", error.message)
+        raise
+    await ending()
 
 
 @asynccontextmanager

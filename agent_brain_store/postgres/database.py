@@ -118,16 +118,21 @@ class Database:
         await self.indexes.settle()
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         self._readers = self._writers = None
-        for pool in pools:
-            await close_pool(pool)
+        try:
+            for pool in pools:
+                await close_pool(pool)
+        except BaseException:  # cancelled: nobody will have them again
+            for pool in pools:
+                pool.terminate()
+            raise
         if self._embedded is not None:
             embedded, self._embedded = self._embedded, None
             await embedded.stop()
 
     async def connect_alone(self, patience: float | None) -> Connection:
         """A connection outside the pools, for work on indexes: nothing cuts it short, or only waiting for a lock."""
-        settings = {} if patience is None else {"lock_timeout": f"{patience:.0f}s"}
-        settings = self._arguments["server_settings"] | settings
+        waiting = {} if patience is None else {"lock_timeout": f"{patience:.0f}s"}
+        settings = self._arguments["server_settings"] | {"statement_timeout": "0"} | waiting
         arguments = self._arguments | {"server_settings": settings, "command_timeout": None}
         return await connect(arguments, self._config.postgres.connect_timeout)
 

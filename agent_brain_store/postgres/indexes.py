@@ -106,15 +106,17 @@ class IndexKeeper:
         """What is wrong with the indexes, in words, or None."""
         for row in await connection.fetch(queries()["missing_indexes"].text):
             return f"the index {row['name']} is missing"
-        if not wants_index(self._config):
-            return None
         facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
-        if VECTOR_INDEX not in facts:
+        wanted = wants_index(self._config)
+        if wanted and VECTOR_INDEX not in facts:
             return "the vector index is missing"
-        if any(_LEFTOVER.fullmatch(name) for name in facts):
+        if wanted and any(_LEFTOVER.fullmatch(name) for name in facts):
             return "the vector index has another beside it: a rebuild was interrupted, or is under way"
-        if not facts[VECTOR_INDEX]["valid"]:
-            return "the vector index is invalid: a build was interrupted, or is under way"
+        for name, fact in facts.items():
+            if not fact["valid"] and name == VECTOR_INDEX:
+                return "the vector index is invalid: a build was interrupted, or is under way"
+            if not fact["valid"]:
+                return f"the index {name} is invalid: a build was interrupted, or is under way"
         return None
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
@@ -139,7 +141,7 @@ class IndexKeeper:
                 await _run(connection, "drop_index", name=VECTOR_INDEX)
             await _run(connection, "drop_index", name=_OLD)
             for row in await connection.fetch(queries()["index_facts"].text):
-                if row["name"] != VECTOR_INDEX:
+                if row["name"] not in (VECTOR_INDEX, *created):
                     await _run(connection, "rebuild_index", name=row["name"])
                     rebuilt.append(row["name"])
         return IndexReport(created, tuple(rebuilt), too_long_for_an_index(self._config))
@@ -150,7 +152,7 @@ class IndexKeeper:
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build what `suspend` dropped."""
-        await self._repair(connection, progress)
+        await self._repair_vector_index(connection, progress)
 
     async def repair(self, progress: ProgressCallback | None, patience: float | None) -> None:
         """`resume` on a connection of its own."""
@@ -178,9 +180,11 @@ class IndexKeeper:
     async def settle(self) -> None:
         """Wait for the work in the background. Its errors are for those who started it, not for who closes the store."""
         self._settling.set()
-        while self._background:
-            await asyncio.wait(self._background)
-        self._settling.clear()
+        try:
+            while self._background:
+                await asyncio.wait(self._background)
+        finally:
+            self._settling = asyncio.Event()  # which belongs to one event loop
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:
@@ -204,23 +208,31 @@ class IndexKeeper:
     async def _repair(
         self, connection: Connection, progress: ProgressCallback | None
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        created, rebuilt, names = [], [], set()
+        created, rebuilt = [], []
+        for row in await connection.fetch(queries()["missing_indexes"].text):
+            await connection.execute(row["statement"], timeout=None)
+            created.append(row["name"])
+        if await self._repair_vector_index(connection, progress):
+            created.append(VECTOR_INDEX)
+        for row in await connection.fetch(queries()["index_facts"].text):
+            if not row["valid"]:
+                await _run(connection, "rebuild_index", name=row["name"])
+                rebuilt.append(row["name"])
+        return tuple(created), tuple(rebuilt)
+
+    async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
+        """Build the vector index if it is missing or invalid, without what interrupted rebuilds have left: whether it did."""
+        names = set()
         for row in await connection.fetch(queries()["index_facts"].text):
             name = row["name"]
             if _LEFTOVER.fullmatch(name) or (name == VECTOR_INDEX and not row["valid"]):
                 await _run(connection, "drop_index", name=name)
-                continue
-            names.add(name)
-            if not row["valid"]:
-                await _run(connection, "rebuild_index", name=name)
-                rebuilt.append(name)
-        for row in await connection.fetch(queries()["missing_indexes"].text):
-            await connection.execute(row["statement"], timeout=None)
-            created.append(row["name"])
-        if wants_index(self._config) and VECTOR_INDEX not in names:
+            else:
+                names.add(name)
+        missing = wants_index(self._config) and VECTOR_INDEX not in names
+        if missing:
             await self._build(connection, VECTOR_INDEX, progress)
-            created.append(VECTOR_INDEX)
-        return tuple(created), tuple(rebuilt)
+        return missing
 
     async def _differences(self, connection: Connection) -> list[str]:
         wanted = self._config.postgres
@@ -282,14 +294,14 @@ class IndexKeeper:
         query, done = queries()["index_progress"], 0
         observer: Connection | None = None
         try:
-            with translated("watching the build"):
-                observer = await self._connect(None)
-                while True:
+            observer = await self._connect(None)
+            while True:
+                with translated("watching the build"):
                     row = await observer.fetchrow(query.text, pid)
-                    if row is not None and row["phase"].startswith("building index"):
-                        done = max(done, min(row["tuples_done"], chunks))
-                        progress(Progress("building the vector index", done, chunks))
-                    await asyncio.sleep(_POLL)
+                if row is not None and row["phase"].startswith("building index"):
+                    done = max(done, min(row["tuples_done"], chunks))
+                    progress(Progress("building the vector index", done, chunks))
+                await asyncio.sleep(_POLL)
         except StorageError as error:
             log.info("the build goes on unwatched: %s", error.message)
         finally:

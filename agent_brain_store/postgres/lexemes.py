@@ -33,12 +33,12 @@ class LexemeKeeper:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._turn = asyncio.Lock()
+        self._turn, self._settling = asyncio.Lock(), asyncio.Event()
         self._counting: asyncio.Task[None] | None = None
-        self._settling = asyncio.Event()
 
     async def at_start(self) -> None:
         """Count now if the counts have aged: what a crash has left undone."""
+        self._turn = asyncio.Lock()  # which belongs to one event loop
         await self._count()
 
     async def after_write(self, written: int) -> None:
@@ -60,10 +60,11 @@ class LexemeKeeper:
     async def settle(self) -> None:
         """Wait for a count in the background, but not for another session's."""
         self._settling.set()
-        if self._counting is not None:
-            await self._counting
-            self._counting = None
-        self._settling.clear()
+        try:
+            while self._counting is not None and not self._counting.done():
+                await asyncio.wait({self._counting})
+        finally:
+            self._settling = asyncio.Event()
 
     def _later(self) -> None:
         if self._counting is None or self._counting.done():

@@ -156,9 +156,9 @@ insert into lexemes_counted (changes) values (0);
 -- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice takes its place as if half as common.
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
 -- 3. Combinations of these six bring in the chunks that have all their words: the heaviest, as many as are expected to fit. Words
---    that come together, as those of a name do, bring in more: then the heaviest quarter comes first. Only lexemes in at most 30
---    budgets of chunks are combined: no longer list of the index is read, so that the cost depends on the budget and not on the
---    size of the store. Only where nothing else is found, one list of any length is.
+--    that come together, as those of a name do, bring in more: then the heaviest, expected in a quarter as many, come first. Only
+--    lexemes in at most 30 budgets of chunks are combined: no longer list of the index is read, so that the cost depends on the
+--    budget and not on the size of the store. Only where nothing else is found, one list of any length is.
 --
 -- Its plan is kept for the session: it depends on no filter, and making it takes longer than running it.
 create function asked(

@@ -1,4 +1,4 @@
--- use_no_timeout: no statement is cut short until the transaction ends, whatever the role's settings say.
+-- use_no_timeout: statement_timeout is off until the transaction ends, whatever the role's settings say.
 --
 -- returns one: timeout text
 --
