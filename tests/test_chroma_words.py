@@ -104,26 +104,7 @@ async def test_odd_strings_have_the_words_that_postgres_finds(connection, langua
 async def test_made_up_names_have_the_words_that_postgres_finds(connection):
     """20,000 texts of what compound names are made of, in any order."""
     choose = random.Random(5).choice
-    pieces = [
-        "a",
-        "get",
-        "User",
-        "ID",
-        "s",
-        "URL",
-        "B",
-        "7",
-        "42",
-        "é",
-        "Я",
-        "的",
-        *"._-/:\\ ",
-        "..",
-        "__",
-        "()",
-        "@",
-        "'",
-    ]
+    pieces = ["get", "User", "ID", "URL", "42", "..", "__", "()", *"asB7éЯ的._-/:\\ @'"]
     texts = ["".join(choose(pieces) for _ in range(choose(range(1, 14)))) for _ in range(20_000)]
     theirs = await in_postgres(connection, "simple", texts)
     differ = [

@@ -663,7 +663,7 @@ async def test_pruning_finds_what_scoring_every_match_finds_at_a_bounded_cost(da
             scored = await connection.fetchval(
                 "select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget
             )
-        assert scored <= 2 * budget
+        assert scored <= 2 * budget < len(everything)
     assert np.mean(shares) > 0.97
     assert min(shares) > 0.8
     for store in stores:

@@ -114,8 +114,7 @@ class Database:
             log.warning("the indexes were left alone: %s", error.message)
 
     async def close(self) -> None:
-        """Give everything back, after the work in the background. Idempotent."""
-        await self.indexes.settle()
+        """Give everything back. Idempotent."""
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         self._readers = self._writers = None
         try:

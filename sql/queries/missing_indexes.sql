@@ -1,4 +1,5 @@
--- missing_indexes: the indexes of a migration that somebody has dropped, and the statements that build them without blocking writers.
+-- missing_indexes: the indexes of a migration that somebody has dropped, and the statements that build them without blocking
+-- writers.
 --
 -- returns many: name text, statement text
 --
