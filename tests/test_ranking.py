@@ -16,6 +16,7 @@ from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.filters import parse
 from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
 from agent_brain_store.postgres.jsonpath import to_jsonpath
+from agent_brain_store.protocol import Where
 from agent_brain_store.sql import queries
 from benchmarks.judged import filled, load, ndcg
 from tests.conftest import COLLECTIONS, DIMENSIONS, embed, fill, mapping
@@ -705,28 +706,54 @@ async def test_a_wide_search_scores_no_more_than_it_takes(database, monkeypatch)
     store = create_backend(StoreConfig.from_dict(config))
     assert isinstance(store, PostgresBackend)
     await store.initialize()
-    await fill(store, *[(f"{i:03}", "common" + " middle" * (i < 60) + " rareword" * (i < 12), {}) for i in range(600)])
+    await fill(
+        store,
+        *[(f"{i:03}", "common" + " middle" * (i < 60) + " rareword" * (i < 12), {"part": i // 8}) for i in range(600)],
+        ("other", "nothing of it", {"part": 74}),
+    )
+    exact = create_backend(
+        StoreConfig.from_dict(mapping(backend="postgres", postgres=database, keyword={"candidates": 0}))
+    )
+    await exact.initialize()
     budgets: list[Any] = []
     fetch = store._database.fetch
 
     async def watched(name: str, /, **values: Any) -> Any:
-        budgets.append(values.get("budget"))
+        if name != "count_matching_chunks":
+            budgets.append(values.get("budget"))
         return await fetch(name, **values)
 
     monkeypatch.setattr(store._database, "fetch", watched)
-    for question, top_k, asked, hits in (
-        ("rareword middle common", 5, [10], 5),
-        ("rareword middle common", 40, [10, None, 100], 40),
-        ("rareword middle common", 600, [10, None, 100, 0], 600),
-        ("nowhere", 40, [10, None], 0),
-    ):
+    words = "rareword middle common"
+    cases: list[tuple[str, int, Where | None, list[int | None], int]] = [
+        (words, 5, None, [10], 5),
+        (words, 40, None, [10, None, 100], 40),
+        (words, 600, None, [10, None, 100, 0], 600),
+        ("nowhere", 40, None, [10, None], 0),
+        # A filter that few chunks pass: by the filter at once, unless all that pass are found already.
+        (words, 80, {"part": 74}, [10, None, -1], 8),
+        (words, 5, {"part": 0}, [10], 5),
+        ("rareword", 40, {"part": 5}, [10, None, -1], 0),
+        (words, 40, {"part": 99}, [10, None], 0),
+        # One that more than a budget pass.
+        (words, 600, {"part": {"$gte": 1}}, [10, None, 100, 0], 592),
+    ]
+    for question, top_k, where, asked, hits in cases:
         budgets.clear()
-        assert len(await store.keyword_search(question, top_k)) == hits
+        found = await store.keyword_search(question, top_k, where=where)
+        assert len(found) == hits
         assert budgets == asked
+        assert found == await exact.keyword_search(question, top_k, where=where)
         budgets.clear()
-        await store.hybrid_search(question, embed("x"), 5, candidates=top_k)
+        await store.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
         assert budgets == asked
+        # Here the candidates of the vector side count as well; few pass, and none is missing.
+        asking: dict[str, Any] = {"top_k": top_k, "candidates": top_k, "where": where, "fusion": "relative_score"}
+        if where == {"part": 74}:
+            fused = await store.hybrid_search(question, embed("nothing of it"), **asking)
+            assert fused == await exact.hybrid_search(question, embed("nothing of it"), **asking)
     await store.close()
+    await exact.close()
 
 
 async def test_relative_scores_keep_the_order_beyond_a_similarity_of_0(store):

@@ -40,6 +40,7 @@ from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
 _FOR_US = ("complete", "keyword_hits")  # columns that say whether to ask again
 _LARGEST_BUDGET = 2**31
+_BY_FILTER = -1  # a budget: score every match, found by the filter
 Result = TypeVar("Result")
 
 
@@ -189,7 +190,7 @@ class PostgresBackend:
             rows = await self._fetch_some("keyword_search", values | {"budget": budget})
             return rows, len(rows)
 
-        return _results(await self._widened(search, query, top_k))
+        return _results(await self._widened(search, query, node, top_k))
 
     async def hybrid_search(
         self,
@@ -228,22 +229,31 @@ class PostgresBackend:
             rows = await (self._complete(name, node, given) if vector_weight else self._fetch_some(name, given))
             return rows, rows[0]["keyword_hits"] if rows else 0
 
-        return _results(await self._widened(search, query, candidates if keyword_weight else 0))
+        return _results(await self._widened(search, query, node, candidates if keyword_weight else 0))
 
     async def _widened(
-        self, search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]], query: str, enough: int
+        self,
+        search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]],
+        query: str,
+        node: Node | None,
+        enough: int,
     ) -> list[asyncpg.Record]:
         """The rows of a search that scores about a budget of chunks. It grows tenfold while the words find too few.
 
-        ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match.
+        ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match; nor does
+        scoring all that pass the filter, when these are no more than a budget.
         """
         budget = self._config.keyword.candidates
         rows, found = await search(budget)
-        if budget and found < enough:
-            matches = (await self._database.fetch("question_matches", query=query))[0]["chunks"]
-            while 0 < budget < matches and found < enough:
-                budget = 10 * budget if 10 * budget < min(matches, _LARGEST_BUDGET) else 0
-                rows, found = await search(budget)
+        if budget == 0 or found >= enough:
+            return rows
+        values = {"query": query, **_filter(node), "at_most": budget}
+        matches, passing = (await self._database.fetch("possible_matches", **values))[0]
+        if passing is not None and budget < matches:
+            return rows if found == passing else (await search(_BY_FILTER))[0]
+        while 0 < budget < matches and found < enough:
+            budget = 10 * budget if 10 * budget < min(matches, _LARGEST_BUDGET) else 0
+            rows, found = await search(budget)
         return rows
 
     def _ranking(self, explain: bool) -> dict[str, Any]:

@@ -152,7 +152,8 @@ insert into lexemes_counted (changes) values (0);
 
 -- asked(...) is a question made ready for bm25(): what its lexemes weigh, and which of them bring in chunks.
 --
--- budget is about how many chunks are scored; 0, and any that the matches fit into, scores every match. Otherwise a third each:
+-- budget is about how many chunks are scored; 0 or less, and any that the matches fit into, scores every match. Otherwise a
+-- third each:
 -- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice takes its place as if half as common.
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
 -- 3. Combinations of these six bring in the chunks that have all their words: the heaviest, as many as are expected to fit. Words
@@ -202,7 +203,7 @@ begin
     select
       *,
       times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
-      budget = 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= third as is_rare
+      budget <= 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= third as is_rare
     from words
   ),
   commons as (
@@ -279,8 +280,9 @@ $$;
 
 -- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
 --
--- The chunks whose ids are in also are scored in any case. One stable select and nothing else: so the planner puts it in place
--- of its call and sees the indexes.
+-- budget is that of asked(), and -1 scores every match too, but finds them by the filter: where few chunks pass it, that is less
+-- than reading the word index. The chunks whose ids are in also are scored in any case. One stable select and nothing else: so
+-- the planner puts it in place of its call and sees the indexes.
 create function bm25(
   query          text,
   filter         text,
@@ -338,8 +340,12 @@ begin atomic
   where ctid = any(array(
     select ctid
     from chunks
-    -- The cardinality lets the planner drop the condition on the ids where none are given.
-    where (tsv @@ (select certain from question) or (cardinality(also) > 0 and chunk_id = any(also)))
+    where (
+        tsv @@ (select certain from question)
+        -- The planner drops these conditions where no ids are given, and without a filter.
+        or (cardinality(also) > 0 and chunk_id = any(also))
+        or (budget < 0 and filter || source_prefix <> '')
+      )
       and matches(metadata, filter, source_prefix)
     union all
     (
@@ -351,9 +357,10 @@ begin atomic
       union all
       select ctid
       from together
-      limit budget
+      limit greatest(budget, 0)
     )
-  ));
+  ))
+  and (budget >= 0 or tsv @@ (select certain from question));
 end;
 
 -- bm25_planned(...) is bm25() for a search by words alone, which takes hardly longer than its planning. Without a filter its

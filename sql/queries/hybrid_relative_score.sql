@@ -2,7 +2,8 @@
 --
 -- Unlike ranks, scores keep how much better one chunk is than the next. Both are computed for every candidate of either side.
 --
--- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0.
+-- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0 or -1:
+-- possible_matches.sql tells which.
 --
 -- $1  query            text
 -- $2  query_embedding  vector
@@ -12,7 +13,7 @@
 -- $6  candidates       int4    taken from each search
 -- $7  filter           text    a jsonpath; '' matches every chunk
 -- $8  source_prefix    text    what metadata.source begins with, where the filter implies it; '' otherwise
--- $9  budget           int4    how many chunks the keyword side scores, about; 0 scores every match
+-- $9  budget           int4    how many chunks the keyword side scores, about; 0 scores every match, -1 too, found by the filter
 -- $10  k1              float8
 -- $11  b               float8
 -- $12  heading_weight  float8

@@ -1,6 +1,7 @@
 -- hybrid_rrf: the vector and the keyword ranking fused by their ranks: weighted Reciprocal Rank Fusion.
 --
--- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0.
+-- keyword_hits below candidates does not mean that no more hold a word: ask again with ten times the budget, or with 0 or -1:
+-- possible_matches.sql tells which.
 --
 -- $1  query            text
 -- $2  query_embedding  vector
@@ -11,7 +12,7 @@
 -- $7  candidates       int4    taken from each ranking
 -- $8  filter           text    a jsonpath; '' matches every chunk
 -- $9  source_prefix    text    what metadata.source begins with, where the filter implies it; '' otherwise
--- $10  budget          int4    how many chunks the keyword side scores, about; 0 scores every match
+-- $10  budget          int4    how many chunks the keyword side scores, about; 0 scores every match, -1 too, found by the filter
 -- $11  k1              float8
 -- $12  b               float8
 -- $13  heading_weight  float8

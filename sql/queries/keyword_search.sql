@@ -1,12 +1,13 @@
 -- keyword_search: the chunks that contain any word of a question, ranked by BM25, best first.
 --
--- Fewer than top_k rows do not mean that no more match: ask again with ten times the budget, as the library does, or with 0.
+-- Fewer than top_k rows do not mean that no more match: ask again with ten times the budget, or with 0 or -1:
+-- possible_matches.sql tells which.
 --
 -- $1  query           text    a question in plain words
 -- $2  top_k           int4
 -- $3  filter          text    a jsonpath; '' matches every chunk
 -- $4  source_prefix   text    what metadata.source begins with, where the filter implies it; '' otherwise
--- $5  budget          int4    how many chunks are scored, about; 0 scores every match
+-- $5  budget          int4    how many chunks are scored, about; 0 scores every match, -1 too, found by the filter
 -- $6  k1              float8  1.2 is usual
 -- $7  b               float8  0.75 is usual
 -- $8  heading_weight  float8  a word of a heading or name counts this often; at least 1
