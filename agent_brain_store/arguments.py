@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.records import clean_text
@@ -38,8 +38,8 @@ def check_threshold(threshold: float, backend: str) -> float:
 
 def check_ids(ids: Sequence[str], backend: str) -> list[str]:
     """Distinct ids to look up, in code point order. Ids that could never be stored are left out: they match nothing."""
-    if isinstance(ids, str):
-        raise InvalidQueryError("ids is a string; it must be a list of strings", backend)
+    if isinstance(ids, str) or not isinstance(ids, Collection):  # an iterator could be read only once
+        raise InvalidQueryError(f"ids is a {type(ids).__name__}; it must be a list of strings", backend)
     wrong = next((item for item in ids if not isinstance(item, str)), None)
     if wrong is not None:
         raise InvalidQueryError(f"ids holds a value of type {type(wrong).__name__}, not a string", backend)

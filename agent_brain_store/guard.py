@@ -48,7 +48,7 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
     """Vectors of two models cannot be compared: the stored profile, if there is one, must be the one in use."""
     if stored is None:
         return
-    if (stored.provider.lower(), stored.model, stored.dimensions) == (provider.lower(), model, dimensions):
+    if (_plain(stored.provider), stored.model, stored.dimensions) == (_plain(provider), model, dimensions):
         return
     raise ProviderMismatchError(
         f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "
@@ -60,6 +60,11 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
         indexed_provider=stored.provider,
         indexed_model=stored.model,
     )
+
+
+def _plain(provider: str) -> str:
+    """``openai`` for ``OpenAI``, and for ``EmbeddingProvider.OPENAI``, which is an enumeration's member as text."""
+    return provider.lower().rpartition(".")[2]
 
 
 def check_new_profile(provider: str, model: str, dimensions: int, stored: int, backend: str) -> None:

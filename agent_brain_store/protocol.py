@@ -191,7 +191,7 @@ class StorageBackend(Protocol):
         """The chunks that contain any word of a question, best first; the best scores 1.
 
         ``source_types`` and ``languages`` filter on the metadata keys ``source_type`` and ``language`` and combine with
-        ``where``. ``explain`` fills ``matched_terms``.
+        ``where``; None is no filter, an empty list matches no chunk. ``explain`` fills ``matched_terms``.
         """
 
     async def hybrid_search(

@@ -41,6 +41,7 @@ INT64 = range(-(2**63), 2**63)
 MIN_SQUARED_NORM = 1e-37  # below, float32 sums underflow and every cosine is wrong
 HALFVEC_MAX = 65504.0  # the largest half-precision float
 
+_PIECE = 100_000  # numbers that are converted at a time: the event loop runs on between two pieces
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "�"
 
@@ -166,7 +167,7 @@ def _kind(value: object) -> str:
 
 def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
     """All embeddings as one array of rows; only when that fails, each is looked at alone, to name the culprit."""
-    rows = _as_array(embeddings, 2)
+    rows = _as_array(_in_pieces(embeddings, rules.dimensions), 2)
     if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
         for position, embedding in enumerate(embeddings):
             row = _as_row(embedding)
@@ -179,6 +180,27 @@ def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
     if not good.all():
         worst = int(np.argmin(good))
         raise _invalid(rules, ids[worst], worst, "embedding", _vector_problem(rules, rows[worst]) or "cannot be stored")
+    return rows
+
+
+def _in_pieces(embeddings: Vectors, dimensions: int) -> Vectors:
+    """Lists of floats as one array, made piece by piece: numpy would not let the event loop run before it is through.
+
+    What is not such lists comes back as it is, for the check to name the culprit.
+    """
+    if isinstance(embeddings, np.ndarray) or not isinstance(embeddings, (list, tuple)):
+        return embeddings
+    rows = np.empty((len(embeddings), dimensions), np.float32)
+    step = max(1, _PIECE // dimensions)
+    for start in range(0, len(embeddings), step):
+        try:
+            piece: NDArray[Any] = np.asarray(embeddings[start : start + step])
+        except (ValueError, TypeError, OverflowError):
+            return embeddings
+        if piece.dtype.kind not in "fiu" or piece.shape[1:] != (dimensions,):
+            return embeddings
+        with np.errstate(over="ignore"):
+            rows[start : start + step] = piece
     return rows
 
 

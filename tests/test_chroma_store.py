@@ -249,6 +249,29 @@ async def test_the_loop_beats_on_while_chunks_are_indexed_and_searched(tmp_path)
 # --- the keyword index -----------------------------------------------------------------------------------------------
 
 
+async def test_a_vector_is_not_written_again_when_only_metadata_changed(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "red fox", {"old": 1, "title": "Crimson"}), ("b", "red hen"), ("c", "blue fox"))
+        assert await found(store, "crimson") == ["a"]
+        written: list[str] = []
+        put = driver.Rows.put
+
+        def watched(self: driver.Rows, ids: list[str], *rest: Any) -> None:
+            written.extend(ids)
+            put(self, ids, *rest)
+
+        monkeypatch.setattr(driver.Rows, "put", watched)
+        await fill(store, ("a", "red fox", {"new": [2], "title": "Azure"}), ("b", "red hen"), ("c", "blue wolf"))
+        assert written == ["c"]
+        assert await store.get_by_id("a") == {"text": "red fox", "metadata": {"new": [2], "title": "Azure"}}
+        assert await found(store, "azure") == ["a"]
+        assert await found(store, "crimson") == []
+        assert [await store.get_count(where) for where in ({"old": 1}, {"new": {"$contains": 2}})] == [0, 1]
+        assert [hit.chunk_id for hit in await store.vector_search(embed("red fox"), 1)] == ["a"]
+    async with opened(tmp_path) as store:
+        assert await found(store, "azure") == ["a"]
+
+
 async def test_the_index_follows_every_write_and_survives_a_restart(tmp_path):
     async with opened(tmp_path) as store:
         await fill(store, ("a", "red fox"), ("b", "red hen"), ("c", "blue fox", {"title": "Crimson"}))
@@ -332,17 +355,20 @@ async def test_unchanged_chunks_are_not_written_again(tmp_path, monkeypatch):
         chunks: list[tuple[str, str, dict[str, Any]]] = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
         await fill(store, *chunks)
         written: list[str] = []
-        put = driver.Rows.put
 
-        def noting(self, ids, *rest):
-            written.extend(ids)
-            return put(self, ids, *rest)
+        def noting(put):
+            def noted(self, ids, *rest):
+                written.extend(ids)
+                return put(self, ids, *rest)
 
-        monkeypatch.setattr(driver.Rows, "put", noting)
+            return noted
+
+        monkeypatch.setattr(driver.Rows, "put", noting(driver.Rows.put))
+        monkeypatch.setattr(driver.Rows, "put_metadata", noting(driver.Rows.put_metadata))
         chunks[7] = ("007", "text 7", {"n": 7.5})
         chunks[9] = ("009", "text nine", {"n": 9})
         await fill(store, *chunks)
-        assert written == ["007", "009"]
+        assert sorted(written) == ["007", "009"]
 
 
 async def test_reads_are_paged(tmp_path, monkeypatch):

@@ -206,6 +206,11 @@ async def test_delete_by_ids_counts_what_was_there(store):
     assert await store.delete_by_ids([]) == 0
     assert await store.delete_by_ids(["a", "a", "nobody", "", "\0"]) == 1
     assert await store.delete_by_ids(["a"]) == 0
+    for wrong in (iter(["b"]), None, 5, "b"):  # an iterator would be used up by its check
+        with pytest.raises(InvalidQueryError, match="must be a list of strings"):
+            await store.delete_by_ids(wrong)
+        with pytest.raises(InvalidQueryError, match="must be a list of strings"):
+            await store.get_by_ids(wrong)
     assert await store.get_count() == 3
     assert await store.keyword_search("growling", 5) == []
 
@@ -609,6 +614,9 @@ async def test_validate_embedding_compatibility(store):
     stored = EmbeddingMetadata("openai", "large", 16)
     store.validate_embedding_compatibility("openai", "large", 16, None)
     store.validate_embedding_compatibility("openai", "large", 16, stored)
+    store.validate_embedding_compatibility(
+        "EmbeddingProvider.OPENAI", "large", 16, stored
+    )  # str() of an enumeration's member
     for current in (("openai", "small", 16), ("cohere", "large", 16), ("openai", "large", 8)):
         with pytest.raises(ProviderMismatchError, match="openai/large") as caught:
             store.validate_embedding_compatibility(*current, stored)

@@ -291,3 +291,32 @@ async def test_any_metadata_comes_back(store):
     found = await store.get_by_ids(ids)
     for chunk_id, metadata in zip(ids, expected, strict=True):
         assert found[chunk_id]["metadata"] == metadata
+
+
+class Watched(list[Any]):
+    """A list that remembers how much of it was taken at a time."""
+
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__(items)
+        self.taken: list[int] = []
+
+    def __getitem__(self, key: Any) -> Any:
+        got = super().__getitem__(key)
+        self.taken.append(len(got) if isinstance(key, slice) else 1)
+        return got
+
+
+def test_lists_of_vectors_are_converted_piece_by_piece(monkeypatch):
+    # At once they would hold the interpreter's lock, and so the event loop, for seconds.
+    monkeypatch.setattr("agent_brain_store.records._PIECE", 2 * DIMENSIONS)
+    rows = np.random.default_rng(0).normal(size=(5, DIMENSIONS)).tolist()
+    watched = Watched(rows)
+    batch = prepare(RULES, list("abcde"), watched, [""] * 5, [{}] * 5)
+    assert np.array_equal(batch.vectors, np.array(rows, np.float32))
+    assert watched.taken == [2, 2, 1]
+    wrongs: list[Any] = [[float("nan")] * DIMENSIONS, ["x"] * DIMENSIONS, None, [[1.0]] * DIMENSIONS]
+    for wrong in wrongs:
+        with pytest.raises(InvalidDocumentError, match=r"chunk 'e' \(position 4\)"):
+            prepare(RULES, list("abcde"), [*rows[:4], wrong], [""] * 5, [{}] * 5)
+    with pytest.raises(DimensionMismatchError, match="'e'.* has 3 dimensions"):
+        prepare(RULES, list("abcde"), [*rows[:4], [1.0] * 3], [""] * 5, [{}] * 5)

@@ -43,7 +43,7 @@ from agent_brain_store.protocol import (
     Vectors,
     Where,
 )
-from agent_brain_store.records import Batch, Rules, query_vector
+from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
 if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import KeywordIndex
@@ -107,7 +107,7 @@ class ChromaBackend:
     async def _prepared(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> Batch:
-        work = partial(writing.prepared, self._rules, ids, embeddings, documents, metadatas)
+        work = partial(prepare, self._rules, ids, embeddings, documents, metadatas)
         return await self._session.compute(work)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:

@@ -55,7 +55,7 @@ def to_stored(
 ) -> Stored:
     """What Chroma keeps as a chunk's metadata; ``kept`` is the vector in the form in which it is stored."""
     whole = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
-    stored: Stored = {METADATA: whole, DIGEST: _digest(text, whole, vector)}
+    stored: Stored = {METADATA: whole, DIGEST: _digest(text, vector)}
     for key, value in metadata.items():
         if _has_copy(key):
             stored.update(_copies(key, value))
@@ -90,9 +90,9 @@ def folders(path: str) -> list[str]:
     return [path[:end] for end in ends[:MAX_FOLDERS]]
 
 
-def _digest(text: str, whole: str, vector: NDArray[np.float32]) -> str:
+def _digest(text: str, vector: NDArray[np.float32]) -> str:
     state = hashlib.blake2b(digest_size=16)
-    for part in (text.encode(), whole.encode(), vector.tobytes()):
+    for part in (text.encode(), vector.tobytes()):
         state.update(len(part).to_bytes(8, "big"))
         state.update(part)
     return state.hexdigest()

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.store import Collection
-from agent_brain_store.chroma.translate import DIGEST, Stored, from_stored, replacing, to_stored
-from agent_brain_store.chroma.vectors import Float32, searched
+from agent_brain_store.chroma.translate import DIGEST, METADATA, from_stored, replacing, to_stored
+from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters import Node
-from agent_brain_store.protocol import Metadata, ReplaceResult, Vectors
-from agent_brain_store.records import Batch, Rules, prepare
-
-
-def prepared(
-    rules: Rules, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
-) -> Batch:
-    """Check a whole call, as `records.prepare` does, without holding the interpreter's lock for long."""
-    return prepare(rules, ids, _as_rows(embeddings, rules.dimensions), documents, metadatas)
-
-
-def _as_rows(embeddings: Vectors, dimensions: int) -> Vectors:
-    """Lists of floats as one array, made piece by piece: numpy would not let the event loop run before it is through.
-
-    What is not such lists comes back as it is, for the check to name the culprit.
-    """
-    if isinstance(embeddings, np.ndarray) or not isinstance(embeddings, (list, tuple)):
-        return embeddings
-    rows = np.empty((len(embeddings), dimensions), np.float32)
-    step = max(1, driver.NUMBERS // dimensions)
-    for start in range(0, len(embeddings), step):
-        try:
-            piece: NDArray[Any] = np.asarray(embeddings[start : start + step])
-        except (ValueError, TypeError, OverflowError):
-            return embeddings
-        if piece.dtype.kind not in "fiu" or piece.shape[1:] != (dimensions,):
-            return embeddings
-        with np.errstate(over="ignore"):
-            rows[start : start + step] = piece
-    return rows
+from agent_brain_store.protocol import ReplaceResult
+from agent_brain_store.records import Batch
 
 
 def upsert(collection: Collection, batch: Batch) -> int:
@@ -96,17 +66,24 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
     kept = searched(collection.distance, batch.vectors)
     stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, kept, strict=True)]
     old = {row.chunk_id: row.stored or {} for page in collection.rows.read(batch.ids, stored=True) for row in page}
-    changed = [i for i, chunk_id in enumerate(batch.ids) if old.get(chunk_id, {}).get(DIGEST) != stored[i][DIGEST]]
+    former = [old.get(chunk_id, {}) for chunk_id in batch.ids]
+    changed = [i for i, new in enumerate(stored) if former[i].get(DIGEST) != new[DIGEST]]
+    same = [i for i, new in enumerate(stored) if former[i].get(DIGEST) == new[DIGEST]]
+    relabelled = [i for i in same if former[i][METADATA] != stored[i][METADATA]]
     with _in_step(collection):
-        for piece in collection.rows.pieces(len(changed)):
-            part = _part(batch, np.array(changed[piece], np.intp))
-            new = [replacing(stored[i], old.get(batch.ids[i], {})) for i in changed[piece]]
-            _put(collection, part, new, kept[changed[piece]])
-            collection.breathe()
+        for positions in (changed, relabelled):
+            for piece in collection.rows.pieces(len(positions)):
+                chosen = np.array(positions[piece], np.intp)
+                part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in positions[piece]]
+                if positions is changed:
+                    collection.rows.put(part.ids, part.texts, new, kept[chosen])
+                else:
+                    collection.rows.put_metadata(part.ids, new)
+                _index(collection, part)
+                collection.breathe()
 
 
-def _put(collection: Collection, batch: Batch, stored: list[Stored], kept: Float32) -> None:
-    collection.rows.put(batch.ids, batch.texts, stored, kept)
+def _index(collection: Collection, batch: Batch) -> None:
     for index in collection.indexes.values():
         for item in zip(batch.ids, batch.texts, batch.metadatas, strict=True):
             index.put(*item)
