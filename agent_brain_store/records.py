@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store.arrays import Float32, as_array, as_row, in_pieces
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
 from agent_brain_store.protocol import Metadata, Vector, Vectors
@@ -41,11 +42,8 @@ INT64 = range(-(2**63), 2**63)
 MIN_SQUARED_NORM = 1e-37  # below, float32 sums underflow and every cosine is wrong
 HALFVEC_MAX = 65504.0  # the largest half-precision float
 
-_PIECE = 100_000  # numbers that are converted at a time: the event loop runs on between two pieces
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "�"
-
-Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def _check_lists(**lists: Any) -> None:
 
 def query_vector(rules: Rules, embedding: Vector) -> Float32:
     """A question's embedding in its stored form; raises like `prepare`, with `InvalidQueryError`."""
-    row = _as_row(embedding)
+    row = as_row(embedding)
     if row is None:
         raise InvalidQueryError("query_embedding is not a list or array of numbers", rules.backend)
     _check_dimensions(rules, len(row), "query_embedding")
@@ -167,10 +165,10 @@ def _kind(value: object) -> str:
 
 def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
     """All embeddings as one array of rows; only when that fails, each is looked at alone, to name the culprit."""
-    rows = _as_array(_in_pieces(embeddings, rules.dimensions), 2)
+    rows = as_array(in_pieces(embeddings, rules.dimensions), 2)
     if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
         for position, embedding in enumerate(embeddings):
-            row = _as_row(embedding)
+            row = as_row(embedding)
             if row is None:
                 problem = f"is {_kind(embedding)}, not a list or array of numbers"
                 raise _invalid(rules, ids[position], position, "embedding", problem)
@@ -181,44 +179,6 @@ def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
         worst = int(np.argmin(good))
         raise _invalid(rules, ids[worst], worst, "embedding", _vector_problem(rules, rows[worst]) or "cannot be stored")
     return rows
-
-
-def _in_pieces(embeddings: Vectors, dimensions: int) -> Vectors:
-    """Lists of floats as one array, made piece by piece: numpy would not let the event loop run before it is through.
-
-    What is not such lists comes back as it is, for the check to name the culprit.
-    """
-    if isinstance(embeddings, np.ndarray) or not isinstance(embeddings, (list, tuple)):
-        return embeddings
-    rows = np.empty((len(embeddings), dimensions), np.float32)
-    step = max(1, _PIECE // dimensions)
-    for start in range(0, len(embeddings), step):
-        try:
-            piece: NDArray[Any] = np.asarray(embeddings[start : start + step])
-        except (ValueError, TypeError, OverflowError):
-            return embeddings
-        if piece.dtype.kind not in "fiu" or piece.shape[1:] != (dimensions,):
-            return embeddings
-        with np.errstate(over="ignore"):
-            rows[start : start + step] = piece
-    return rows
-
-
-def _as_row(embedding: Any) -> Float32 | None:
-    return _as_array(embedding, 1)
-
-
-def _as_array(values: Any, ndim: int) -> Float32 | None:
-    if isinstance(values, (str, bytes, Mapping)):
-        return None
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if array.ndim != ndim or array.dtype.kind not in "fiu":
-        return None
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _check_dimensions(rules: Rules, actual: int, what: str) -> None:

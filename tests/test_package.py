@@ -95,7 +95,7 @@ def test_every_error_is_in_the_tree_and_exported():
 # Which modules of ours each module may import: data flows one way, and the backends never meet.
 LAYERS = [
     {"errors"},
-    {"protocol", "connection_url", "sql", "settings", "embedding_models"},
+    {"protocol", "arrays", "connection_url", "sql", "settings", "embedding_models"},
     {"records", "fusion", "config_sources", "embedded"},
     {"config", "filters", "arguments"},
     {"guard", "export_files"},

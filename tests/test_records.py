@@ -308,7 +308,7 @@ class Watched(list[Any]):
 
 def test_lists_of_vectors_are_converted_piece_by_piece(monkeypatch):
     # At once they would hold the interpreter's lock, and so the event loop, for seconds.
-    monkeypatch.setattr("agent_brain_store.records._PIECE", 2 * DIMENSIONS)
+    monkeypatch.setattr("agent_brain_store.arrays._PIECE", 2 * DIMENSIONS)
     rows = np.random.default_rng(0).normal(size=(5, DIMENSIONS)).tolist()
     watched = Watched(rows)
     batch = prepare(RULES, list("abcde"), watched, [""] * 5, [{}] * 5)

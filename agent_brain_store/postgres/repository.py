@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -42,6 +42,7 @@ _FOR_US = ("complete", "keyword_hits")  # columns that say whether to ask again
 _LARGEST_BUDGET = 2**31
 _BY_FILTER = -1  # a budget: score every match, found by the filter
 Result = TypeVar("Result")
+Search: TypeAlias = Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]]
 
 
 class PostgresBackend:
@@ -231,13 +232,7 @@ class PostgresBackend:
 
         return _results(await self._widened(search, query, node, candidates if keyword_weight else 0))
 
-    async def _widened(
-        self,
-        search: Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]],
-        query: str,
-        node: Node | None,
-        enough: int,
-    ) -> list[asyncpg.Record]:
+    async def _widened(self, search: Search, query: str, node: Node | None, enough: int) -> list[asyncpg.Record]:
         """The rows of a search that scores about a budget of chunks. It grows tenfold while the words find too few.
 
         ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match; nor does
