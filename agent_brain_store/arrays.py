@@ -12,34 +12,29 @@ _PIECE = 100_000  # numbers that are converted at a time: the event loop runs on
 Float32 = NDArray[np.float32]
 
 
-def in_pieces(embeddings: Any, dimensions: int) -> Any:
-    """Lists of floats as one array, made piece by piece: numpy would not let the event loop run before it is through.
+def as_row(embedding: Any) -> Float32 | None:
+    """One embedding, or None where it is no list or array of numbers."""
+    return _as_array(embedding, 1)
 
-    What is not such lists comes back as it is, for the check to name the culprit.
+
+def as_rows(embeddings: Any, dimensions: int) -> Float32 | None:
+    """Embeddings of so many dimensions, one a row. Others are an array of another shape, or None if they are none.
+
+    Lists are converted piece by piece: numpy would not let the event loop run before it is through with all of them.
     """
-    if isinstance(embeddings, np.ndarray) or not isinstance(embeddings, (list, tuple)):
-        return embeddings
+    if not isinstance(embeddings, (list, tuple)):
+        return _as_array(embeddings, 2)
     rows = np.empty((len(embeddings), dimensions), np.float32)
     step = max(1, _PIECE // dimensions)
     for start in range(0, len(embeddings), step):
-        try:
-            piece: NDArray[Any] = np.asarray(embeddings[start : start + step])
-        except (ValueError, TypeError, OverflowError):
-            return embeddings
-        if piece.dtype.kind not in "fiu" or piece.shape[1:] != (dimensions,):
-            return embeddings
-        with np.errstate(over="ignore"):
-            rows[start : start + step] = piece
+        piece = _as_array(embeddings[start : start + step], 2)
+        if piece is None or piece.shape[1] != dimensions:
+            return _as_array(embeddings, 2)
+        rows[start : start + step] = piece
     return rows
 
 
-def as_row(embedding: Any) -> Float32 | None:
-    """One embedding, or None where it is no list or array of numbers."""
-    return as_array(embedding, 1)
-
-
-def as_array(values: Any, ndim: int) -> Float32 | None:
-    """The values as an array of so many dimensions, or None where they are no such numbers."""
+def _as_array(values: Any, ndim: int) -> Float32 | None:
     if isinstance(values, (str, bytes, Mapping)):
         return None
     try:

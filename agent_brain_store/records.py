@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store.arrays import Float32, as_array, as_row, in_pieces
+from agent_brain_store.arrays import Float32, as_row, as_rows
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
 from agent_brain_store.protocol import Metadata, Vector, Vectors
@@ -165,7 +165,7 @@ def _kind(value: object) -> str:
 
 def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
     """All embeddings as one array of rows; only when that fails, each is looked at alone, to name the culprit."""
-    rows = as_array(in_pieces(embeddings, rules.dimensions), 2)
+    rows = as_rows(embeddings, rules.dimensions)
     if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
         for position, embedding in enumerate(embeddings):
             row = as_row(embedding)

@@ -614,9 +614,8 @@ async def test_validate_embedding_compatibility(store):
     stored = EmbeddingMetadata("openai", "large", 16)
     store.validate_embedding_compatibility("openai", "large", 16, None)
     store.validate_embedding_compatibility("openai", "large", 16, stored)
-    store.validate_embedding_compatibility(
-        "EmbeddingProvider.OPENAI", "large", 16, stored
-    )  # str() of an enumeration's member
+    # The str() of an enumeration's member.
+    store.validate_embedding_compatibility("EmbeddingProvider.OPENAI", "large", 16, stored)
     for current in (("openai", "small", 16), ("cohere", "large", 16), ("openai", "large", 8)):
         with pytest.raises(ProviderMismatchError, match="openai/large") as caught:
             store.validate_embedding_compatibility(*current, stored)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import base64
 
 import numpy as np
-from numpy.typing import NDArray
+
+from agent_brain_store.arrays import Float32
 
 UNIT = 1e-6  # so far from 1 may a length be that counts as 1: a float32 vector that was normalised is closer
-
-Float32 = NDArray[np.float32]
 
 
 def searched(distance: str, vectors: Float32) -> Float32:

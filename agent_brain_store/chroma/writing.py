@@ -67,15 +67,14 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
     stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, kept, strict=True)]
     old = {row.chunk_id: row.stored or {} for page in collection.rows.read(batch.ids, stored=True) for row in page}
     former = [old.get(chunk_id, {}) for chunk_id in batch.ids]
-    changed = [i for i, new in enumerate(stored) if former[i].get(DIGEST) != new[DIGEST]]
-    same = [i for i, new in enumerate(stored) if former[i].get(DIGEST) == new[DIGEST]]
-    relabelled = [i for i in same if former[i][METADATA] != stored[i][METADATA]]
+    changed = {i for i, new in enumerate(stored) if former[i].get(DIGEST) != new[DIGEST]}
+    relabelled = {i for i, new in enumerate(stored) if former[i].get(METADATA) != new[METADATA]} - changed
     with _in_step(collection):
-        for positions in (changed, relabelled):
+        for positions, whole in ((sorted(changed), True), (sorted(relabelled), False)):
             for piece in collection.rows.pieces(len(positions)):
                 chosen = np.array(positions[piece], np.intp)
-                part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in positions[piece]]
-                if positions is changed:
+                part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in chosen]
+                if whole:
                     collection.rows.put(part.ids, part.texts, new, kept[chosen])
                 else:
                     collection.rows.put_metadata(part.ids, new)
