@@ -254,6 +254,18 @@ def _error(place: str, expected: str, got: object) -> InvalidFilterError:
     return InvalidFilterError(f"{place}: expected {expected}, got {shown}", place=place)
 
 
+def without_not(node: Node, negated: bool = False) -> Node:
+    """The same filter with every negation pushed down to a leaf (De Morgan): what both backends can negate rightly."""
+    match node:
+        case Not(item):
+            return without_not(item, not negated)
+        case And(items) | Or(items):
+            kind = And if isinstance(node, And) != negated else Or
+            return kind(tuple(without_not(item, negated) for item in items))
+        case _:
+            return Not(node) if negated else node
+
+
 # --- evaluation in Python --------------------------------------------------------------------------------------------
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {

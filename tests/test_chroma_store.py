@@ -30,6 +30,7 @@ from agent_brain_store import (
     StoreLocked,
 )
 from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.keywords import KeywordIndex
 from agent_brain_store.chroma.repository import ChromaBackend
 from agent_brain_store.errors import ConnectionFailed, MissingDependency
 from tests.conftest import embed, fill, mapping
@@ -203,6 +204,31 @@ async def test_a_newer_format_is_refused(tmp_path):
         rows.set_facts({**rows.facts, "agent_brain:format": 99})
     with pytest.raises(SchemaTooNew, match="99"):
         await ChromaBackend(config(tmp_path)).initialize()
+
+
+async def test_the_format_of_a_preview_is_refused(tmp_path):
+    async with opened(tmp_path) as store:
+        rows = store._session.collection.rows
+        rows.set_facts({**rows.facts, "agent_brain:format": 1})
+    with pytest.raises(SchemaError, match="format 1.* need 2: choose another name"):
+        await ChromaBackend(config(tmp_path)).initialize()
+
+
+async def test_new_chunks_inherit_nothing_from_a_collection_that_was_deleted(tmp_path):
+    """Chroma gives the rows of deleted collections, with the elements of their lists, to the next chunks."""
+    theirs = client(tmp_path)
+    theirs.create_collection("other", embedding_function=None).add(
+        ids=["1", "2"], embeddings=[embed("x")] * 2, metadatas=[{"tags": ["secret"]}] * 2
+    )
+    theirs.delete_collection("other")
+    theirs.close()
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "x", {"tags": ["open"]}), ("b", "x", {"source": "/src/b.py"}))
+        secret = {"tags": {"$contains": "secret"}}
+        assert [hit.chunk_id for hit in await store.vector_search(embed("x"), 5, where=secret)] == []
+        assert [hit.chunk_id for hit in await store.vector_search(embed("x"), 5, where={"$not": secret})] == ["a", "b"]
+        assert await store.delete_by_metadata(secret) == 0
+        assert await store.get_count({"tags": {"$contains": "open"}}) == 1
 
 
 # --- the event loop --------------------------------------------------------------------------------------------------
@@ -418,6 +444,28 @@ async def test_searches_never_fail_while_chunks_come_and_go(tmp_path):
             stop.set()
 
         await asyncio.gather(move(), *(search() for _ in range(8)))
+
+
+@pytest.mark.parametrize("search", ["keyword_search", "hybrid_search"])
+async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_matches(tmp_path, monkeypatch, search):
+    async with opened(tmp_path) as store:
+        await fill(store, *((chunk_id, "common text", {"file": "hot"}) for chunk_id in "abc"))
+        await store.keyword_search("common", 3)
+        scored = KeywordIndex._scored
+        between = [("a", "common text, rewritten", {"file": "hot"}), ("b", "common text", {"file": "cold"})]
+
+        def interrupted(index: KeywordIndex, query: str) -> Any:
+            answer = scored(index, query)
+            if between:
+                asyncio.run_coroutine_threadsafe(fill(store, *between), loop).result()
+                between.clear()
+            return answer
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(KeywordIndex, "_scored", interrupted)
+        question: tuple[Any, ...] = ("common",) if search == "keyword_search" else ("common", embed("common"))
+        hits = await getattr(store, search)(*question, 3, where={"file": "hot"})
+        assert {hit.chunk_id: hit.text for hit in hits} == {"a": "common text, rewritten", "c": "common text"}
 
 
 async def test_searches_outlive_a_reset(tmp_path):

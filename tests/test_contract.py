@@ -246,6 +246,19 @@ async def test_reset_and_reuse(store):
     assert len(await store.hybrid_search("bear", embed("bear"), 5)) == 4
 
 
+async def test_after_a_reset_new_chunks_have_nothing_of_the_old_ones(store):
+    await fill(store, *((chunk_id, "text", {"tags": ["old", 1], "source": f"/old/{chunk_id}"}) for chunk_id in "abc"))
+    await store.reset()
+    await fill(store, ("x", "text", {"tags": ["new"]}), ("y", "text", {"source": "/new/y"}), ("z", "text"))
+    for old in ({"tags": {"$contains": "old"}}, {"tags": {"$contains": 1}}, {"source": {"$prefix": "/old/"}}):
+        assert await store.get_count(old) == 0
+        assert await store.get_count({"$not": old}) == 3
+        assert await store.vector_search(embed("text"), 5, where=old) == []
+        assert await store.keyword_search("text", 5, where=old) == []
+        assert await store.delete_by_metadata(old) == 0
+    assert await store.get_count({"tags": {"$contains": "new"}}) == 1
+
+
 # --- an empty store, and odd arguments -------------------------------------------------------------------------------
 
 

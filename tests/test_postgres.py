@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ import textwrap
 import time
 import uuid
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import asyncpg
@@ -35,7 +37,7 @@ from agent_brain_store import (
     create_backend,
 )
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.filters import parse
+from agent_brain_store.filters import matches, parse
 from agent_brain_store.postgres import bulk
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
@@ -1399,6 +1401,34 @@ async def test_the_planner_learns_of_chunks_that_come_a_few_at_a_time(database, 
         await fill(store, *((f"{i}", f"text {i}", {"n": i}) for i in range(start, start + 50)))
     await store.close()
     assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") >= 240
+
+
+def _random_filter(random: Random, depth: int) -> dict[str, Any]:
+    if depth == 0 or random.random() < 0.2:
+        op, value = random.choice(["$eq", "$ne", "$in", "$nin", "$gt", "$contains", "$exists"]), random.choice([1, "x"])
+        operand = {"$in": [value], "$nin": [value], "$exists": True}.get(op, value)
+        return {random.choice("abc"): {op: operand}}
+    items = [_random_filter(random, depth - 1) for _ in range(2)]
+    return {op: items[0] if op == "$not" else items for op in [random.choice(["$not", "$and", "$or"])]}
+
+
+async def test_the_metadata_index_loses_nothing(store, plain):
+    """Of all combinations of a few values; small tables are read whole unless that is forbidden."""
+    combined = itertools.product((1, 2, "x", [1, "x"], None), repeat=3)
+    metadatas = [{k: v for k, v in zip("abc", values, strict=True) if v is not None} for values in combined]
+    await fill(store, *((f"{i:03}", "text", metadata) for i, metadata in enumerate(metadatas)))
+    await plain.execute("analyze chunks; set enable_seqscan = off; set enable_indexscan = off")
+    random, indexed = Random(1), 0
+    for where in [{"$not": {"a": {"$ne": 1}, "b": 1}}, *(_random_filter(random, 4) for _ in range(1000))]:
+        node = parse(where)
+        assert node is not None
+        expected = [f"{i:03}" for i, metadata in enumerate(metadatas) if matches(node, metadata)]
+        select = "from chunks where metadata @@ $1::text::jsonpath"
+        plan = await plain.fetchval(f"explain (format json) select 1 {select}", to_jsonpath(node))
+        found = await plain.fetch(f"select chunk_id {select} order by chunk_id", to_jsonpath(node))
+        indexed += "chunks_metadata_gin" in plan
+        assert [row["chunk_id"] for row in found] == expected, where
+    assert indexed > 900
 
 
 async def test_the_metadata_index_serves_a_list(large):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from agent_brain_store import fusion
 from agent_brain_store.chroma.searching import Near, Question, nearest, scan
 from agent_brain_store.chroma.store import Collection
 from agent_brain_store.filters import Node
-from agent_brain_store.protocol import Metadata, SearchResult
+from agent_brain_store.protocol import SearchResult
 
 if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import Hits, KeywordIndex
@@ -28,7 +27,6 @@ class Hybrid:
     rrf_k: int
     fusion: str
     node: Node | None
-    keep: Callable[[Metadata], bool] | None
 
 
 @dataclass(slots=True)
@@ -57,7 +55,7 @@ def fused(collection: Collection, index: KeywordIndex, asked: Hybrid) -> Fused:
     """Search both ways and fuse. A side without weight is not searched: no chunk, rank or score comes from it."""
     near = nearest(collection, asked.question, asked.candidates, asked.node) if asked.vector_weight else []
     near = near[: asked.candidates]
-    hits = index.search(asked.query, asked.candidates, asked.keep) if asked.keyword_weight else []
+    hits = index.search(asked.query, asked.candidates, asked.node) if asked.keyword_weight else []
     if asked.fusion == "rrf":
         return _by_rank(asked, near, hits)
     return _by_score(collection, index, asked, near, hits)

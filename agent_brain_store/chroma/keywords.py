@@ -11,7 +11,7 @@ import sys
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         self.corpus_size, self._total = 0, 0.0
         self.doc_len = array("d")
         self._ids: list[str] = []
-        self._metadatas: list[Metadata | None] = []
+        self._metadatas: list[Metadata] = []
         self._slots: dict[str, int] = {}
         # Slot and frequency in turn: a weighted frequency may have a fraction, and a float32 holds slots up to 2^24.
         self._postings: dict[str, array[float]] = {}
@@ -77,17 +77,17 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         self._pack_if_sparse()
 
     def _drop(self, chunk_id: str) -> None:
+        # The slot keeps its id and metadata: a search that has scored it reads them after this.
         slot = self._slots.pop(chunk_id, None)
         if slot is not None:
-            self._metadatas[slot] = None
             self.corpus_size -= 1
             self._total -= self.doc_len[slot]
             self.doc_len[slot] = -1.0
 
     # --- searching ---------------------------------------------------------------------------------------------------
 
-    def search(self, query: str, top_k: int, keep: Callable[[Metadata], bool] | None = None) -> Hits:
-        """The best chunks that contain any word of a question and whose metadata ``keep`` accepts, with raw scores.
+    def search(self, query: str, top_k: int, node: Node | None = None) -> Hits:
+        """The best chunks that contain any word of a question and match a filter, with raw scores.
 
         Best first, ties by id; exactly ``top_k`` if as many match.
         """
@@ -101,8 +101,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
             score = float(scores[slot])
             if len(hits) >= top_k and score < last:
                 break
-            metadata = metadatas[slot]
-            if metadata is not None and (keep is None or keep(metadata)):
+            if node is None or matches(node, metadatas[slot]):
                 hits.append((ids[slot], score))
                 last = score
         hits.sort(key=lambda hit: (-hit[1], hit[0]))
@@ -131,11 +130,12 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
     def _asked(self, query: str) -> list[str]:
         return [term for term in terms(query, self._config.language) if term]
 
-    def matching(self, node: Node) -> list[str]:
-        """The ids of the chunks whose metadata match, in code point order."""
+    def matching(self, node: Node, ids: Iterable[str] | None = None) -> list[str]:
+        """The ids of the chunks, of all or of given ones, whose metadata match, in code point order."""
         with self._lock:
-            chunks = list(zip(self._ids, self._metadatas, strict=True))
-        return sorted(i for i, metadata in chunks if metadata is not None and matches(node, metadata))
+            slots = self._slots.items() if ids is None else [(i, self._slots[i]) for i in ids if i in self._slots]
+            chunks = [(chunk_id, self._metadatas[slot]) for chunk_id, slot in slots]
+        return sorted(chunk_id for chunk_id, metadata in chunks if matches(node, metadata))
 
     def get_scores(self, query: list[str]) -> NDArray[np.float64]:
         """The BM25 score of every slot for the terms of a question, to 9 decimals; a term asked twice counts twice."""
@@ -160,7 +160,7 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         postings = self._postings.get(term)
         return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
 
-    def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata | None]]:
+    def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata]]:
         asked = self._asked(query)
         with self._lock:
             return self.get_scores(asked), self._ids, self._metadatas

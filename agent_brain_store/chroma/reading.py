@@ -10,6 +10,7 @@ import numpy as np
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.searching import SPARE
 from agent_brain_store.chroma.translate import from_stored, given_vector
+from agent_brain_store.filters import Node, matches
 from agent_brain_store.protocol import Document, SearchResult
 
 
@@ -33,10 +34,15 @@ def documents(rows: Rows, ids: Sequence[str], dimensions: int) -> list[Document]
     ]
 
 
-def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list[SearchResult]:
-    """The first ``top_k`` of a ranking that exist: a chunk may be deleted after it was found, the next moves up."""
+def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int, node: Node | None) -> list[SearchResult]:
+    """The first ``top_k`` of a ranking that exist and match the filter.
+
+    A chunk may be deleted or changed after it was found: the next one moves up.
+    """
     first = ranked[: top_k + SPARE] if top_k else []
     found = by_id(rows, [chunk_id for chunk_id, _ in first])
+    if node is not None:
+        found = {chunk_id: chunk for chunk_id, chunk in found.items() if matches(node, chunk["metadata"])}
     return [
         SearchResult(found[chunk_id]["text"], found[chunk_id]["metadata"], score, chunk_id)
         for chunk_id, score in first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,7 +25,7 @@ from agent_brain_store.chroma.session import Session
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
-from agent_brain_store.filters import Node, combine, matches, parse, parse_required
+from agent_brain_store.filters import combine, parse, parse_required
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -153,7 +153,7 @@ class ChromaBackend:
         def search(rows: Rows) -> list[SearchResult]:
             near = nearest(collection, question, top_k, node)
             scored = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
-            return [result for result in reading.results(rows, scored, top_k) if result.score >= threshold]
+            return [result for result in reading.results(rows, scored, top_k, node) if result.score >= threshold]
 
         return await self._session.read(search)
 
@@ -168,12 +168,13 @@ class ChromaBackend:
     ) -> list[SearchResult]:
         """The chunks that contain any word of a question, best first."""
         top_k, text = check_top_k(top_k, _NAME), check_query(query, _NAME)
-        keep = _keep(combine(where, source_types, languages))
+        node = combine(where, source_types, languages)
         index = await self._session.index()
 
         def search(rows: Rows) -> list[SearchResult]:
-            hits = index.search(text, top_k, keep)
-            found = reading.results(rows, [(chunk_id, score / hits[0][1]) for chunk_id, score in hits], top_k)
+            hits = index.search(text, top_k, node)
+            scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
+            found = reading.results(rows, scored, top_k, node)
             return _explained(index, text, found) if explain else found
 
         return await self._session.read(search)
@@ -197,12 +198,12 @@ class ChromaBackend:
         top_k, text = check_top_k(top_k, _NAME), check_query(query, _NAME)
         count = check_fusion(vector_weight, keyword_weight, rrf_k, fusion, candidates, top_k, _NAME)
         node, question = combine(where, source_types, languages), self._question(query_embedding)
-        asked = Hybrid(text, question, count, vector_weight, keyword_weight, rrf_k, fusion, node, _keep(node))
+        asked = Hybrid(text, question, count, vector_weight, keyword_weight, rrf_k, fusion, node)
         collection, index = self._session.collection, await self._session.index()
 
         def search(rows: Rows) -> list[SearchResult]:
             legs = fused(collection, index, asked)
-            found = [legs.explained(result) for result in reading.results(rows, legs.ranked, top_k)]
+            found = [legs.explained(result) for result in reading.results(rows, legs.ranked, top_k, node)]
             return _explained(index, text, found) if explain else found
 
         return await self._session.read(search)
@@ -280,10 +281,6 @@ class _Loader:
         if self._progress is not None:
             self._progress(Progress("loading", self._done, None))
         return count
-
-
-def _keep(node: Node | None) -> Callable[[Metadata], bool] | None:
-    return None if node is None else partial(matches, node)
 
 
 def _explained(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:

@@ -60,11 +60,13 @@ class Question:
 def matching_ids(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> list[str]:
     """The ids of all chunks that match, in code point order; ``held`` is where their metadata are in memory."""
     where, rest = to_where(node)
-    if node is not None and rest is not None and held is not None:
+    if node is not None and where is None and held is not None:
         return held.matching(node)
     ids = rows.ids(where)
-    if rest is None:
+    if node is None or rest is None:
         return ids
+    if held is not None:
+        return held.matching(node, ids)
     return [
         row.chunk_id for page in rows.read(ids, stored=True) for row in page if matches(rest, from_stored(row.stored))
     ]
@@ -110,7 +112,7 @@ def _few(collection: Collection, node: Node, scattered: int) -> list[str] | None
     if rest is None:
         ids, most = collection.rows.ids(where, FEW + 1), FEW
     elif collection.held is not None:
-        ids, most = collection.held.matching(node), max(FEW, scattered)
+        ids, most = matching_ids(collection.rows, node, collection.held), max(FEW, scattered)
     else:
         return None
     return ids if len(ids) <= most else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FORMAT = 1  # of what is stored; a newer one is refused
+FORMAT = 2  # of what is stored; another one is refused
 READERS = 4
 
 _FACT = "agent_brain:"
@@ -224,6 +224,12 @@ def _check(collection: Collection, config: StoreConfig) -> None:
         raise SchemaTooNew(
             f"the collection has format {facts[_FACT + 'format']}, this version of agent_brain_store knows {FORMAT}: "
             "upgrade the library",
+            "chroma",
+        )
+    if facts[_FACT + "format"] < FORMAT:
+        raise SchemaError(
+            f"the collection has format {facts[_FACT + 'format']}, of a preview of this library, where filters need "
+            f"{FORMAT}: choose another name (storage.chroma.collection) and index again",
             "chroma",
         )
     guard.check_dimensions(config, collection.dimensions, "chroma")

@@ -5,12 +5,13 @@ What is stored with a chunk beside its text and vector:
 ``agent_brain:metadata``     the whole metadata as JSON, the only copy that is ever read back
 ``agent_brain:digest``       a hash of text, metadata and vector, by which an unchanged chunk is known
 ``agent_brain:vector``       the bits of a vector that is stored in another form than it was given
-``agent_brain:folders``      every folder above ``source``, so that Chroma itself can find a path prefix
+``agent_brain:folder:2``     the second folder above ``source``, and so on, so that Chroma itself can find a path prefix
 ``agent_brain:strings:key``  (also ``numbers``, ``booleans``) the elements of a list of several types
 ``key``                      a copy of a scalar or a list of scalars, for Chroma's own filters
 
 Numbers are copied as floats, because Chroma compares integers with floats wrongly (1 equals 1.5 there). Copies of
-strings stop at `LONGEST` characters. Filters allow for both.
+strings stop at `LONGEST` characters. Filters allow for both. And what Chroma says of lists is only a hint: it leaves the
+lists of a deleted collection behind, and new chunks, whose rows get the same numbers, inherit their elements.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma.vectors import packed, unpacked
-from agent_brain_store.filters import And, Compare, In, Node, Not, Or, Scalar
+from agent_brain_store.filters import And, Compare, In, Node, Not, Or, Scalar, without_not
 from agent_brain_store.protocol import Metadata
 
 RESERVED = "agent_brain:"
 METADATA = RESERVED + "metadata"
 DIGEST = RESERVED + "digest"
 VECTOR = RESERVED + "vector"
-FOLDERS = RESERVED + "folders"
 
 LONGEST = 1000  # characters of a copied string
 EXACT = 2**53  # below, a float holds every integer
@@ -60,8 +60,8 @@ def to_stored(
         if _has_copy(key):
             stored.update(_copies(key, value))
     source = metadata.get("source")
-    if isinstance(source, str) and (above := folders(source)):
-        stored[FOLDERS] = above
+    if isinstance(source, str):
+        stored.update((_folder_key(depth), folder) for depth, folder in enumerate(folders(source), 1))
     if kept is not None and kept.tobytes() != vector.tobytes():
         stored[VECTOR] = packed(vector)
     return stored
@@ -121,6 +121,10 @@ def _copy(value: Any) -> str | float | bool | None:
     if isinstance(value, (int, float)):
         return float(value)
     return value if isinstance(value, str) and len(value) <= LONGEST else None
+
+
+def _folder_key(depth: int) -> str:
+    return f"{RESERVED}folder:{depth}"
 
 
 def _list_key(kind: type, key: str) -> str:
@@ -192,14 +196,14 @@ def _comparison(key: str, op: str, value: Scalar) -> tuple[Clause | None, bool]:
     if not _has_copy(key) or (isinstance(value, str) and (op not in ("==", "contains") or len(value) > LONGEST)):
         return None, False
     if isinstance(value, (bool, str)):
-        return _element(key, value) if op == "contains" else {key: {"$eq": value}}, True
+        return (_element(key, value), False) if op == "contains" else ({key: {"$eq": value}}, True)
     try:
         number = float(value)
     except OverflowError:
         return None, False
-    exact = abs(value) < EXACT
     if op == "contains":
-        return _element(key, number), exact
+        return _element(key, number), False
+    exact = abs(value) < EXACT
     return {key: {_operator(op, exact): number}}, exact
 
 
@@ -218,7 +222,7 @@ def _prefix(key: str, prefix: str) -> tuple[Clause | None, bool]:
     above = folders(prefix) if key == "source" else []
     if not above:
         return None, False
-    return {FOLDERS: {"$contains": above[-1]}}, above[-1] == prefix
+    return {_folder_key(len(above)): {"$eq": above[-1]}}, above[-1] == prefix
 
 
 def _negated(clause: Clause) -> Clause | None:
@@ -228,7 +232,7 @@ def _negated(clause: Clause) -> Clause | None:
         return {"$and": negated} if None not in negated else None
     ((key, condition),) = clause.items()
     ((op, value),) = condition.items()
-    opposite = {"$eq": "$ne", "$in": "$nin", "$contains": "$not_contains"}.get(op)
+    opposite = {"$eq": "$ne", "$in": "$nin"}.get(op)
     return {key: {opposite: value}} if opposite else None
 
 
@@ -259,15 +263,3 @@ def _size(where: Clause) -> tuple[int, int, int]:
         return 1, len(operand) if isinstance(operand, list) else 1, 0
     sizes = [_size(item) for item in condition]
     return sum(s[0] for s in sizes), sum(s[1] for s in sizes), 1 + max(s[2] for s in sizes)
-
-
-def without_not(node: Node, negated: bool = False) -> Node:
-    """The same filter with every negation pushed down to a leaf (De Morgan), for backends that cannot negate more."""
-    match node:
-        case Not(item):
-            return without_not(item, not negated)
-        case And(items) | Or(items):
-            kind = And if isinstance(node, And) != negated else Or
-            return kind(tuple(without_not(item, negated) for item in items))
-        case _:
-            return Not(node) if negated else node

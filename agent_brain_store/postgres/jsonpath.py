@@ -1,7 +1,8 @@
 """Filters in PostgreSQL's form: a whole filter is one bound ``jsonpath``, and nothing of it becomes SQL text.
 
 Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
-unknown, so that negation is complete, and lists are never unwrapped behind our back.
+unknown, so that negation is complete, and lists are never unwrapped behind our back. Only leaves are negated: of
+``!(!(a) && b)`` PostgreSQL asks its GIN index for ``a`` alone, and loses what matches because ``b`` is false.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from agent_brain_store.filters import And, Compare, Exists, In, Node, Not, Or, Scalar
+from agent_brain_store.filters import And, Compare, Exists, In, Node, Not, Or, Scalar, without_not
 
 PREFIX_LENGTH = 512  # characters of source that the index on it holds
 _FEW = 4  # values that are compared one after the other
@@ -23,7 +24,7 @@ def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
     """
     if node is None:
         return ""
-    return "strict " + _jsonpath(node, source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
+    return "strict " + _jsonpath(without_not(node), source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
 
 
 def required_prefix(node: Node | None, key: str) -> str:
