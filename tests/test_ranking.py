@@ -689,6 +689,21 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
     assert any(hit.keyword_rank for hit in hits)
 
 
+@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+async def test_what_the_vector_finds_is_no_reason_to_look_for_fewer_words(make, fusion):
+    """Most of the filter's chunks are near and hold one word; the best by words is found by neither at first."""
+    store = make(keyword={"candidates": 50})
+    await store.initialize()
+    near, far, rest = [1.0] + [0.0] * (DIMENSIONS - 1), [0.0] * (DIMENSIONS - 1) + [1.0], " alpha beta gamma delta epsilon"
+    texts = [("data data data", "model model model")[i % 2] for i in range(600)] + ["data model" + rest] * 30
+    texts += ["data" + rest] * 60 + ["model model"]
+    vectors = [far] * 630 + [near] * 60 + [far]
+    names = [f"{i:03}" for i in range(len(texts))]
+    await store.upsert_documents(names, vectors, texts, [{"mine": i >= 600} for i in range(len(texts))])
+    hits = await store.hybrid_search("data model", near, 10, 0.1, 0.9, fusion=fusion, where={"mine": True})
+    assert (hits[0].chunk_id, hits[0].keyword_rank) == (names[-1], 1)
+
+
 @pytest.mark.parametrize("budget", [2**31 - 1, 2**28])
 async def test_the_largest_budgets_score_every_match(make, budget):
     store = make(keyword={"candidates": budget})

@@ -281,8 +281,8 @@ $$;
 -- bm25(...) is the chunks that the words of a question bring in, with their BM25 score: the keyword side of every search.
 --
 -- budget is that of asked(), and -1 scores every match too, but finds them by the filter: where few chunks pass it, that is less
--- than reading the word index. The chunks whose ids are in also are scored in any case. One stable select and nothing else: so
--- the planner puts it in place of its call and sees the indexes.
+-- than reading the word index. The chunks whose ids are in also are scored in any case; by_words tells those that came in without
+-- that. One stable select and nothing else: so the planner puts it in place of its call and sees the indexes.
 create function bm25(
   query          text,
   filter         text,
@@ -294,7 +294,7 @@ create function bm25(
   heading_weight float8,
   summary_weight float8
 )
-returns table (chunk_id text, score float8)
+returns table (chunk_id text, score float8, by_words bool)
 language sql stable parallel safe
 begin atomic
   with question as materialized (
@@ -334,7 +334,8 @@ begin atomic
         where tsv @@ term
         offset 0  -- or tf is computed twice
       ) occurrences
-    )
+    ),
+    chunk_id <> all(also) or tsv @@ (select certain from question) or tsv @@ (select combined from question)
   from chunks
   -- By their places, so that each is scored once, however it came in.
   where ctid = any(array(

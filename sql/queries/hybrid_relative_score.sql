@@ -42,7 +42,11 @@ enough as (
 ),
 by_keyword as materialized (
   -- The candidates of the vector search are scored as well, though they may hold none of the words.
-  select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
+  select
+    k.chunk_id,
+    k.score,
+    k.by_words,
+    row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
   from
     (select coalesce(array_agg(chunk_id), '{}') as ids from by_vector) also,
     bm25($1::text, $7::text, $8::text, $9::int4, also.ids, $10::float8, $11::float8, $12::float8, $13::float8) k
@@ -89,7 +93,7 @@ select
   f.vector_score,
   f.keyword_score,
   e.complete,
-  (select count(*) from by_keyword where score > 0) as keyword_hits
+  (select count(*) from by_keyword where by_words) as keyword_hits
 from fused f
 join chunks c using (chunk_id)
 cross join enough e
