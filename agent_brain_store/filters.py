@@ -19,7 +19,7 @@ from datetime import date
 from typing import Any, TypeAlias
 
 from agent_brain_store.errors import InvalidFilterError
-from agent_brain_store.records import clean_text, iso, plain_number
+from agent_brain_store.records import INT64, clean_text, iso, plain_number
 
 Scalar: TypeAlias = str | bool | int | float
 
@@ -67,6 +67,18 @@ class Or:
 
 
 Node: TypeAlias = Compare | In | Exists | Not | And | Or
+
+
+def without_not(node: Node, negated: bool = False) -> Node:
+    """The same filter with every negation pushed down to a leaf (De Morgan): what both backends can negate rightly."""
+    match node:
+        case Not(item):
+            return without_not(item, not negated)
+        case And(items) | Or(items):
+            kind = And if isinstance(node, And) != negated else Or
+            return kind(tuple(without_not(item, negated) for item in items))
+        case _:
+            return Not(node) if negated else node
 
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
@@ -241,7 +253,7 @@ def _scalar(value: object, place: str) -> Scalar:
     if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
         raise InvalidFilterError(f"{place}: an integer of more than {_LONGEST_INTEGER} bits", place=place)
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return plain_number(value)
+        return _operand(plain_number(value))
     if value is None:
         raise InvalidFilterError(
             f"{place}: expected a value, got None; a missing key is {{'$exists': false}}", place=place
@@ -249,21 +261,17 @@ def _scalar(value: object, place: str) -> Scalar:
     raise _error(place, "a string, a number, a boolean or a date", value)
 
 
+def _operand(number: int | float) -> int | float:
+    """What is stored beyond 64 bits is a float, which PostgreSQL takes for its shortest decimal: compared with a float."""
+    try:
+        return float(number) if isinstance(number, int) and number not in INT64 else number
+    except OverflowError:
+        return number
+
+
 def _error(place: str, expected: str, got: object) -> InvalidFilterError:
     shown = "None" if got is None else f"{type(got).__name__} {str(got)[:60]!a}"
     return InvalidFilterError(f"{place}: expected {expected}, got {shown}", place=place)
-
-
-def without_not(node: Node, negated: bool = False) -> Node:
-    """The same filter with every negation pushed down to a leaf (De Morgan): what both backends can negate rightly."""
-    match node:
-        case Not(item):
-            return without_not(item, not negated)
-        case And(items) | Or(items):
-            kind = And if isinstance(node, And) != negated else Or
-            return kind(tuple(without_not(item, negated) for item in items))
-        case _:
-            return Not(node) if negated else node
 
 
 # --- evaluation in Python --------------------------------------------------------------------------------------------

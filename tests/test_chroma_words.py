@@ -134,6 +134,23 @@ async def test_real_texts_have_the_words_that_postgres_finds(connection, name):
 
 
 @pytest.mark.postgres
+async def test_positions_end_where_those_of_postgres_end(connection):
+    """Headings and summaries take their places first, down to the last word that is no stop word."""
+    config = KeywordConfig(heading_weight=1, summary_weight=1)
+    metadata = {"title": "one two needle the", "summary": "three needle of the"}
+    for pads in (16_370, *range(16_372, 16_384), 16_390):
+        text = "pad " * pads + "needle the needle needle"
+        (theirs,) = await connection.fetch(
+            """select array_agg(lexeme) as lexemes
+               from unnest(chunk_tsv($1::text, $2::text::jsonb)) as w, unnest(w.positions)""",
+            text,
+            json.dumps(metadata),
+        )
+        counted, _ = frequencies(text, metadata, config)
+        assert {term: round(count) for term, count in counted.items()} == Counter(theirs["lexemes"]), pads
+
+
+@pytest.mark.postgres
 async def test_matched_terms_are_those_of_postgres(connection):
     text = "The quick brown foxes jumped over getUserById in os.path.join; 1e5 été Straße 日本"
     queries = [
@@ -141,6 +158,7 @@ async def test_matched_terms_are_those_of_postgres(connection):
         "getuserbyid get user ID getUserById os.path join! 'path' os/path/join",
         "1E5 Été straße STRASSE 日本 \u3000quick\u00a0fox a\u2003brown … ¿fox? ²fox²",
         "fox's fox-like x.fox",
+        "userjumps quick userJumps",
         *ODD,
     ]
     index = KeywordIndex(KeywordConfig())

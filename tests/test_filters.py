@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import InvalidFilterError
-from agent_brain_store.chroma.translate import without_not
-from agent_brain_store.filters import matches, parse
+from agent_brain_store.filters import matches, parse, without_not
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.records import Rules, prepare
 from tests.conftest import DIMENSIONS, fill
@@ -71,6 +70,8 @@ def _equal(stored: Any, operand: Any) -> bool:
 
 def _comparable(value: Any) -> tuple[str, Any] | None:
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, int) and value.bit_length() > 64:
+        value = float(value)
     if isinstance(value, bool):
         return "boolean", value
     if isinstance(value, (int, float)):
@@ -118,7 +119,9 @@ STORED: list[Any] = [
     2**63 - 1,
     -(2**63),
     2.0**60,
+    2.0**63,
     1e22,
+    1e23,
     1e-300,
     True,
     False,
@@ -162,6 +165,9 @@ OPERANDS: list[Any] = [
     float(2**53),
     2**63 - 1,
     2**60,
+    2**63,
+    2**64 + 2**13,
+    10**23,
     1e22,
     1e23,
     np.int64(1),

@@ -694,7 +694,11 @@ async def test_what_the_vector_finds_is_no_reason_to_look_for_fewer_words(make, 
     """Most of the filter's chunks are near and hold one word; the best by words is found by neither at first."""
     store = make(keyword={"candidates": 50})
     await store.initialize()
-    near, far, rest = [1.0] + [0.0] * (DIMENSIONS - 1), [0.0] * (DIMENSIONS - 1) + [1.0], " alpha beta gamma delta epsilon"
+    near, far, rest = (
+        [1.0] + [0.0] * (DIMENSIONS - 1),
+        [0.0] * (DIMENSIONS - 1) + [1.0],
+        " alpha beta gamma delta epsilon",
+    )
     texts = [("data data data", "model model model")[i % 2] for i in range(600)] + ["data model" + rest] * 30
     texts += ["data" + rest] * 60 + ["model model"]
     vectors = [far] * 630 + [near] * 60 + [far]

@@ -29,9 +29,9 @@ _SQUARES = (0.0, *accumulate(1 / (i * i) for i in range(1, POSITIONS + 1)))  # s
 
 def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -> tuple[dict[str, float], int]:
     """The weighted frequency of every lexeme of a chunk, and the number of its tokens."""
-    headings = _counted(_joined(metadata, HEADINGS), config.language)
-    summaries = _counted(_joined(metadata, SUMMARIES), config.language)
-    total = headings + summaries + _counted(_searched(text), config.language)
+    headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
+    summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
+    total = headings + summaries + _counted(_searched(text), config.language, before)[0]
     counts = {term: min(count, POSITIONS) for term, count in total.items()}
     extra = {term: _extra(headings[term], summaries[term], config) for term in headings.keys() | summaries.keys()}
     return {term: count + extra.get(term, 0.0) for term, count in counts.items()}, sum(counts.values())
@@ -51,12 +51,16 @@ def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
     return round(ranked, 5)
 
 
-def _counted(text: str, language: str) -> Counter[str]:
+def _counted(text: str, language: str, before: int) -> tuple[Counter[str], int]:
+    """How often each lexeme occurs in a text that follows ``before`` places, and the place of the last of them."""
     found = terms(text, language) if text else []
-    counts = Counter(found[: LAST_POSITION - 1])
-    counts.update(set(found[LAST_POSITION - 1 :]))
-    del counts[""]  # stop words have a place, but are not there
-    return counts
+    while found and not found[-1]:
+        found.pop()  # stop words have a place, but are not there
+    single = max(0, LAST_POSITION - 1 - before)
+    counts = Counter(found[:single])
+    counts.update(set(found[single:]))
+    del counts[""]
+    return counts, before + len(found)
 
 
 def _searched(text: str) -> str:

@@ -117,15 +117,18 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
 
     def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
         """For each chunk the question's words that it contains in any form, in lower case and in their order."""
-        asked = [(shown, self._asked(word)) for word, shown in asked_words(query)]
-        result: dict[str, dict[str, None]] = {chunk_id: {} for chunk_id in ids}
+        asked: dict[str, set[str]] = {}
+        for word, shown in asked_words(query):
+            if stems := self._asked(word):
+                asked.setdefault(shown, set()).update(stems)
+        result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
         with self._lock:
             slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
-            for shown, stems in asked:
-                contained = [np.isin(slots, self._view(stem)[:, 0]) for stem in set(stems)]
-                for place in np.flatnonzero(np.any(contained, axis=0)).tolist() if contained else ():
-                    found[place].setdefault(shown)
-        return {chunk_id: list(matched) for chunk_id, matched in result.items()}
+            for shown, forms in asked.items():
+                contained = [np.isin(slots, self._view(stem)[:, 0]) for stem in forms]
+                for place in np.flatnonzero(np.any(contained, axis=0)).tolist():
+                    found[place].append(shown)
+        return result
 
     def _asked(self, query: str) -> list[str]:
         return [term for term in terms(query, self._config.language) if term]
