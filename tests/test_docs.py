@@ -325,7 +325,10 @@ def test_the_workflow_runs_both_ways():
     workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
     jobs = yaml.safe_load(workflow)["jobs"]
     commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    lowest = commands.pop("lowest")
     assert commands == {"chroma": ["make check", "make test-chroma"], "postgres": [".ci/run"]}
+    assert "uv pip install --resolution lowest-direct -e ." in lowest
+    assert lowest[-1] == ".venv/bin/python -m pytest -q"
     assert jobs["postgres"]["services"]["db"]["image"].startswith("pgvector/pgvector:pg")
     assert "AGENT_BRAIN_TEST_DATABASE_URL" in jobs["postgres"]["env"]
 
