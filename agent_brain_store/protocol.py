@@ -150,9 +150,9 @@ class StorageBackend(Protocol):
         """Store chunks, given as parallel lists; an id that exists is replaced: text, vector and the whole metadata.
 
         A repeated id in one call: the last one wins. Everything is checked before anything is written. All or
-        nothing on PostgreSQL; on Chroma a crash can leave a part, and repeating the call completes it. A call of at
-        least 1,000 chunks that at least doubles a PostgreSQL store builds the vector index anew, which is several times
-        faster than adding to it. Returns the number of distinct ids.
+        nothing on PostgreSQL; on Chroma a crash can leave a part, and repeating the call completes it. On PostgreSQL a
+        call that writes at least 1,000 chunks, and as many as there were, builds the vector index anew, which is several
+        times faster than adding to it. Returns the number of distinct ids.
         """
 
     async def replace_documents(

@@ -18,9 +18,9 @@ Prepare = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], 
 Store = Callable[[Batch], Awaitable[int]]
 
 FEWEST = 1000  # chunks, below which nobody would notice
-# Adding a chunk to the graph costs about five times its share of a build (docs/performance.md), so that a new build over
-# everything pays once the load is a quarter of what was there. Nobody asked a single call for it: it must double the store,
-# so that the searches that are exact meanwhile are those of a store that was small just before.
+# Adding a chunk to the graph, or changing one, costs about five times its share of a build (docs/performance.md), so that a new
+# build over everything pays once the load is a quarter of what was there. Nobody asked a single call for it: it must write as
+# much as there was, so that the searches that are exact meanwhile go over no more than the call itself brings.
 _PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
 _SAMPLE = 100
 _PATIENCE = 30.0  # seconds that a single call waits for transactions of others, at each step
@@ -32,27 +32,29 @@ class Suspension:
     def __init__(
         self, store: StorageBackend, indexes: IndexKeeper, pays_at: float, patience: float | None = None
     ) -> None:
-        """``pays_at`` is how many new chunks it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
+        """``pays_at`` is how many writes it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
         self._store, self._indexes, self._patience = store, indexes, patience
-        self._pays_at, self._new = max(FEWEST, pays_at), 0.0
+        self._pays_at, self._writes = max(FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
 
-    async def consider(self, ids: Sequence[str]) -> None:
+    async def consider(self, batch: Batch) -> None:
         """See whether suspending pays, now that these chunks are going to be written. After `finish` it never does."""
         async with self._deciding:
             if self._decided:
                 return
-            self._new += len(ids) * await self._share_of_new(ids)
-            if self._new >= self._pays_at:
+            self._writes += len(batch) * await self._share_to_write(batch)
+            if self._writes >= self._pays_at:
                 self._decided = True
                 await self._suspend()
 
-    async def _share_of_new(self, ids: Sequence[str]) -> float:
-        """How many of these ids the store does not have, by a sample: loading the same again must not cost a build."""
-        sample = ids[:: max(1, len(ids) // _SAMPLE)]
-        return 1 - len(await self._store.get_by_ids(sample)) / max(1, len(sample))
+    async def _share_to_write(self, batch: Batch) -> float:
+        """How many of these chunks are new or changed, by a sample: loading the same again must not cost a build."""
+        sample = range(0, len(batch), max(1, len(batch) // _SAMPLE))
+        stored = await self._store.get_by_ids([batch.ids[i] for i in sample])
+        same = sum(stored.get(batch.ids[i]) == {"text": batch.texts[i], "metadata": batch.metadatas[i]} for i in sample)
+        return 1 - same / max(1, len(sample))
 
     async def _suspend(self) -> None:
         try:
@@ -93,7 +95,7 @@ class Loader:
         """The store's `upsert_documents`."""
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         if self._suspension is not None:
-            await self._suspension.consider(batch.ids)
+            await self._suspension.consider(batch)
         written = await self._store(batch)
         self._loaded += written
         if self._progress is not None:
@@ -136,10 +138,8 @@ async def bulk_load(
 
 
 @asynccontextmanager
-async def suspended_for_one_call(
-    store: StorageBackend, indexes: IndexKeeper, ids: Sequence[str]
-) -> AsyncIterator[None]:
-    """The same for one call that at least doubles the store. What it wrote is stored: a build that fails is a warning."""
+async def suspended_for_one_call(store: StorageBackend, indexes: IndexKeeper, batch: Batch) -> AsyncIterator[None]:
+    """The same for one call that writes as much as there was. What it wrote is stored: a build that fails is a warning."""
     before = await store.get_count()
     suspension = Suspension(store, indexes, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
 
@@ -151,7 +151,7 @@ async def suspended_for_one_call(
             indexes.in_background(indexes.repair_in_time(_PATIENCE))
 
     try:
-        await suspension.consider(ids)
+        await suspension.consider(batch)
         yield
     finally:
         building = indexes.in_background(finish())

@@ -97,7 +97,7 @@ class PostgresBackend:
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         if len(batch) < FEWEST or not wants_index(self._config):
             return await self._store(batch)
-        async with suspended_for_one_call(self, self._database.indexes, batch.ids):
+        async with suspended_for_one_call(self, self._database.indexes, batch):
             return await self._store(batch)
 
     async def _prepare(self, *lists: Any) -> Batch:
