@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -23,6 +24,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import (
+    ConfigError,
     ConnectionFailed,
     DimensionMismatchError,
     InvalidDocumentError,
@@ -224,6 +226,55 @@ async def test_a_role_that_may_not_install_the_extension(server: Server):
         await fill(store, ("a", "a plain role works, with the extension in a schema of its own"))
         assert [hit.chunk_id for hit in await store.hybrid_search("plain role", embed("x"), 3)] == ["a"]
         await store.close()
+        await admin.close()
+
+
+async def test_the_roles_of_the_documentation(server: Server):
+    """The owner makes the store, the service works with it, the reader reads: with the statements of docs/sql.md."""
+    with server.janitor("app"):
+        postgres = server.postgres("app")
+        admin = await connect(postgres)
+        for name in ("store_owner", "service", "reader"):
+            await make_role(admin, name)
+        await admin.execute("create extension if not exists vector")
+        documented = (sql_directory().parent / "docs/sql.md").read_text(encoding="utf-8")
+        (statements,) = re.findall(r"```sql\n(-- as an administrator;.*?)```", documented, re.DOTALL)
+        as_admin, as_owner = statements.split("-- as store_owner")
+        await admin.execute(as_admin)
+        owner, service, reader = (
+            create_backend(config({**postgres, "user": name, "password": "secret"}))
+            for name in ("store_owner", "service", "reader")
+        )
+        await owner.initialize()
+        await admin.execute("set role store_owner; --" + as_owner)
+        await owner.close()
+
+        await service.initialize()
+        await fill(service, ("a", "a quick fox", {"n": 1}), ("b", "a lazy dog", {"n": 2}), ("c", "a fox", {"n": 3}))
+        assert await service.delete_by_metadata({"n": 3}) == 1
+        await service.replace_documents({"n": 2}, ["d"], [embed("x")], ["another fox"], [{"n": 2}])
+        await service.set_embedding_metadata("test", "hashed", DIMENSIONS)
+        async with service.bulk_load() as load:
+            await load.upsert_documents(*made_up(1100))
+
+        await reader.initialize()
+        assert await reader.get_count() == 1102
+        assert {hit.chunk_id for hit in await reader.hybrid_search("fox", embed("fox"), 2, 0.1, 0.9)} == {"a", "d"}
+        assert [hit.chunk_id for hit in await reader.keyword_search("fox", 9, where={"n": 1})] == ["a"]
+        assert (await reader.health()).ok
+        for refused in (
+            fill(reader, ("e", "text")),
+            reader.delete_by_ids(["a"]),
+            reader.reset(),
+            reader.set_embedding_metadata("test", "hashed", DIMENSIONS),
+            service.reindex(),
+        ):
+            with pytest.raises(QueryFailed, match=r"permission denied|must be owner"):
+                await refused
+        await service.reset()
+        assert await reader.get_count() == 0
+        await service.close()
+        await reader.close()
         await admin.close()
 
 
@@ -751,6 +802,21 @@ async def test_pool_timeout(database):
     await store.close()
 
 
+async def test_writers_cannot_starve_questions(database, plain):
+    store = create_backend(config({**database, "pool_size": 4, "pool_max_overflow": 0, "pool_timeout": 1}))
+    await store.initialize()
+    await fill(store, ("a", "text"))
+    async with plain.transaction():
+        await plain.execute("lock table chunks in share row exclusive mode")
+        writers = [asyncio.create_task(fill(store, (f"{i}", "text"))) for i in range(8)]
+        await asyncio.sleep(0.2)
+        assert await store.get_by_id("a") == {"text": "text", "metadata": {}}
+        assert [hit.chunk_id for hit in await store.keyword_search("text", 1)] == ["a"]
+    done = await asyncio.gather(*writers, return_exceptions=True)
+    assert all(result is None or isinstance(result, PoolTimeout) for result in done)
+    await store.close()
+
+
 async def test_concurrent_replacements_of_one_filter_leave_one_set(store):
     async def replace(name: str) -> None:
         ids = [f"{name}{i}" for i in range(20)]
@@ -797,6 +863,56 @@ async def test_session_settings_are_in_force(store):
         "search_path": '"agent_brain", "public", pg_temp',
         "plan_cache_mode": "force_custom_plan",
     }
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("hnsw.ef_search", "5000", "runs with hnsw.ef_search = 40, asked for was 5000"),
+        ("hnsw.iterative_scan", "strict", "runs with hnsw.iterative_scan = off, asked for was strict"),
+    ],
+)
+async def test_settings_that_the_server_has_ignored_are_an_error(database, monkeypatch, setting, value, message):
+    """Of an extension's setting the server takes a wrong value for a warning."""
+    ours = connections.session_settings
+
+    def wrong(*arguments: Any) -> dict[str, str]:
+        return ours(*arguments) | {setting: value}
+
+    monkeypatch.setattr("agent_brain_store.postgres.database.session_settings", wrong)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        await create_backend(config(database)).initialize()
+
+
+@pytest.mark.parametrize(
+    ("requirement", "value", "message"),
+    [
+        ("_SERVER", 990000, r"the server is PostgreSQL \d\d, this library needs 16 or newer"),
+        ("_PGVECTOR", (9, 0, 0), r"pgvector is 0\.\d+\.\d+, this library needs 0.8.0 or newer"),
+    ],
+)
+async def test_versions_that_are_too_old_are_refused(database, monkeypatch, requirement, value, message):
+    monkeypatch.setattr(f"agent_brain_store.postgres.facts.{requirement}", value)
+    with pytest.raises(SchemaError, match=message):
+        await create_backend(config(database)).initialize()
+
+
+async def test_a_pgvector_with_known_bugs_is_reported(database, monkeypatch, caplog):
+    monkeypatch.setattr("agent_brain_store.postgres.facts._PGVECTOR_SOUND", (9, 0, 0))
+    store = create_backend(config(database))
+    await store.initialize()
+    assert "has known index corruption bugs" in caplog.text
+    await store.close()
+
+
+def test_tls_reaches_the_driver(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ca.pem").touch()
+    settings = config({"ssl_mode": "verify-full", "ssl_root_cert": "ca.pem"}).postgres
+    assert connections.connect_arguments(settings, {})["dsn"].endswith("?sslmode=verify-full&sslrootcert=ca.pem")
+    context = connections.connect_arguments(config({"ssl_root_cert": "system"}).postgres, {})["ssl"]
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
 
 
 async def test_statement_timeout(database, plain):
