@@ -486,6 +486,21 @@ async def test_searches_outlive_a_reset(tmp_path):
         await asyncio.gather(reset(), *(search() for _ in range(6)))
 
 
+async def test_a_replacement_writes_before_it_deletes(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        await fill(store, ("old", "text", {"file": "f"}))
+        delete, there = driver.Rows.delete, []
+
+        def watched(rows: driver.Rows, ids: list[str]) -> None:
+            there.append(rows.existing(["old", "new"]))
+            delete(rows, ids)
+
+        monkeypatch.setattr(driver.Rows, "delete", watched)
+        await store.replace_documents({"file": "f"}, ["new"], [embed("new")], ["new"], [{"file": "f"}])
+        assert there == [["old", "new"]]
+        assert await store.get_by_ids(["old", "new"]) == {"new": {"text": "new", "metadata": {"file": "f"}}}
+
+
 async def test_replacements_of_one_file_at_once_leave_one_of_them(tmp_path):
     async with opened(tmp_path) as store:
 

@@ -41,11 +41,12 @@ from agent_brain_store import (
 )
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.filters import matches, parse
-from agent_brain_store.postgres import bulk
+from agent_brain_store.postgres import bulk, writing
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
 from agent_brain_store.postgres.repository import PostgresBackend
+from agent_brain_store.records import Rules, prepare
 from agent_brain_store.sql import queries, sql_directory
 from tests.conftest import DIMENSIONS, Server, embed, fill, large_metadata, mapping, wheel_server
 
@@ -619,6 +620,18 @@ async def test_a_failing_upsert_writes_nothing(store, plain):
     assert "insert" not in caught.value.message
     assert isinstance(caught.value.__cause__, asyncpg.PostgresError)
     assert await store.get_count() == 0
+
+
+def test_a_statement_is_bounded_in_bytes_and_rows():
+    def sizes(length: int, count: int) -> list[int]:
+        rules = Rules("postgres", DIMENSIONS, "cosine")
+        ids, texts = [f"{i}" for i in range(count)], ["x" * length] * count
+        batch = prepare(rules, ids, np.ones((count, DIMENSIONS)), texts, [{"key": "value"}] * count)
+        return [part.stop - part.start for part in writing._slices(batch)]
+
+    assert sizes(2**20, 20) == [7, 7, 6], "8 MiB of text, vectors and metadata"
+    assert sizes(9 * 2**20, 3) == [1, 1, 1], "a larger chunk goes alone"
+    assert sizes(10, 2500) == [1000, 1000, 500]
 
 
 async def test_forty_thousand_chunks_in_one_call(database):

@@ -332,6 +332,13 @@ async def test_a_question_of_unknown_words_keeps_the_vector_order_and_scores_0(s
         assert {hit.keyword_score for hit in hits} == {None if fusion == "rrf" else 0.0}
 
 
+async def test_a_word_that_is_asked_twice_counts_twice(store):
+    await fill(store, ("a", "bear"), ("b", "wolf"), ("c", "owl"))
+    assert await ids(store, "bear wolf") == ["a", "b"]
+    hits = await store.keyword_search("bear wolf wolf", 3)
+    assert [(hit.chunk_id, round(hit.score, 6)) for hit in hits] == [("b", 1.0), ("a", 0.5)]
+
+
 # --- freshness, on PostgreSQL ----------------------------------------------------------------------------------------
 
 
@@ -361,6 +368,8 @@ async def test_word_counts_stay_fresh(database):
         {"none": 1}, [f"r{i}" for i in range(20)], [embed("r")] * 20, ["plum"] * 20, [{}] * 20
     )
     assert await counted() == {"appl": 10, "pear": 16, "plum": 20}
+    await fill(store, *((f"r{i}", "grape") for i in range(20)))
+    assert await counted() == {"appl": 10, "pear": 16, "grape": 20}, "a change counts as well"
     await store.reset()
     assert await counted() == {}
     async with store.bulk_load() as load:
