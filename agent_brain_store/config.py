@@ -169,6 +169,9 @@ class PostgresConfig(Section):
             )
         if (values.get("ssl_cert") is None) != (values.get("ssl_key") is None):
             yield "ssl_cert", "ssl_cert and ssl_key come together, expected both or neither"
+        mode = values.get("ssl_mode") or "verify-full"
+        if values.get("ssl_root_cert") == "system" and mode != "verify-full":
+            yield "ssl_mode", f"{mode} does not go with ssl_root_cert: system, expected verify-full"
         hosts, ports = host_list(values.get("host")), values.get("port")
         if isinstance(ports, tuple) and len(ports) != len(hosts):
             yield "port", f"{len(ports)} ports for {len(hosts)} hosts, expected one port or as many as hosts"

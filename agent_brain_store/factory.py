@@ -17,7 +17,8 @@ Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | N
 def create_backend(config: StoreConfig) -> StorageBackend:
     """The backend that the configuration names, not yet opened: no I/O happens here.
 
-    Raises `MissingDependency` when its packages are not installed.
+    Raises `MissingDependency` when its packages are not installed: those of PostgreSQL here, those of Chroma and of a
+    private server in `initialize()`.
     """
     try:
         if config.backend == "postgres":

@@ -897,11 +897,18 @@ def test_certificate_files_must_exist_and_come_together(tmp_path: Path) -> None:
 def test_verification_needs_a_root_certificate(tmp_path: Path, mode: str) -> None:
     problem = postgres_problem({"HOME": str(tmp_path)}, ssl_mode=mode)
     assert problem.startswith("storage.postgres.ssl_root_cert: missing")
-    assert postgres(ssl_mode=mode, ssl_root_cert="system").ssl_root_cert == "system"
     assert postgres({"PGSSLROOTCERT": "/ca"}, ssl_mode=mode).ssl_root_cert is None
     (tmp_path / ".postgresql").mkdir()
     (tmp_path / ".postgresql/root.crt").touch()
     assert postgres({"HOME": str(tmp_path)}, ssl_mode=mode).ssl_root_cert is None
+
+
+def test_the_systems_certificates_verify_everything() -> None:
+    for mode in ("verify-full", "Verify-Full", None):
+        assert postgres(ssl_mode=mode, ssl_root_cert="system").ssl_root_cert == "system"
+    for mode in ("disable", "prefer", "require", "verify-ca"):
+        problem = postgres_problem(ssl_mode=mode, ssl_root_cert="system")
+        assert f"{mode} does not go with ssl_root_cert: system, expected verify-full" in problem
 
 
 # Nothing shows a password
