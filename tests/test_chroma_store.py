@@ -191,7 +191,9 @@ async def test_a_collection_of_another_program_is_refused(tmp_path):
 
 
 async def test_another_client_of_this_process_with_other_settings_is_named_as_the_cause(tmp_path):
-    theirs = chromadb.PersistentClient(str(tmp_path), settings=Settings(anonymized_telemetry=False, allow_reset=True))
+    theirs: Any = chromadb.PersistentClient(
+        str(tmp_path), settings=Settings(anonymized_telemetry=False, allow_reset=True)
+    )
     with pytest.raises(ConnectionFailed, match="another client of this process has it open, with other settings"):
         await ChromaBackend(config(tmp_path)).initialize()
     theirs.close()
