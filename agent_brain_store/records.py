@@ -305,7 +305,7 @@ def plain_number(value: float) -> int | float:
     """A number in the form in which both backends compare it exactly."""
     if isinstance(value, int):
         return int(value)
-    if value.is_integer() and 2**53 <= abs(value) < 2**63:
+    if value.is_integer() and abs(value) >= 2**53 and int(value) in INT64:
         return int(value)
     return float(value) + 0.0
 

@@ -576,6 +576,15 @@ async def test_get_count(store):
     assert await store.get_count({"$and": [{"source_type": "doc"}, {"language": "en"}]}) == 1
 
 
+async def test_iter_documents_yields_no_chunk_that_no_longer_matches(store):
+    await fill(store, *((chunk_id, "text", {"lang": "de"}) for chunk_id in "abc"))
+    seen = []
+    async for document in store.iter_documents({"lang": "de"}, batch_size=1):
+        seen.append((document.chunk_id, document.metadata))
+        await fill(store, ("b", "text", {"lang": "en"}))
+    assert seen == [("a", {"lang": "de"}), ("c", {"lang": "de"})]
+
+
 async def test_iter_documents_streams_in_id_order(store):
     ids = ["b", "ä", "a", "Z", "z", "🐻", "一", "10", "9"]
     await fill(store, *((i, f"text {i}", {"odd": n % 2}) for n, i in enumerate(ids)))

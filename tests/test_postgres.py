@@ -804,6 +804,20 @@ async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
         await fill(store, ("a", "text"))
 
 
+async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(database, plain):
+    await plain.execute(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(5); return null; end';"
+        "create constraint trigger slow after insert on chunks deferrable initially deferred"
+        " for each row execute function slow()"
+    )
+    store = create_backend(config({**database, "command_timeout": 0.5}))
+    await store.initialize()
+    with pytest.raises(OutcomeUnknown, match="command_timeout was over while upsert_documents was being committed"):
+        await fill(store, ("a", "text"))
+    assert await store.get_count() == 0
+    await store.close()
+
+
 async def test_pool_timeout(database):
     store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3}))
     assert isinstance(store, PostgresBackend)

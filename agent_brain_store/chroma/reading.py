@@ -20,17 +20,14 @@ def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for page in pages for row in page}
 
 
-def documents(rows: Rows, ids: Sequence[str], dimensions: int) -> list[Document]:
-    """The given chunks that exist; with vectors if ``dimensions``, their length, is above 0."""
+def documents(rows: Rows, ids: Sequence[str], dimensions: int, node: Node | None) -> list[Document]:
+    """The given chunks that exist and match the filter; with vectors if ``dimensions``, their length, is above 0."""
+    pages = rows.read(ids, text=True, stored=True, dimensions=dimensions)
+    found = ((row, from_stored(row.stored)) for page in pages for row in page)
     return [
-        Document(
-            row.chunk_id,
-            row.text,
-            from_stored(row.stored),
-            None if row.vector is None else given_vector(row.stored, row.vector),
-        )
-        for page in rows.read(ids, text=True, stored=True, dimensions=dimensions)
-        for row in page
+        Document(row.chunk_id, row.text, metadata, None if row.vector is None else given_vector(row.stored, row.vector))
+        for row, metadata in found
+        if node is None or matches(node, metadata)
     ]
 
 

@@ -230,12 +230,13 @@ class ChromaBackend:
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
     ) -> AsyncIterator[Document]:
         """Stream matching chunks in id order. Only their ids are held in memory all the time."""
-        batch_size = check_batch_size(batch_size, _NAME)
-        ids = await self._session.read(partial(matching_ids, node=parse(where), held=self._session.collection.held))
+        batch_size, node = check_batch_size(batch_size, _NAME), parse(where)
+        ids = await self._session.read(partial(matching_ids, node=node, held=self._session.collection.held))
         dimensions = self._rules.dimensions if include_embeddings else 0
         for start in range(0, len(ids), batch_size):
             page = ids[start : start + batch_size]
-            for document in await self._session.read(partial(reading.documents, ids=page, dimensions=dimensions)):
+            read = partial(reading.documents, ids=page, dimensions=dimensions, node=node)
+            for document in await self._session.read(read):
                 yield document
 
     # --- profile and health ------------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def transaction(connection: Connection, operation: str) -> AsyncIterator[None]:
-    """A transaction whose lost commit is `OutcomeUnknown`; any other failure means that nothing happened.
+    """A transaction whose lost or too slow commit is `OutcomeUnknown`; any other failure means that nothing happened.
 
     Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
     """
@@ -191,11 +191,16 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
     try:
         await block.commit()
     except Exception as error:
-        if not is_lost(error):
+        if not is_lost(error) and not isinstance(error, TimeoutError):
             raise
+        what = (
+            "storage.postgres.command_timeout was over"
+            if isinstance(error, TimeoutError)
+            else "the connection was lost"
+        )
         raise OutcomeUnknown(
-            f"the connection was lost while {operation} was being committed: it may or may not have happened. "
-            "Repeat the call, which is safe",
+            f"{what} while {operation} was being committed: it may or may not have happened. Repeat the call, which is "
+            "safe",
             BACKEND,
         ) from error
 
