@@ -844,6 +844,34 @@ async def test_writers_cannot_starve_questions(database, plain):
     await store.close()
 
 
+@pytest.mark.parametrize("name", ["possible_matches", "keyword_search", "hybrid_rrf", "hybrid_relative_score"])
+async def test_a_search_locks_in_the_order_of_a_reset(store, database, plain, name):
+    """What waits for the second table of truncate_store.sql has the first: neither can wait for the other."""
+    await fill(store, ("a", "text"))
+    other = await connect(database)
+    values = {"query": "text", "top_k": 1, "filter": "", "source_prefix": "", "at_most": 9, "candidates": 9}
+    values |= {
+        "budget": 9,
+        "k1": 1.2,
+        "b": 0.75,
+        "heading_weight": 3.0,
+        "summary_weight": 2.0,
+        "explain": False,
+        "rrf_k": 60,
+    }
+    values |= {"query_embedding": str(embed("x")), "vector_weight": 0.5, "keyword_weight": 0.5}
+    query = queries()[name]
+    arguments = [values[parameter] for parameter, _ in query.parameters]
+    async with plain.transaction():
+        await plain.execute("lock table lexemes in access exclusive mode")
+        searching = asyncio.create_task(other.fetch(query.text, *arguments))
+        locks = f"select true from pg_locks where pid = {other.get_server_pid()} and relation = "
+        await until(plain, locks + "'lexemes'::regclass and not granted")
+        assert await plain.fetchval(locks + "'chunks'::regclass and granted")
+    assert await searching
+    await other.close()
+
+
 async def test_concurrent_replacements_of_one_filter_leave_one_set(store):
     async def replace(name: str) -> None:
         ids = [f"{name}{i}" for i in range(20)]

@@ -243,7 +243,7 @@ class PostgresBackend:
         if budget == 0 or found >= enough:
             return rows
         values = {"query": query, **_filter(node), "at_most": budget}
-        matches, passing = (await self._database.fetch("possible_matches", **values))[0]
+        passing, matches = (await self._database.fetch("possible_matches", **values))[0]
         if passing is not None and budget < matches:
             return rows if found == passing else (await search(_BY_FILTER))[0]
         while 0 < budget < matches and found < enough:

@@ -9,21 +9,22 @@
 -- $3  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 -- $4  at_most        int4  so many of those that pass are counted
 --
--- returns one: with_a_word int8, passing int8
+-- returns one: passing int8, with_a_word int8
 --
--- passing is null where more than at_most pass, or where there is no filter.
+-- passing is null where more than at_most pass, or where there is no filter. It comes first, so that chunks is locked before
+-- lexemes, as truncate_store.sql does: a search and a reset() must not wait for each other.
 --
 -- psql: \bind 'how do I load chunks' '' '' 750
 --       \i sql/queries/possible_matches.sql
 select
-  (
-    select coalesce(sum(greatest(df, 1)), 0)::int8
-    from unnest(to_tsvector(search_config(), searchable($1::text))) as word
-    left join lexemes using (lexeme)
-  ) as with_a_word,
   case when $2::text || $3::text <> '' then
     (
       select nullif(count(*), $4::int4 + 1::int8)
       from (select from chunks where matches(metadata, $2::text, $3::text) limit $4::int4 + 1::int8) passed
     )
-  end as passing;
+  end as passing,
+  (
+    select coalesce(sum(greatest(df, 1)), 0)::int8
+    from unnest(to_tsvector(search_config(), searchable($1::text))) as word
+    left join lexemes using (lexeme)
+  ) as with_a_word;
