@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import logging
+import os
 import tempfile
 import threading
 import warnings
@@ -16,6 +18,8 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from agent_brain_store.errors import ConnectionFailed, MissingDependency
+
+log = logging.getLogger(__name__)
 
 _BACKEND = "postgres"
 
@@ -28,6 +32,7 @@ class EmbeddedServer:
 
     def __init__(self, path: Path) -> None:
         self._path = path.expanduser().resolve()
+        self._is_used = False
 
     async def start(self) -> dict[str, Any]:
         """Start the server unless it runs; returns asyncpg's arguments for it.
@@ -37,7 +42,7 @@ class EmbeddedServer:
         return await asyncio.to_thread(self._start)
 
     async def stop(self) -> None:
-        """Let go of the server; it stops with its last user."""
+        """Let go of the server; it stops with its last user. Also of one whose `start` was cancelled."""
         await asyncio.to_thread(self._stop)
 
     def _start(self) -> dict[str, Any]:
@@ -45,7 +50,10 @@ class EmbeddedServer:
         with self._lock:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                arguments = _arguments(wheel.get_server(self._path).get_uri())
+                self._forget_dead()
+                server = wheel.get_server(self._path)
+                _forget_killed_users(server)
+                arguments = _arguments(server.get_uri())
             except Exception as error:
                 wheel.PostgresServer._instances.pop(self._path, None)  # else the next try would get the broken one
                 raise ConnectionFailed(
@@ -54,13 +62,42 @@ class EmbeddedServer:
                     _BACKEND,
                 ) from error
             self._users[self._path] = self._users.get(self._path, 0) + 1
+            self._is_used = True
         return arguments
 
     def _stop(self) -> None:
         with self._lock:
+            if not self._is_used:
+                return
+            self._is_used = False
             self._users[self._path] -= 1
-            if not self._users[self._path]:
-                _wheel().get_server(self._path).cleanup()
+            self._forget_dead()
+            server = _wheel().PostgresServer._instances.get(self._path)
+            if not self._users[self._path] and server is not None:
+                try:
+                    server.cleanup()
+                except Exception:
+                    log.warning("the private PostgreSQL did not stop as it should", exc_info=True)
+
+    def _forget_dead(self) -> None:
+        """Forget a server that has died, so that the next start makes another."""
+        instances = _wheel().PostgresServer._instances
+        server = instances.get(self._path)
+        if server is not None and not server.get_postmaster_info().is_running():
+            with server._lock:
+                server.global_process_id_list.get_and_remove(os.getpid())
+            del instances[self._path]
+
+
+def _forget_killed_users(server: Any) -> None:
+    """Processes that ended without a goodbye would keep the server running for ever."""
+    import psutil  # which the wheel brings
+
+    with server._lock:
+        users = server.global_process_id_list
+        for pid in users._get():
+            if not psutil.pid_exists(pid):
+                users.get_and_remove(pid)
 
 
 def _wheel() -> Any:

@@ -29,7 +29,7 @@ from agent_brain_store import (
     StoreConfig,
     StoreLocked,
 )
-from agent_brain_store.chroma import driver
+from agent_brain_store.chroma import driver, lock
 from agent_brain_store.chroma.keywords import KeywordIndex
 from agent_brain_store.chroma.repository import ChromaBackend
 from agent_brain_store.errors import ConnectionFailed, MissingDependency
@@ -240,6 +240,31 @@ async def test_new_chunks_inherit_nothing_from_a_collection_that_was_deleted(tmp
         assert [hit.chunk_id for hit in await store.vector_search(embed("x"), 5, where={"$not": secret})] == ["a", "b"]
         assert await store.delete_by_metadata(secret) == 0
         assert await store.get_count({"tags": {"$contains": "open"}}) == 1
+
+
+async def test_a_disk_that_is_full_at_the_lock_file_leaves_no_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_write", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    async with opened(tmp_path) as store:
+        assert await store.get_count() == 0
+    async with opened(tmp_path) as store:
+        assert await store.get_count() == 0
+
+
+async def test_a_reset_that_failed_half_way_is_repeated(tmp_path, monkeypatch):
+    create = driver.create_rows
+
+    def failing(*_: Any) -> driver.Rows:
+        monkeypatch.setattr(driver, "create_rows", create)
+        raise QueryFailed("Chroma could not create the collection: the disk is full", "chroma")
+
+    async with opened(tmp_path) as store:
+        await fill(store, ("a", "text"))
+        monkeypatch.setattr(driver, "create_rows", failing)
+        with pytest.raises(QueryFailed, match="the disk is full"):
+            await store.reset()
+        await store.reset()
+        await fill(store, ("b", "text"))
+        assert await store.get_count() == 1
 
 
 # --- the event loop --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -231,6 +232,19 @@ async def test_delete_many_ids_at_once(store):
     await store.upsert_documents(ids, np.random.default_rng(1).normal(size=(3000, DIMENSIONS)), ids, [{}] * 3000)
     assert await store.delete_by_ids(ids[::2] + [f"unknown{i}" for i in range(40_000)]) == 1500
     assert await store.get_count() == 1500
+
+
+async def test_a_cancelled_start_is_undone_by_close(make):
+    for delay in (0.0001, 0.001, 0.01, 0.05):
+        store = make()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(store.initialize(), delay)
+        await store.close()
+        await asyncio.sleep(0.05)
+        assert not store.is_initialized
+    store = make()
+    await store.initialize()
+    assert await store.get_count() == 0
 
 
 async def test_reset_and_reuse(store):

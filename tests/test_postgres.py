@@ -29,6 +29,7 @@ from agent_brain_store import (
     DimensionMismatchError,
     InvalidDocumentError,
     MigrationFailed,
+    NotInitialized,
     OutcomeUnknown,
     PoolTimeout,
     Progress,
@@ -795,13 +796,67 @@ async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
     kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
 
     class Dying(asyncpg.transaction.Transaction):
-        async def commit(self):
+        async def __aexit__(self, *failure):
             await plain.execute(kill)
-            await super().commit()
+            await super().__aexit__(*failure)
 
     monkeypatch.setattr(asyncpg.Connection, "transaction", lambda self, **options: Dying(self, None, False, False))
     with pytest.raises(OutcomeUnknown, match="Repeat the call, which is safe"):
         await fill(store, ("a", "text"))
+
+
+async def test_a_connection_lost_on_its_way_back_is_no_failure_of_the_call(store, monkeypatch):
+    release = asyncpg.Pool.release
+
+    async def lost(pool: Any, connection: Any, **options: Any) -> None:
+        await release(pool, connection, **options)
+        raise asyncpg.InternalClientError("PoolConnectionHolder.release() called on a free connection holder")
+
+    monkeypatch.setattr(asyncpg.Pool, "release", lost)
+    await fill(store, ("a", "text"))
+    assert await store.get_count() == 1
+
+
+async def test_a_cancelled_write_is_no_error_of_the_event_loop(store):
+    loop, messages = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: messages.append(context["message"]))
+    random, cancelled = Random(1), 0
+    for i in range(200):
+        try:
+            await asyncio.wait_for(fill(store, (f"{i}", "text")), random.random() * 0.006)
+        except TimeoutError:
+            cancelled += 1
+    loop.set_exception_handler(None)
+    assert cancelled > 20
+    assert messages == []
+
+
+async def test_what_runs_when_the_store_is_closed_says_so(database):
+    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0}))
+    await store.initialize()
+    calls: list[asyncio.Task[Any]] = [asyncio.create_task(store.get_count()) for _ in range(3)]
+    calls.append(asyncio.create_task(store.delete_by_ids(["a"])))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await store.close()
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        assert outcome in (0, 1) or isinstance(outcome, NotInitialized), outcome
+
+
+async def test_counting_waits_for_locks_no_longer_than_a_statement(database, plain, caplog):
+    store = create_backend(config({**database, "command_timeout": 0.5}))
+    await store.initialize()
+    async with plain.transaction():
+        await plain.execute("lock table lexemes in share mode")
+        await asyncio.wait_for(fill(store, *((f"{i}", "text") for i in range(50))), 10)
+    assert "the lexemes could not be counted" in caplog.text
+    assert await store.get_count() == 50
+    await plain.execute("update lexemes_counted set changes = 0")
+    await store.close()
+    async with plain.transaction():
+        await plain.execute("lock table lexemes in share mode")
+        await asyncio.wait_for(store.initialize(), 10)
+    await store.close()
 
 
 async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(database, plain):

@@ -41,6 +41,7 @@ _HINTS = {
     "database is locked": "another program has the database file locked",
     "malformed": "the database file is damaged; restore it, or index again into another directory",
     "disk I/O error": "the disk failed or is full",
+    "Failed to apply logs": "its index could not be written; see whether the disk is full",
     "with different settings": "another client of this process has it open, with other settings of Chroma's; close it first",
 }
 

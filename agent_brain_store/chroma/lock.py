@@ -5,6 +5,7 @@ Chroma itself does not look: two processes that write to one directory lose vect
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -40,8 +41,9 @@ class DirectoryLock:
                 "which many processes can share",
                 "chroma",
             ) from error
-        os.ftruncate(self._file, 0)
-        _write(self._file)
+        with contextlib.suppress(OSError):  # on a full disk nobody is told who has it
+            os.ftruncate(self._file, 0)
+            _write(self._file)
 
     def release(self) -> None:
         """Let the next process in. The file stays: deleting it could let two in at once."""

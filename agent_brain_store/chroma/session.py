@@ -52,8 +52,7 @@ class Session:
 
     async def close(self) -> None:
         """Wait for what is running, then leave."""
-        if self._opened is not None:
-            await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self._close)  # also of what was never opened: a cancelled `open` may still be at it
 
     def _close(self) -> None:
         with self._opening:

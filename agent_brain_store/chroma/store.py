@@ -104,7 +104,8 @@ class Collection:
         """Replace the collection by an empty one. In the writer's thread."""
         with self._changing:
             self.indexes.clear()
-            driver.delete_collection(self.directory.client, self.name)
+            if driver.find_rows(self.directory.client, self.name) is not None:  # as after a reset that failed half way
+                driver.delete_collection(self.directory.client, self.name)
             self.rows = driver.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
 
     def reading(self, work: Callable[[driver.Rows], T]) -> T:

@@ -8,7 +8,7 @@ import logging
 import math
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -171,7 +171,11 @@ async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
     try:
         yield connection  # a proxy with the connection's methods
     finally:
-        await asyncio.shield(pool.release(connection))
+        # What it was wanted for is done or has failed: an error here is about a lost connection alone.
+        with suppress(*_DRIVER_ERRORS):
+            if connection.is_in_transaction():  # cancelled while it committed
+                connection.terminate()
+            await asyncio.shield(pool.release(connection))
 
 
 @asynccontextmanager
@@ -180,18 +184,20 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
 
     Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
     """
-    block = connection.transaction(isolation="read_committed")
-    await block.start()
+    failed: BaseException | None = None
+    ended = False
     try:
-        yield
-    except BaseException:
-        if not connection.is_closed():
-            await block.rollback()
-        raise
-    try:
-        await block.commit()
-    except Exception as error:
-        if not is_lost(error) and not isinstance(error, TimeoutError):
+        async with connection.transaction(isolation="read_committed"):
+            try:
+                yield
+            except BaseException as error:
+                failed = error
+                raise
+            ended = True
+    except BaseException as error:
+        if failed is not None:
+            raise failed  # noqa: B904  and not what the rollback has met
+        if not ended or not (is_lost(error) or isinstance(error, TimeoutError)):
             raise
         what = (
             "storage.postgres.command_timeout was over"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
 import asyncpg
 
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import ConnectionFailed, NotInitialized, QueryFailed
+from agent_brain_store.errors import ConnectionFailed, NotInitialized, PoolTimeout, QueryFailed
 from agent_brain_store.postgres.connection import (
     BACKEND,
     Connection,
@@ -73,9 +73,8 @@ class Database:
         if config.embedded_path is not None:
             from agent_brain_store.embedded import EmbeddedServer
 
-            server = EmbeddedServer(config.embedded_path)
-            self._arguments |= await server.start()
-            self._embedded = server
+            self._embedded = EmbeddedServer(config.embedded_path)
+            self._arguments |= await self._embedded.start()
 
     async def _prepare(self) -> str:
         connection = await connect(self._arguments, self._config.postgres.connect_timeout)
@@ -147,13 +146,13 @@ class Database:
 
     async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """The same, planned without the vector index."""
-        with translated(name):
+        with self._unless_closed(), translated(name):
             async with self._reader() as connection, connection.transaction(readonly=True):
                 await connection.execute(queries()["use_exact_scan"].text)
                 return await run(connection, name, **values)
 
     async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
-        with translated(name):
+        with self._unless_closed(), translated(name):
             async with self._reader() as connection:
                 return await run(connection, name, **values)
 
@@ -169,10 +168,20 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        with translated(operation):
+        with self._unless_closed(), translated(operation):
             pool, timeout = self._pool(self._writers), self._config.postgres.pool_timeout
             async with acquire(pool, timeout) as connection, transaction(connection, operation):
                 return await work(connection)
+
+    @contextmanager
+    def _unless_closed(self) -> Iterator[None]:
+        """What fails because the store was closed meanwhile says so."""
+        try:
+            yield
+        except (QueryFailed, ConnectionFailed, PoolTimeout) as error:
+            if self._readers is None:
+                raise NotInitialized("the store was closed meanwhile", BACKEND) from error
+            raise
 
     def _reader(self) -> AbstractAsyncContextManager[Connection]:
         return acquire(self._pool(self._readers), self._config.postgres.pool_timeout)

@@ -31,8 +31,9 @@ _COMPACT_AT = 50  # rows of chunk_counts, one for each write: every question add
 class LexemeKeeper:
     """Counts the lexemes of one store when they have aged."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, lock_timeout: float) -> None:
+        """``lock_timeout`` is how many seconds a count waits for a lock of another session."""
+        self._database, self._lock_timeout = database, f"{lock_timeout * 1000:.0f}ms"
         self._turn, self._settling = asyncio.Lock(), asyncio.Event()
         self._counting: asyncio.Task[None] | None = None
 
@@ -104,11 +105,11 @@ class LexemeKeeper:
         """
 
         async def count(connection: Connection) -> bool:
-            await run(connection, "use_no_timeout")
+            await run(connection, "use_no_timeout", lock_timeout=self._lock_timeout)
             return bool(await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE))
 
         async def analyze(connection: Connection) -> None:
-            await run(connection, "use_no_timeout")
+            await run(connection, "use_no_timeout", lock_timeout=self._lock_timeout)
             await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
 
         async with self._turn:

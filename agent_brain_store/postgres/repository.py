@@ -52,7 +52,7 @@ class PostgresBackend:
         self._config = config
         self._rules = Rules(BACKEND, config.embedding.dimensions, config.distance, config.on_invalid_text)
         self._database = Database(config)
-        self._lexemes = LexemeKeeper(self._database)
+        self._lexemes = LexemeKeeper(self._database, config.postgres.command_timeout)
         self._opening = asyncio.Lock()
         self._exact_fallbacks = 0
 
@@ -64,9 +64,14 @@ class PostgresBackend:
 
     async def initialize(self) -> None:
         async with self._opening:
-            if not self._database.is_open:
-                await self._database.open()
+            if self._database.is_open:
+                return
+            await self._database.open()
+            try:
                 await self._lexemes.at_start()
+            except BaseException:
+                await self._database.close()
+                raise
 
     async def close(self) -> None:
         async with self._opening:
