@@ -679,6 +679,25 @@ async def test_pruning_finds_what_scoring_every_match_finds_at_a_bounded_cost(da
         await store.close()
 
 
+@pytest.mark.postgres
+async def test_a_store_no_larger_than_the_budget_is_scored_whole(database):
+    rng = np.random.default_rng(1)
+    vocabulary = [f"word{i}" for i in range(20)]
+    texts = [" ".join(vocabulary[min(19, rng.zipf(1.3) - 1)] for _ in range(rng.integers(3, 60))) for _ in range(50)]
+    stores = []
+    for candidates in (50, 0):
+        setting = mapping(backend="postgres", postgres=database, keyword={"candidates": candidates})
+        stores.append(create_backend(StoreConfig.from_dict(setting)))
+        await stores[-1].initialize()
+    budget, exact = stores
+    await fill(budget, *((f"{i:02}", text, {"n": i % 2}) for i, text in enumerate(texts)))
+    for question in texts[:40]:
+        for where in (None, {"n": 1}):
+            assert await ids(budget, question, 5, where=where) == await ids(exact, question, 5, where=where)
+    for store in stores:
+        await store.close()
+
+
 # --- what a budget, a filter or a clamped score must not hide ----------------------------------------------------------
 
 

@@ -152,8 +152,8 @@ insert into lexemes_counted (changes) values (0);
 
 -- asked(...) is a question made ready for bm25(): what its lexemes weigh, and which of them bring in chunks.
 --
--- budget is about how many chunks are scored; 0 or less, and any that the matches fit into, scores every match. Otherwise a
--- third each:
+-- budget is about how many chunks are scored; 0 or less, and any that the store or the matches fit into, scores every match.
+-- Otherwise a third each:
 -- 1. The rarest lexemes bring in every chunk they are in. One that is asked for twice takes its place as if half as common.
 -- 2. Of the common ones left over, the six rarest bring in the chunks that are most about one of them: see with_impacts().
 -- 3. Combinations of these six bring in the chunks that have all their words: the heaviest, as many as are expected to fit. Words
@@ -203,7 +203,9 @@ begin
     select
       *,
       times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
-      budget <= 0 or sum(df) over () <= budget or sum(df) over (order by df / times, lexeme) <= third as is_rare
+      budget <= 0
+        or least(chunks, sum(df) over ()) <= budget
+        or sum(df) over (order by df / times, lexeme) <= third as is_rare
     from words
   ),
   commons as (
