@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -502,6 +503,55 @@ async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_ma
         question: tuple[Any, ...] = ("common",) if search == "keyword_search" else ("common", embed("common"))
         hits = await getattr(store, search)(*question, 3, where={"file": "hot"})
         assert {hit.chunk_id: hit.text for hit in hits} == {"a": "common text, rewritten", "c": "common text"}
+
+
+READS: dict[str, tuple[type, str, Callable[[Any], Awaitable[Any]]]] = {
+    "keyword": (KeywordIndex, "_scored", lambda store: store.keyword_search("word", 9, where={"f": 1})),
+    "hybrid": (KeywordIndex, "_scored", lambda store: store.hybrid_search("word", embed("word"), 9, where={"f": 1})),
+    "vector": (driver.Rows, "nearest", lambda store: store.vector_search(embed("word"), 9)),
+    "few": (driver.Rows, "ids", lambda store: store.vector_search(embed("word"), 9, where={"f": 1})),
+    "iterate": (driver.Rows, "ids", lambda store: listed(store.iter_documents({"f": 1}))),
+}
+
+
+async def listed(documents: AsyncIterator[Any]) -> list[Any]:
+    return [document async for document in documents]
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_sees_the_store_of_one_moment(tmp_path, monkeypatch, name):
+    """A replacement in the middle of a read: not the old chunks, which are gone, and not none, but the new ones."""
+    owner, step, read = READS[name]
+    async with opened(tmp_path) as store:
+        await fill(store, *((chunk_id, "word", {"f": 1}) for chunk_id in ("old1", "old2")))
+        await store.keyword_search("word", 1)
+        loop, original = asyncio.get_running_loop(), getattr(owner, step)
+        replaced: list[bool] = []
+        new = (["new1", "new2"], [embed("word")] * 2, ["word"] * 2, [{"f": 1}] * 2)
+
+        def interrupted(*arguments: Any) -> Any:
+            answer = original(*arguments)
+            if not replaced and threading.current_thread().name.startswith("chroma-read"):
+                replaced.append(True)
+                asyncio.run_coroutine_threadsafe(store.replace_documents({"f": 1}, *new), loop).result()
+            return answer
+
+        monkeypatch.setattr(owner, step, interrupted)
+        found = {found.chunk_id for found in await read(store)}
+        assert replaced
+        assert found == {"new1", "new2"}
+
+
+async def test_pages_go_on_with_what_came_in_place_of_what_went(tmp_path):
+    async with opened(tmp_path) as store:
+        await fill(store, *((f"{i}", "text", {"f": i // 3}) for i in range(6)))
+        seen = []
+        async for document in store.iter_documents(batch_size=2):
+            seen.append(document.chunk_id)
+            if len(seen) == 2:
+                ids = ["0", "2a", "3a", "5a"]
+                await store.replace_documents({"f": 1}, ids, [embed("x")] * 4, ids, [{"f": 1}] * 4)
+        assert seen == ["0", "1", "2", "2a", "3a", "5a"]
 
 
 async def test_searches_outlive_a_reset(tmp_path):

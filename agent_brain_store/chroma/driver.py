@@ -135,7 +135,7 @@ class Rows:
     def __init__(self, collection: Collection, max_piece: int) -> None:
         self._collection = collection
         self._max_piece = max_piece
-        self._piece = MIN_PIECE
+        self._piece, self._took = MIN_PIECE, 0.0
 
     # --- the collection itself ---------------------------------------------------------------------------------------
 
@@ -204,29 +204,29 @@ class Rows:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def pieces(self, length: int) -> Iterator[slice]:
-        """Slices of ``length`` items, as many as can be written in `HOLD` seconds; learns from the time between two."""
+        """Slices of ``length`` items, as many as can be written in `HOLD` seconds; learns from what they took."""
         start = 0
         while start < length:
             piece = slice(start, min(length, start + self._piece))
-            began = time.perf_counter()
+            self._took = 0.0
             yield piece
-            factor = HOLD / max(time.perf_counter() - began, 1e-6)
+            factor = HOLD / max(self._took, 1e-6)
             self._piece = max(MIN_PIECE, min(self._max_piece, int(self._piece * min(1.25, max(0.5, factor)))))
             start = piece.stop
 
     def put(self, ids: list[str], texts: list[str], stored: list[Stored], vectors: NDArray[np.float32]) -> None:
         """Write one piece. Metadata is merged into what there is; None removes a key."""
         metadatas: Any = stored
-        with driver_errors("write chunks"):
+        with driver_errors("write chunks"), self._timed():
             self._collection.upsert(ids=ids, embeddings=vectors, metadatas=metadatas, documents=texts)
-        self.settle()
+            self.settle()
 
     def put_metadata(self, ids: list[str], stored: list[Stored]) -> None:
         """The same for rows whose text and vector stay: to write a vector again takes several times as long."""
         metadatas: Any = stored
-        with driver_errors("write chunks"):
+        with driver_errors("write chunks"), self._timed():
             self._collection.update(ids=ids, metadatas=metadatas)
-        self.settle()
+            self.settle()
 
     def settle(self) -> None:
         """Let Chroma work off its log, which it does when it is read, and then without the interpreter's lock.
@@ -239,8 +239,14 @@ class Rows:
 
     def delete(self, ids: list[str]) -> None:
         """Delete one piece of rows that exist."""
-        with driver_errors("delete chunks"):
+        with driver_errors("delete chunks"), self._timed():
             self._collection.delete(ids=ids)
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._took += time.perf_counter() - began
 
 
 def _pages(ids: Sequence[str], size: int) -> Iterator[list[str]]:

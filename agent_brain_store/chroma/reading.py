@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agent_brain_store.chroma.driver import Rows
-from agent_brain_store.chroma.searching import SPARE
+from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.translate import from_stored, given_vector
 from agent_brain_store.filters import Node, matches
 from agent_brain_store.protocol import Document, SearchResult
+
+if TYPE_CHECKING:
+    from agent_brain_store.chroma.keywords import KeywordIndex
 
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -31,20 +34,37 @@ def documents(rows: Rows, ids: Sequence[str], dimensions: int, node: Node | None
     ]
 
 
-def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int, node: Node | None) -> list[SearchResult]:
-    """The first ``top_k`` of a ranking that exist and match the filter.
+def next_page(
+    rows: Rows,
+    ids: list[str] | None,
+    start: int,
+    size: int,
+    dimensions: int,
+    node: Node | None,
+    held: KeywordIndex | None,
+) -> tuple[list[Document], list[str], int]:
+    """The next documents that match a filter, of listed ids from a position on; the list, and where the next page starts.
 
-    A chunk may be deleted or changed after it was found: the next one moves up.
+    The list is made when there is none yet, and anew, behind the last page, when a chunk has gone or no longer matches.
     """
-    first = ranked[: top_k + SPARE] if top_k else []
+    page = [] if ids is None else ids[start : start + size]
+    found = documents(rows, page, dimensions, node)
+    if ids is None or len(found) < len(page):
+        last = ids[start - 1] if ids and start else ""
+        ids, start = [chunk_id for chunk_id in matching_ids(rows, node, held) if chunk_id > last], 0
+        found = documents(rows, ids[:size], dimensions, node)
+    return found, ids, start + size
+
+
+def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list[SearchResult]:
+    """The first ``top_k`` of a ranking."""
+    first = ranked[:top_k]
     found = by_id(rows, [chunk_id for chunk_id, _ in first])
-    if node is not None:
-        found = {chunk_id: chunk for chunk_id, chunk in found.items() if matches(node, chunk["metadata"])}
     return [
         SearchResult(found[chunk_id]["text"], found[chunk_id]["metadata"], score, chunk_id)
         for chunk_id, score in first
         if chunk_id in found
-    ][:top_k]
+    ]
 
 
 def health(rows: Rows, dimensions: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from agent_brain_store.arguments import (
 from agent_brain_store.chroma import reading, store, writing
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.hybrid import Hybrid, fused
-from agent_brain_store.chroma.searching import Question, count_matching, matching_ids, nearest
+from agent_brain_store.chroma.searching import Question, count_matching, nearest
 from agent_brain_store.chroma.session import Session
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
@@ -153,7 +153,7 @@ class ChromaBackend:
         def search(rows: Rows) -> list[SearchResult]:
             near = nearest(collection, question, top_k, node)
             scored = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
-            return [result for result in reading.results(rows, scored, top_k, node) if result.score >= threshold]
+            return [result for result in reading.results(rows, scored, top_k) if result.score >= threshold]
 
         return await self._session.read(search)
 
@@ -174,7 +174,7 @@ class ChromaBackend:
         def search(rows: Rows) -> list[SearchResult]:
             hits = index.search(text, top_k, node)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
-            found = reading.results(rows, scored, top_k, node)
+            found = reading.results(rows, scored, top_k)
             return _explained(index, text, found) if explain else found
 
         return await self._session.read(search)
@@ -203,7 +203,7 @@ class ChromaBackend:
 
         def search(rows: Rows) -> list[SearchResult]:
             legs = fused(collection, index, asked)
-            found = [legs.explained(result) for result in reading.results(rows, legs.ranked, top_k, node)]
+            found = [legs.explained(result) for result in reading.results(rows, legs.ranked, top_k)]
             return _explained(index, text, found) if explain else found
 
         return await self._session.read(search)
@@ -231,12 +231,13 @@ class ChromaBackend:
     ) -> AsyncIterator[Document]:
         """Stream matching chunks in id order. Only their ids are held in memory all the time."""
         batch_size, node = check_batch_size(batch_size, _NAME), parse(where)
-        ids = await self._session.read(partial(matching_ids, node=node, held=self._session.collection.held))
         dimensions = self._rules.dimensions if include_embeddings else 0
-        for start in range(0, len(ids), batch_size):
-            page = ids[start : start + batch_size]
-            read = partial(reading.documents, ids=page, dimensions=dimensions, node=node)
-            for document in await self._session.read(read):
+        page = partial(reading.next_page, size=batch_size, dimensions=dimensions, node=node)
+        ids, start = None, 0
+        while ids is None or start < len(ids):
+            read = partial(page, ids=ids, start=start, held=self._session.collection.held)
+            documents, ids, start = await self._session.read(read)
+            for document in documents:
                 yield document
 
     # --- profile and health ------------------------------------------------------------------------------------------

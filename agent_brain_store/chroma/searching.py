@@ -18,7 +18,7 @@ from agent_brain_store.filters import Node, matches
 if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import KeywordIndex
 
-SPARE = 16  # candidates beyond those asked for: to see ties at the end, and for chunks that are deleted meanwhile
+SPARE = 16  # candidates beyond those asked for: to see ties at the end
 FEW = 400  # chunks that are compared sooner than Chroma finds the nearest among them
 
 Near = list[tuple[str, float]]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -63,7 +64,7 @@ class Collection:
         self.indexes: dict[KeywordConfig, KeywordIndex] = {}
         self.exact_fallbacks = 0
         self._urgent: list[Callable[[], None]] = []
-        self._changing = threading.Lock()
+        self._lock, self._version = threading.Lock(), 0  # odd while something changes
         self._process = os.getpid()
 
     @property
@@ -102,24 +103,38 @@ class Collection:
 
     def reset(self, config: StoreConfig) -> None:
         """Replace the collection by an empty one. In the writer's thread."""
-        with self._changing:
+        with self.changing():
             self.indexes.clear()
             if driver.find_rows(self.directory.client, self.name) is not None:  # as after a reset that failed half way
                 driver.delete_collection(self.directory.client, self.name)
             self.rows = driver.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
 
-    def reading(self, work: Callable[[driver.Rows], T]) -> T:
-        """Read; once more if meanwhile a `reset` took the collection away."""
-        while True:
-            rows = self.rows
-            try:
-                return work(rows)
-            except QueryFailed:
-                with self._changing:
-                    if rows is self.rows:
-                        raise
-
     # --- between two pieces of a write -------------------------------------------------------------------------------
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """While one piece is written to the rows and the indexes. In the writer's thread."""
+        with self._lock:
+            self._version += 1
+            try:
+                yield
+            finally:
+                self._version += 1
+
+    def reading(self, work: Callable[[driver.Rows], T]) -> T:
+        """Read as if at one moment: what a piece was written during is read again, and the next piece waits for it."""
+        before = self._version
+        if before % 2 == 0:
+            try:
+                result = work(self.rows)
+            except QueryFailed:
+                if self._version == before:
+                    raise
+            else:
+                if self._version == before:
+                    return result
+        with self._lock:
+            return work(self.rows)
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Do something in the writer's thread, without waiting for the end of a long write."""

@@ -30,9 +30,10 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
     gone = collection.rows.existing(ids)
     with _in_step(collection):
         for piece in collection.rows.pieces(len(gone)):
-            collection.rows.delete(gone[piece])
-            for index in collection.indexes.values():
-                index.remove(gone[piece])
+            with collection.changing():
+                collection.rows.delete(gone[piece])
+                for index in collection.indexes.values():
+                    index.remove(gone[piece])
             collection.breathe()
     return len(gone)
 
@@ -74,11 +75,12 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
             for piece in collection.rows.pieces(len(positions)):
                 chosen = np.array(positions[piece], np.intp)
                 part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in chosen]
-                if whole:
-                    collection.rows.put(part.ids, part.texts, new, kept[chosen])
-                else:
-                    collection.rows.put_metadata(part.ids, new)
-                _index(collection, part)
+                with collection.changing():
+                    if whole:
+                        collection.rows.put(part.ids, part.texts, new, kept[chosen])
+                    else:
+                        collection.rows.put_metadata(part.ids, new)
+                    _index(collection, part)
                 collection.breathe()
 
 
