@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 
 from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
-from agent_brain_store.filters import Node, combine, parse, parse_required
+from agent_brain_store.filters import combine, parse, parse_required
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection
 from agent_brain_store.postgres.database import Database, run
 from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
-from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.lexemes import LexemeKeeper
+from agent_brain_store.postgres.searching import Searcher, filter_values, results
 from agent_brain_store.postgres.writing import upsert
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -38,11 +38,7 @@ from agent_brain_store.protocol import (
 )
 from agent_brain_store.records import Batch, Rules, prepare, query_vector
 
-_FOR_US = ("complete", "keyword_hits")  # columns that say whether to ask again
-_LARGEST_BUDGET = 2**31
-_BY_FILTER = -1  # a budget: score every match, found by the filter
 Result = TypeVar("Result")
-Search: TypeAlias = Callable[[int], Awaitable[tuple[list[asyncpg.Record], int]]]
 
 
 class PostgresBackend:
@@ -52,9 +48,9 @@ class PostgresBackend:
         self._config = config
         self._rules = Rules(BACKEND, config.embedding.dimensions, config.distance, config.on_invalid_text)
         self._database = Database(config)
+        self._searcher = Searcher(self._database, config.keyword.candidates)
         self._lexemes = LexemeKeeper(self._database, config.postgres.command_timeout)
         self._opening = asyncio.Lock()
-        self._exact_fallbacks = 0
 
     # --- life ---
 
@@ -80,7 +76,7 @@ class PostgresBackend:
             await self._database.close()
 
     async def health(self) -> Health:
-        details: dict[str, Any] = {"exact_fallbacks": self._exact_fallbacks}
+        details: dict[str, Any] = {"exact_fallbacks": self._searcher.exact_fallbacks}
         try:
             rows = await self._database.fetch("health")
             facts = await self._database.fetch("index_facts")
@@ -123,7 +119,7 @@ class PostgresBackend:
         documents: Sequence[str],
         metadatas: Sequence[Metadata],
     ) -> ReplaceResult:
-        matching = _filter(parse_required(where, "replace_documents"))
+        matching = filter_values(parse_required(where, "replace_documents"))
         batch = await self._prepare(ids, embeddings, documents, metadatas)
 
         async def work(connection: Connection) -> ReplaceResult:
@@ -146,7 +142,7 @@ class PostgresBackend:
         node = parse_required(where, "delete_by_metadata")
 
         async def work(connection: Connection) -> int:
-            return int((await run(connection, "delete_matching_chunks", **_filter(node), keep=[]))[0]["deleted"])
+            return int((await run(connection, "delete_matching_chunks", **filter_values(node), keep=[]))[0]["deleted"])
 
         return await self._written("delete_by_metadata", work)
 
@@ -175,9 +171,9 @@ class PostgresBackend:
         top_k = arguments.check_top_k(top_k, BACKEND)
         threshold = arguments.check_threshold(similarity_threshold, BACKEND)
         vector, node = query_vector(self._rules, query_embedding), parse(where)
-        values = {"query_embedding": vector, "top_k": top_k, **_filter(node)}
-        rows = await self._complete("vector_search", node, values)
-        return [result for result in _results(rows) if result.score >= threshold]
+        values = {"query_embedding": vector, "top_k": top_k, **filter_values(node)}
+        rows = await self._searcher.complete("vector_search", node, values)
+        return [result for result in results(rows) if result.score >= threshold]
 
     async def keyword_search(
         self,
@@ -190,13 +186,13 @@ class PostgresBackend:
     ) -> list[SearchResult]:
         top_k = arguments.check_top_k(top_k, BACKEND)
         query, node = arguments.check_query(query, BACKEND), combine(where, source_types, languages)
-        values = {"query": query, "top_k": top_k, **_filter(node), **self._ranking(explain)}
+        values = {"query": query, "top_k": top_k, **filter_values(node), **self._ranking(explain)}
 
         async def search(budget: int) -> tuple[list[asyncpg.Record], int]:
-            rows = await self._fetch_some("keyword_search", values | {"budget": budget})
+            rows = await self._searcher.some("keyword_search", values | {"budget": budget})
             return rows, len(rows)
 
-        return _results(await self._widened(search, query, node, top_k))
+        return results(await self._searcher.widened(search, query, node, top_k))
 
     async def hybrid_search(
         self,
@@ -224,7 +220,7 @@ class PostgresBackend:
             "candidates": candidates,
             "vector_weight": float(vector_weight),
             "keyword_weight": float(keyword_weight),
-            **_filter(node),
+            **filter_values(node),
             **self._ranking(explain),
         }
         if fusion == "rrf":
@@ -232,29 +228,12 @@ class PostgresBackend:
 
         async def search(budget: int) -> tuple[list[asyncpg.Record], int]:
             name, given = f"hybrid_{fusion}", values | {"budget": budget}
-            rows = await (self._complete(name, node, given) if vector_weight else self._fetch_some(name, given))
+            rows = await (
+                self._searcher.complete(name, node, given) if vector_weight else self._searcher.some(name, given)
+            )
             return rows, rows[0]["keyword_hits"] if rows else 0
 
-        return _results(await self._widened(search, query, node, candidates if keyword_weight else 0))
-
-    async def _widened(self, search: Search, query: str, node: Node | None, enough: int) -> list[asyncpg.Record]:
-        """The rows of a search that scores about a budget of chunks. It grows tenfold while the words find too few.
-
-        ``search`` gives its rows and how many of them the words have found. The last budget, 0, leaves out no match; nor does
-        scoring all that pass the filter, when these are no more than a budget.
-        """
-        budget = self._config.keyword.candidates
-        rows, found = await search(budget)
-        if budget == 0 or found >= enough:
-            return rows
-        values = {"query": query, **_filter(node), "at_most": budget}
-        passing, matches = (await self._database.fetch("possible_matches", **values))[0]
-        if passing is not None and budget < matches:
-            return rows if found == passing else (await search(_BY_FILTER))[0]
-        while 0 < budget < matches and found < enough:
-            budget = 10 * budget if 10 * budget < min(matches, _LARGEST_BUDGET) else 0
-            rows, found = await search(budget)
-        return rows
+        return results(await self._searcher.widened(search, query, node, candidates if keyword_weight else 0))
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword
@@ -266,28 +245,10 @@ class PostgresBackend:
             "explain": explain,
         }
 
-    async def _complete(self, name: str, node: Node | None, values: dict[str, Any]) -> list[asyncpg.Record]:
-        """The rows of a search that every matching chunk takes part in; exact when the index gave up too early."""
-        rows = await self._fetch_some(name, values)
-        if values["top_k"] and not (rows[0]["complete"] if rows else await self._count(node) == 0):
-            self._exact_fallbacks += 1
-            rows = await self._database.fetch_exact(name, **values)
-        return rows
-
-    async def _fetch_some(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
-        if values["top_k"] == 0:
-            self._database.require_open()
-            return []
-        return await self._database.fetch(name, **values)
-
     # --- looking up ---
 
     async def get_count(self, where: Where | None = None) -> int:
-        return await self._count(parse(where))
-
-    async def _count(self, node: Node | None) -> int:
-        name, values = ("count_chunks", {}) if node is None else ("count_matching_chunks", _filter(node))
-        return int((await self._database.fetch(name, **values))[0]["chunks"])
+        return await self._searcher.count(parse(where))
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         return (await self.get_by_ids([chunk_id])).get(chunk_id)
@@ -300,7 +261,7 @@ class PostgresBackend:
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
     ) -> AsyncIterator[Document]:
         page_size = arguments.check_batch_size(batch_size, BACKEND)
-        values = {"page_size": page_size, "with_embeddings": include_embeddings, **_filter(parse(where))}
+        values = {"page_size": page_size, "with_embeddings": include_embeddings, **filter_values(parse(where))}
         after = ""
         while rows := await self._database.fetch("list_chunks", after=after, **values):
             for row in rows:
@@ -341,12 +302,3 @@ class PostgresBackend:
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
         return await self._database.indexes.reindex(progress)
-
-
-def _results(rows: list[asyncpg.Record]) -> list[SearchResult]:
-    return [SearchResult(**{name: value for name, value in row.items() if name not in _FOR_US}) for row in rows]
-
-
-def _filter(node: Node | None) -> dict[str, str]:
-    prefix = required_prefix(node, "source")
-    return {"filter": to_jsonpath(node, prefix), "source_prefix": prefix}
