@@ -251,6 +251,33 @@ async def test_a_disk_that_is_full_at_the_lock_file_leaves_no_lock(tmp_path, mon
         assert await store.get_count() == 0
 
 
+async def test_chroma_is_opened_anew_after_a_failure_that_can_make_it_hang(tmp_path, monkeypatch):
+    put = driver.Rows.put
+
+    def failing(self: driver.Rows, *arguments: Any) -> None:
+        put(self, *arguments)
+        monkeypatch.setattr(driver.Rows, "put", put)
+        with driver.driver_errors("write chunks"):
+            raise RuntimeError("Error in compaction: Failed to apply logs to the metadata segment")
+
+    async with opened(tmp_path) as store, opened(tmp_path, collection="other") as other:
+        await fill(store, ("a", "red fox"))
+        await fill(other, ("b", "blue wolf"))
+        directory = store._session.collection.directory
+        client = directory.client
+        monkeypatch.setattr(driver.Rows, "put", failing)
+        with pytest.raises(QueryFailed, match="index could not be written; see whether the disk is full"):
+            await fill(store, ("c", "red hen"))
+        assert directory.client is client
+        assert await store.get_count() == 2
+        await fill(store, ("d", "red cat"))
+        assert directory.client is not client
+        assert sorted([hit.chunk_id for hit in await store.keyword_search("red", 5)]) == ["a", "c", "d"]
+        assert [hit.chunk_id for hit in await other.hybrid_search("wolf", embed("wolf"), 5)] == ["b"]
+        await fill(other, ("e", "blue cat"))
+        assert await other.get_count() == 2
+
+
 async def test_a_reset_that_failed_half_way_is_repeated(tmp_path, monkeypatch):
     create = driver.create_rows
 

@@ -42,6 +42,7 @@ _HINTS = {
     "malformed": "the database file is damaged; restore it, or index again into another directory",
     "disk I/O error": "the disk failed or is full",
     "Failed to apply logs": "its index could not be written; see whether the disk is full",
+    "Error constructing hnsw": "its vector index is damaged; restore the directory, or index again into another one",
     "with different settings": "another client of this process has it open, with other settings of Chroma's; close it first",
 }
 
@@ -70,6 +71,11 @@ def driver_errors(doing: str, kind: type[StorageError] = QueryFailed) -> Iterato
             raise
         cause = next((hint for sign, hint in _HINTS.items() if sign in str(error)), "the cause is chained")
         raise kind(f"Chroma could not {doing}: {cause}", "chroma") from error
+
+
+def is_stuck_after(error: BaseException) -> bool:
+    """Whether Chroma's client may hang from now on, in a loop that holds the interpreter's lock."""
+    return "metadata segment" in str(error.__cause__)
 
 
 def open_client(directory: Path) -> ClientAPI:

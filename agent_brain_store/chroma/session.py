@@ -68,7 +68,7 @@ class Session:
     async def write(self, work: Callable[[store.Collection], T]) -> T:
         """Run a write, after those that were asked for before."""
         collection = self.collection
-        return await self._run(collection.directory.writer, partial(work, collection))
+        return await self._run(collection.directory.writer, partial(collection.writing, work))
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Run what needs neither database nor index."""

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,7 +38,8 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self.users = 0
         self.collections: dict[str, Collection] = {}
-        self._lock = DirectoryLock(path)
+        self.is_stuck = False
+        self._path, self._lock = path, DirectoryLock(path)
         try:
             self.client = driver.open_client(path)
         except BaseException:
@@ -47,6 +48,20 @@ class Directory:
         self.readers = ThreadPoolExecutor(READERS, "chroma-read")
         # A single thread: writes are serialized, whoever makes them.
         self.writer = ThreadPoolExecutor(1, "chroma-write")
+
+    def renew(self) -> None:
+        """Open Chroma anew. In the writer's thread, while no collection is read.
+
+        After a write that failed on a full disk, Chroma's next write can hang, and the whole process with it.
+        """
+        with ExitStack() as alone:
+            for collection in self.collections.values():
+                alone.enter_context(collection.changing())
+            driver.close_client(self.client)
+            self.client = driver.open_client(self._path)
+            for collection in self.collections.values():
+                collection.rows = driver.find_rows(self.client, collection.name) or collection.rows
+        self.is_stuck = False
 
     def close(self) -> None:
         """Let running work end, then close everything."""
@@ -109,7 +124,21 @@ class Collection:
                 driver.delete_collection(self.directory.client, self.name)
             self.rows = driver.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
 
-    # --- between two pieces of a write -------------------------------------------------------------------------------
+    # --- reading and writing -----------------------------------------------------------------------------------------
+
+    def writing(self, work: Callable[[Collection], T]) -> T:
+        """Write. In the writer's thread.
+
+        What fails half way leaves unknown rows behind: the indexes are built anew when next asked for.
+        """
+        if self.directory.is_stuck:
+            self.directory.renew()
+        try:
+            return work(self)
+        except BaseException as error:
+            self.indexes.clear()
+            self.directory.is_stuck = driver.is_stuck_after(error)
+            raise
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -135,6 +164,8 @@ class Collection:
                     return result
         with self._lock:
             return work(self.rows)
+
+    # --- between two pieces of a write -------------------------------------------------------------------------------
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Do something in the writer's thread, without waiting for the end of a long write."""

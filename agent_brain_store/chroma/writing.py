@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,13 +27,12 @@ def upsert(collection: Collection, batch: Batch) -> int:
 def delete(collection: Collection, ids: Sequence[str]) -> int:
     """Delete chunks; returns how many there were."""
     gone = collection.rows.existing(ids)
-    with _in_step(collection):
-        for piece in collection.rows.pieces(len(gone)):
-            with collection.changing():
-                collection.rows.delete(gone[piece])
-                for index in collection.indexes.values():
-                    index.remove(gone[piece])
-            collection.breathe()
+    for piece in collection.rows.pieces(len(gone)):
+        with collection.changing():
+            collection.rows.delete(gone[piece])
+            for index in collection.indexes.values():
+                index.remove(gone[piece])
+        collection.breathe()
     return len(gone)
 
 
@@ -70,18 +68,17 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
     former = [old.get(chunk_id, {}) for chunk_id in batch.ids]
     changed = {i for i, new in enumerate(stored) if former[i].get(DIGEST) != new[DIGEST]}
     relabelled = {i for i, new in enumerate(stored) if former[i].get(METADATA) != new[METADATA]} - changed
-    with _in_step(collection):
-        for positions, whole in ((sorted(changed), True), (sorted(relabelled), False)):
-            for piece in collection.rows.pieces(len(positions)):
-                chosen = np.array(positions[piece], np.intp)
-                part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in chosen]
-                with collection.changing():
-                    if whole:
-                        collection.rows.put(part.ids, part.texts, new, kept[chosen])
-                    else:
-                        collection.rows.put_metadata(part.ids, new)
-                    _index(collection, part)
-                collection.breathe()
+    for positions, whole in ((sorted(changed), True), (sorted(relabelled), False)):
+        for piece in collection.rows.pieces(len(positions)):
+            chosen = np.array(positions[piece], np.intp)
+            part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in chosen]
+            with collection.changing():
+                if whole:
+                    collection.rows.put(part.ids, part.texts, new, kept[chosen])
+                else:
+                    collection.rows.put_metadata(part.ids, new)
+                _index(collection, part)
+            collection.breathe()
 
 
 def _index(collection: Collection, batch: Batch) -> None:
@@ -98,13 +95,3 @@ def _part(batch: Batch, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) ->
         [batch.texts[i] for i in chosen],
         [batch.metadatas[i] for i in chosen],
     )
-
-
-@contextmanager
-def _in_step(collection: Collection) -> Iterator[None]:
-    """A write that fails half way leaves unknown rows behind: the indexes are built anew when next asked for."""
-    try:
-        yield
-    except BaseException:
-        collection.indexes.clear()
-        raise
