@@ -56,9 +56,13 @@ class EmbeddedServer:
                 arguments = _arguments(server.get_uri())
             except Exception as error:
                 wheel.PostgresServer._instances.pop(self._path, None)  # else the next try would get the broken one
+                hint = (
+                    "the file 'log' in that directory says why"
+                    if (self._path / "log").exists()
+                    else "if its very first start was interrupted, the directory is half made: delete it"
+                )
                 raise ConnectionFailed(
-                    f"the private PostgreSQL in {self._path.name!r} did not start ({type(error).__name__}); "
-                    "if there is a file 'log' in that directory, it says why",
+                    f"the private PostgreSQL in {self._path.name!r} did not start ({type(error).__name__}); {hint}",
                     _BACKEND,
                 ) from error
             self._users[self._path] = self._users.get(self._path, 0) + 1

@@ -1123,6 +1123,13 @@ async def test_an_embedded_server_that_cannot_start(embedded_path):
             await store.initialize()
         assert str(embedded_path) not in caught.value.message
         await store.close()
+    (embedded_path / "log").unlink(missing_ok=True)
+    (embedded_path / "PG_VERSION").unlink()
+    (embedded_path / "half made").touch()
+    with pytest.raises(
+        ConnectionFailed, match="very first start was interrupted, the directory is half made: delete it"
+    ):
+        await store.initialize()
 
 
 # --- bulk loading ----------------------------------------------------------------------------------------------------
