@@ -55,7 +55,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "metadatas": r'{"{\"n\": 1}","{}"}',
         "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
     },
-    "use_no_timeout": {"lock_timeout": "60s"},
+    "use_maintenance_timeouts": {"lock_timeout": "60s"},
     "vector_search": {"query_embedding": VECTOR, "top_k": "3"},
 }
 COMMON = {

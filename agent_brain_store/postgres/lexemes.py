@@ -105,11 +105,11 @@ class LexemeKeeper:
         """
 
         async def count(connection: Connection) -> bool:
-            await run(connection, "use_no_timeout", lock_timeout=self._lock_timeout)
+            await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
             return bool(await connection.fetch(queries()["refresh_lexemes"].text, timeout=_PATIENCE))
 
         async def analyze(connection: Connection) -> None:
-            await run(connection, "use_no_timeout", lock_timeout=self._lock_timeout)
+            await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
             await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
 
         async with self._turn:
