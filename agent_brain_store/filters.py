@@ -12,7 +12,6 @@ without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several ke
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -67,6 +66,15 @@ class Or:
 
 
 Node: TypeAlias = Compare | In | Exists | Not | And | Or
+
+
+def kind_of(value: Any) -> str | None:
+    """Which values a value compares with: its own kind's; None of a list, a mapping or nothing. A boolean is no number."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "string" if isinstance(value, str) else None
 
 
 def without_not(node: Node, negated: bool = False) -> Node:
@@ -133,7 +141,7 @@ def _any(nodes: tuple[Node, ...]) -> Node:
 def _listed(key: str, values: list[Scalar]) -> Node:
     if len(values) == 1:
         return Compare(key, "==", values[0])
-    return In(key, frozenset((_kind(value), value) for value in values))
+    return In(key, frozenset((kind_of(value), value) for value in values))
 
 
 def _condition(where: object, place: str, depth: int) -> Node:
@@ -272,56 +280,3 @@ def _operand(number: int | float) -> int | float:
 def _error(place: str, expected: str, got: object) -> InvalidFilterError:
     shown = "None" if got is None else f"{type(got).__name__} {str(got)[:60]!a}"
     return InvalidFilterError(f"{place}: expected {expected}, got {shown}", place=place)
-
-
-# --- evaluation in Python --------------------------------------------------------------------------------------------
-
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
-
-
-def matches(node: Node, metadata: Mapping[str, Any]) -> bool:
-    """Whether a chunk's stored metadata matches: what a backend's own filters cannot say is decided here."""
-    match node:
-        case Compare(key, op, value):
-            return key in metadata and _holds(op, metadata[key], value)
-        case In(key, values):
-            kind = _kind(metadata.get(key))
-            return kind is not None and (kind, metadata[key]) in values
-        case Exists(key):
-            return key in metadata
-        case Not(item):
-            return not matches(item, metadata)
-        case And(items):
-            return all(matches(item, metadata) for item in items)
-        case Or(items):
-            return any(matches(item, metadata) for item in items)
-
-
-def _holds(op: str, stored: Any, value: Scalar) -> bool:
-    if op == "contains":
-        return isinstance(stored, list) and any(_same_kind(item, value) and item == value for item in stored)
-    if not _same_kind(stored, value):
-        return False
-    if op == "==":
-        return bool(stored == value)
-    if op == "prefix":
-        return str(stored).startswith(str(value))
-    return _ORDER[op](stored, value)
-
-
-def _same_kind(a: Any, b: Any) -> bool:
-    """Numbers compare with numbers and strings with strings; a boolean is no number."""
-    return _kind(a) is not None and _kind(a) == _kind(b)
-
-
-def _kind(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, (int, float)):
-        return "number"
-    return "string" if isinstance(value, str) else None

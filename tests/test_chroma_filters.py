@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.matching import matches
 from agent_brain_store.chroma.translate import LONGEST, folders, from_stored, to_stored, to_where
-from agent_brain_store.filters import matches, parse
+from agent_brain_store.filters import parse
 
 VALUES = [
     "a", "", "b", "A", "ä", "1", "true", "x" * LONGEST, "x" * (LONGEST + 1),

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import InvalidFilterError
-from agent_brain_store.filters import matches, parse, without_not
+from agent_brain_store.chroma.matching import matches
+from agent_brain_store.filters import parse, without_not
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.records import Rules, prepare
 from tests.conftest import DIMENSIONS, fill

@@ -40,8 +40,9 @@ from agent_brain_store import (
     StoreConfig,
     create_backend,
 )
+from agent_brain_store.chroma.matching import matches
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.filters import matches, parse
+from agent_brain_store.filters import parse
 from agent_brain_store.postgres import bulk, writing
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath

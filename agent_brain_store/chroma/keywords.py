@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
 
 from agent_brain_store.chroma.frequencies import POSITIONS, frequencies
+from agent_brain_store.chroma.matching import matches
 from agent_brain_store.chroma.words import asked_words, terms
 from agent_brain_store.config import KeywordConfig
-from agent_brain_store.filters import Node, matches
+from agent_brain_store.filters import Node
 from agent_brain_store.protocol import Metadata
 
 Hits = list[tuple[str, float]]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent_brain_store.chroma.driver import Rows
+from agent_brain_store.chroma.matching import matches
 from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.translate import from_stored, given_vector
-from agent_brain_store.filters import Node, matches
+from agent_brain_store.filters import Node
 from agent_brain_store.protocol import Document, SearchResult
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma import driver
+from agent_brain_store.chroma.matching import matches
 from agent_brain_store.chroma.store import Collection
 from agent_brain_store.chroma.translate import from_stored, to_where
-from agent_brain_store.filters import Node, matches
+from agent_brain_store.filters import Node
 
 if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import KeywordIndex
