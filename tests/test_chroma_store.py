@@ -210,19 +210,16 @@ async def test_an_empty_collection_of_another_program_is_taken_over(tmp_path):
         await fill(store, ("a", "x"))
 
 
-async def test_a_newer_format_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [(99, SchemaTooNew, "99"), (1, SchemaError, "format 1.* need 2: choose another name")],
+    ids=["newer", "preview"],
+)
+async def test_another_format_is_refused(tmp_path, number, error, message):
     async with opened(tmp_path) as store:
         rows = store._session.collection.rows
-        rows.set_facts({**rows.facts, "agent_brain:format": 99})
-    with pytest.raises(SchemaTooNew, match="99"):
-        await ChromaBackend(config(tmp_path)).initialize()
-
-
-async def test_the_format_of_a_preview_is_refused(tmp_path):
-    async with opened(tmp_path) as store:
-        rows = store._session.collection.rows
-        rows.set_facts({**rows.facts, "agent_brain:format": 1})
-    with pytest.raises(SchemaError, match="format 1.* need 2: choose another name"):
+        rows.set_facts({**rows.facts, "agent_brain:format": number})
+    with pytest.raises(error, match=message):
         await ChromaBackend(config(tmp_path)).initialize()
 
 
@@ -244,7 +241,10 @@ async def test_new_chunks_inherit_nothing_from_a_collection_that_was_deleted(tmp
 
 
 async def test_a_disk_that_is_full_at_the_lock_file_leaves_no_lock(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "_write", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    def failing(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lock, "_write", failing)
     async with opened(tmp_path) as store:
         assert await store.get_count() == 0
     async with opened(tmp_path) as store:
@@ -510,25 +510,32 @@ async def test_searches_never_fail_while_chunks_come_and_go(tmp_path):
         await asyncio.gather(move(), *(search() for _ in range(8)))
 
 
+def interrupt(monkeypatch: pytest.MonkeyPatch, owner: type, step: str, write: Callable[[], Any]) -> list[bool]:
+    """Have a write done in the middle of the next read, after a step of it. The answer grows when that has happened."""
+    loop, original = asyncio.get_running_loop(), getattr(owner, step)
+    written: list[bool] = []
+
+    def interrupted(*arguments: Any) -> Any:
+        answer = original(*arguments)
+        if not written and threading.current_thread().name.startswith("chroma-read"):
+            written.append(True)
+            asyncio.run_coroutine_threadsafe(write(), loop).result()
+        return answer
+
+    monkeypatch.setattr(owner, step, interrupted)
+    return written
+
+
 @pytest.mark.parametrize("search", ["keyword_search", "hybrid_search"])
 async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_matches(tmp_path, monkeypatch, search):
     async with opened(tmp_path) as store:
         await fill(store, *((chunk_id, "common text", {"file": "hot"}) for chunk_id in "abc"))
         await store.keyword_search("common", 3)
-        scored = KeywordIndex._scored
         between = [("a", "common text, rewritten", {"file": "hot"}), ("b", "common text", {"file": "cold"})]
-
-        def interrupted(index: KeywordIndex, query: str) -> Any:
-            answer = scored(index, query)
-            if between:
-                asyncio.run_coroutine_threadsafe(fill(store, *between), loop).result()
-                between.clear()
-            return answer
-
-        loop = asyncio.get_running_loop()
-        monkeypatch.setattr(KeywordIndex, "_scored", interrupted)
+        written = interrupt(monkeypatch, KeywordIndex, "_scored", lambda: fill(store, *between))
         question: tuple[Any, ...] = ("common",) if search == "keyword_search" else ("common", embed("common"))
         hits = await getattr(store, search)(*question, 3, where={"file": "hot"})
+        assert written
         assert {hit.chunk_id: hit.text for hit in hits} == {"a": "common text, rewritten", "c": "common text"}
 
 
@@ -552,20 +559,10 @@ async def test_a_read_sees_the_store_of_one_moment(tmp_path, monkeypatch, name):
     async with opened(tmp_path) as store:
         await fill(store, *((chunk_id, "word", {"f": 1}) for chunk_id in ("old1", "old2")))
         await store.keyword_search("word", 1)
-        loop, original = asyncio.get_running_loop(), getattr(owner, step)
-        replaced: list[bool] = []
         new = (["new1", "new2"], [embed("word")] * 2, ["word"] * 2, [{"f": 1}] * 2)
-
-        def interrupted(*arguments: Any) -> Any:
-            answer = original(*arguments)
-            if not replaced and threading.current_thread().name.startswith("chroma-read"):
-                replaced.append(True)
-                asyncio.run_coroutine_threadsafe(store.replace_documents({"f": 1}, *new), loop).result()
-            return answer
-
-        monkeypatch.setattr(owner, step, interrupted)
+        written = interrupt(monkeypatch, owner, step, lambda: store.replace_documents({"f": 1}, *new))
         found = {found.chunk_id for found in await read(store)}
-        assert replaced
+        assert written
         assert found == {"new1", "new2"}
 
 

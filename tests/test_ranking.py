@@ -377,6 +377,9 @@ async def test_word_counts_stay_fresh(database):
     async with store.bulk_load() as load:
         await load.upsert_documents(["x", "y"], [embed("x")] * 2, ["quince", "quince tree"], [{}] * 2)
     assert await counted() == {"cherri": 5, "quinc": 2, "tree": 1}
+    await store.reset()
+    await fill(store, *((f"{i}", "cherry") for i in range(5)))
+    assert await counted() == {"cherri": 5}
     await store.close()
 
 

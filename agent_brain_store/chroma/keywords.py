@@ -78,9 +78,9 @@ class KeywordIndex(BM25Okapi):  # type: ignore[misc,unused-ignore]
         self._pack_if_sparse()
 
     def _drop(self, chunk_id: str) -> None:
-        # The slot keeps its id and metadata: a search that has scored it reads them after this.
         slot = self._slots.pop(chunk_id, None)
         if slot is not None:
+            self._metadatas[slot] = {}  # for a search that has scored it, and is done again: `Collection.reading`
             self.corpus_size -= 1
             self._total -= self.doc_len[slot]
             self.doc_len[slot] = -1.0

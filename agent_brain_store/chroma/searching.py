@@ -61,13 +61,11 @@ class Question:
 def matching_ids(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> list[str]:
     """The ids of all chunks that match, in code point order; ``held`` is where their metadata are in memory."""
     where, rest = to_where(node)
-    if node is not None and where is None and held is not None:
-        return held.matching(node)
+    if node is not None and rest is not None and held is not None:
+        return held.matching(node, None if where is None else rows.ids(where))
     ids = rows.ids(where)
-    if node is None or rest is None:
+    if rest is None:
         return ids
-    if held is not None:
-        return held.matching(node, ids)
     return [
         row.chunk_id for page in rows.read(ids, stored=True) for row in page if matches(rest, from_stored(row.stored))
     ]

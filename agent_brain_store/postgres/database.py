@@ -146,13 +146,13 @@ class Database:
 
     async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """The same, planned without the vector index."""
-        with self._unless_closed(), translated(name):
+        with self._translated(name):
             async with self._reader() as connection, connection.transaction(readonly=True):
                 await connection.execute(queries()["use_exact_scan"].text)
                 return await run(connection, name, **values)
 
     async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
-        with self._unless_closed(), translated(name):
+        with self._translated(name):
             async with self._reader() as connection:
                 return await run(connection, name, **values)
 
@@ -168,16 +168,17 @@ class Database:
         raise AssertionError("unreachable")
 
     async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        with self._unless_closed(), translated(operation):
+        with self._translated(operation):
             pool, timeout = self._pool(self._writers), self._config.postgres.pool_timeout
             async with acquire(pool, timeout) as connection, transaction(connection, operation):
                 return await work(connection)
 
     @contextmanager
-    def _unless_closed(self) -> Iterator[None]:
-        """What fails because the store was closed meanwhile says so."""
+    def _translated(self, operation: str) -> Iterator[None]:
+        """Errors as ours; what fails because the store was closed meanwhile says so."""
         try:
-            yield
+            with translated(operation):
+                yield
         except (QueryFailed, ConnectionFailed, PoolTimeout) as error:
             if self._readers is None:
                 raise NotInitialized("the store was closed meanwhile", BACKEND) from error
