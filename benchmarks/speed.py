@@ -7,6 +7,7 @@ The alternatives are what a user would write by hand with asyncpg, what the clie
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import statistics
 import sys
@@ -18,10 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import numpy as np
 from pgvector import Vector
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from agent_brain_store import StoreConfig, create_backend, export_documents, import_documents
 from agent_brain_store.filters import parse
@@ -64,7 +68,8 @@ WITHOUT_IMPACTS = """
     language sql immutable parallel safe rows 1 as
     'select lexemes, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(lexemes)'
 """
-# The client's former backend: a table of its own, each row written twice, each time in a transaction, vectors as text.
+# The client's former backend, with SQLAlchemy as it used it: a table of its own, each row written twice,
+# each time in a transaction and after a ping of its pooled connection, vectors as text.
 FORMER_TABLE = """
     create table if not exists former (
       chunk_id text primary key, content text not null, metadata jsonb not null, tsv tsvector, embedding vector(384)
@@ -75,13 +80,13 @@ FORMER_TABLE = """
 """
 FORMER_TEXT = """
     insert into former (chunk_id, content, metadata, tsv)
-    values ($1, $2, $3, setweight(to_tsvector('english', coalesce(($3::jsonb) ->> 'title', '')), 'A')
-      || setweight(to_tsvector('english', coalesce(($3::jsonb) ->> 'summary', '')), 'B')
-      || setweight(to_tsvector('english', $2), 'C'))
+    values (:id, :text, cast(:metadata as jsonb), setweight(to_tsvector(:language, coalesce(:title, '')), 'A')
+      || setweight(to_tsvector(:language, coalesce(:summary, '')), 'B') || setweight(to_tsvector(:language, :text), 'C'))
     on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata, tsv = excluded.tsv
 """
 FORMER_VECTOR = """
-    insert into former (chunk_id, content, metadata, embedding) values ($1, $2, $3, ($4::text)::vector)
+    insert into former (chunk_id, content, metadata, embedding)
+    values (:id, :text, cast(:metadata as jsonb), cast(:embedding as vector))
     on conflict (chunk_id) do update
     set content = excluded.content, metadata = excluded.metadata, embedding = excluded.embedding
 """
@@ -320,11 +325,19 @@ async def copy_by_hand(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
 async def row_by_row(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
     async with raw(store) as connection:
         await connection.execute(FORMER_TABLE)
-        for chunk_id, vector_, text, metadata in zip(*batch, strict=True):
-            async with connection.transaction():
-                await connection.execute(FORMER_TEXT, chunk_id, text, metadata)
-            async with connection.transaction():
-                await connection.execute(FORMER_VECTOR, chunk_id, text, metadata, str(vector_.tolist()))
+        settings = {"search_path": await connection.fetchval("show search_path")}
+    arguments = store._database._arguments | {"server_settings": settings}
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**arguments), pool_pre_ping=True
+    )
+    for chunk_id, vector_, content, metadata in zip(*batch, strict=True):
+        row = {"id": chunk_id, "text": content, "metadata": json.dumps(metadata)}
+        words = {"language": "english", "title": "", "summary": ""}
+        async with engine.begin() as transaction:
+            await transaction.execute(text(FORMER_TEXT), row | words)
+        async with engine.begin() as transaction:
+            await transaction.execute(text(FORMER_VECTOR), row | {"embedding": str(vector_.tolist())})
+    await engine.dispose()
 
 
 async def bulk(bench: Bench) -> None:
