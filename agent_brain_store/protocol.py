@@ -95,6 +95,7 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
+"""A plain function, called on the event loop: it is not awaited, and must not block."""
 
 
 @dataclass(frozen=True, slots=True)
