@@ -66,7 +66,8 @@ def check_fusion(
     for name, weight in (("vector_weight", vector_weight), ("keyword_weight", keyword_weight)):
         is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not is_number or (weight != 0 and not _WEIGHTS[0] <= weight <= _WEIGHTS[1]):
-            shown = f"{weight:g}" if isinstance(weight, float) else f"of type {type(weight).__name__}"
+            is_short = isinstance(weight, float) or (is_number and abs(weight) < 2**63)
+            shown = f"{weight:g}" if is_short else f"of type {type(weight).__name__}"
             raise InvalidQueryError(f"{name} is {shown}; it must be 0 or a number from 1e-100 to 1e100", backend)
     if vector_weight + keyword_weight == 0:
         raise InvalidQueryError("vector_weight and keyword_weight are both 0: nothing would be searched", backend)

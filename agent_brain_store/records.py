@@ -108,7 +108,7 @@ def prepare(
 
 def _check_lists(**lists: Any) -> None:
     for name, items in lists.items():
-        if not hasattr(items, "__len__"):
+        if isinstance(items, (str, bytes, Mapping)) or not hasattr(items, "__len__"):
             raise ValueError(f"{name} is a {type(items).__name__}, not a list")
     lengths = {name: len(items) for name, items in lists.items()}
     if len(set(lengths.values())) > 1:
@@ -170,8 +170,7 @@ def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
         for position, embedding in enumerate(embeddings):
             row = as_row(embedding)
             if row is None:
-                problem = f"is {_kind(embedding)}, not a list or array of numbers"
-                raise _invalid(rules, ids[position], position, "embedding", problem)
+                raise _invalid(rules, ids[position], position, "embedding", _no_numbers(embedding))
             _check_dimensions(rules, len(row), f"chunk {ids[position]!a} (position {position}): embedding")
         return np.empty((0, rules.dimensions), np.float32)
     good = _good_rows(rules, rows)
@@ -179,6 +178,14 @@ def _vectors(rules: Rules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
         worst = int(np.argmin(good))
         raise _invalid(rules, ids[worst], worst, "embedding", _vector_problem(rules, rows[worst]) or "cannot be stored")
     return rows
+
+
+def _no_numbers(embedding: object) -> str:
+    if not isinstance(embedding, (list, tuple)):
+        return f"is {_kind(embedding)}, not a list or array of numbers"
+    wrong = (item for item in embedding if isinstance(item, bool) or not isinstance(item, (int, float, np.number)))
+    kinds = (type(item).__name__ for item in wrong)
+    return next((f"holds a value of type {kind}, not a number" for kind in kinds), "holds a number beyond float32")
 
 
 def _check_dimensions(rules: Rules, actual: int, what: str) -> None:

@@ -167,7 +167,7 @@ async def test_lists_of_unequal_length(store):
 
 @pytest.mark.parametrize("place", range(4))
 async def test_lists_that_are_none(store, place):
-    for wrong in (None, iter(())):
+    for wrong in (None, iter(()), "a", {"a": 1}):
         lists: list[Any] = [["a"], [embed("a")], ["a"], [{}]]
         lists[place] = wrong
         with pytest.raises(ValueError, match="not a list"):
@@ -338,6 +338,7 @@ async def test_bad_thresholds(store, threshold):
     "arguments",
     [
         {"vector_weight": -1},
+        {"keyword_weight": 10**400},
         {"vector_weight": 0, "keyword_weight": 0},
         {"vector_weight": 1e308, "keyword_weight": 1e308},
         {"keyword_weight": float("nan")},

@@ -373,6 +373,7 @@ def test_a_filter_is_quoted_as_json(where):
         ({"a": [1]}, "where.a: expected a string, a number, a boolean or a date, got list '[1]'"),
         ({"a": {}}, "where.a: expected a value or operators, got dict '{}'"),
         ({"a": {"$like": "x"}}, "where.a.$like: unknown operator; there are $contains $eq"),
+        ({"a": {"$not": {"$lt": 1}}}, "where.a.$not: $not goes outside, around {'a': ...}"),
         ({"a": {"b": 1}}, "where.a.b: unknown operator; there are $contains $eq"),
         ({"$xor": []}, "where.$xor: unknown operator; between conditions there are $and, $or and $not"),
         ({"$and": []}, "where.$and: expected a list of at least one condition, got list '[]'"),
