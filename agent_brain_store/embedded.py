@@ -51,9 +51,12 @@ class EmbeddedServer:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._forget_dead()
+                self._check_place()
                 server = wheel.get_server(self._path)
                 _forget_killed_users(server)
                 arguments = _arguments(server.get_uri())
+            except ConnectionFailed:
+                raise
             except Exception as error:
                 wheel.PostgresServer._instances.pop(self._path, None)  # else the next try would get the broken one
                 hint = (
@@ -82,6 +85,18 @@ class EmbeddedServer:
                     server.cleanup()
                 except Exception:
                     log.warning("the private PostgreSQL did not stop as it should", exc_info=True)
+
+    def _check_place(self) -> None:
+        """Refuse what is not ours before it is touched: run as root, the wheel gives the directory to another user."""
+        with _wheel().PostgresServer._lock:  # another process may just be filling it
+            if (self._path / "PG_VERSION").exists() or not self._path.exists():
+                return
+            if not self._path.is_dir() or any(self._path.iterdir()):
+                raise ConnectionFailed(
+                    f"{self._path.name!r} (storage.postgres.embedded_path) holds no PostgreSQL, but something else: name "
+                    "a new or an empty directory, or delete what an interrupted first start has left",
+                    _BACKEND,
+                )
 
     def _forget_dead(self) -> None:
         """Forget a server that has died, so that the next start makes another."""

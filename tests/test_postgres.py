@@ -1126,12 +1126,21 @@ async def test_an_embedded_server_that_cannot_start(embedded_path):
         assert str(embedded_path) not in caught.value.message
         await store.close()
     (embedded_path / "log").unlink(missing_ok=True)
-    (embedded_path / "PG_VERSION").unlink()
-    (embedded_path / "half made").touch()
-    with pytest.raises(
-        ConnectionFailed, match="very first start was interrupted, the directory is half made: delete it"
-    ):
-        await store.initialize()
+
+
+async def test_a_private_server_leaves_alone_what_it_did_not_make(embedded_path):
+    embedded_path.mkdir(parents=True)
+    (embedded_path / "thesis.txt").touch()
+    owner = embedded_path.stat().st_uid
+    for place in (embedded_path, embedded_path / "thesis.txt"):
+        store = create_backend(config({"embedded_path": str(place)}))
+        with pytest.raises(
+            ConnectionFailed, match="holds no PostgreSQL, but something else: name a new or an empty"
+        ) as caught:
+            await store.initialize()
+        assert str(embedded_path) not in caught.value.message
+    assert [path.name for path in embedded_path.iterdir()] == ["thesis.txt"]
+    assert embedded_path.stat().st_uid == owner
 
 
 # --- bulk loading ----------------------------------------------------------------------------------------------------
