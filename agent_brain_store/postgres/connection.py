@@ -18,6 +18,7 @@ from pgvector.asyncpg import register_vector
 from agent_brain_store.config import PostgresConfig
 from agent_brain_store.errors import ConnectionFailed, OutcomeUnknown, PoolTimeout, QueryFailed, StorageError
 from agent_brain_store.records import INT64
+from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +177,13 @@ async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
             if connection.is_in_transaction():  # cancelled while it committed
                 connection.terminate()
             await asyncio.shield(pool.release(connection))
+
+
+async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
+    """The rows of a query file."""
+    query = queries()[name]
+    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
+    return rows
 
 
 @asynccontextmanager

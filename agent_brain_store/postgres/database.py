@@ -22,6 +22,7 @@ from agent_brain_store.postgres.connection import (
     connect,
     connect_arguments,
     open_pool,
+    run,
     session_settings,
     transaction,
     translated,
@@ -29,7 +30,6 @@ from agent_brain_store.postgres.connection import (
 from agent_brain_store.postgres.facts import check_session, check_store
 from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
 from agent_brain_store.postgres.migrator import prepare_schema
-from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -81,7 +81,7 @@ class Database:
         try:
             await prepare_schema(connection, self._config)
             with translated("checking the store"):
-                schema = str(await connection.fetchval(queries()["vector_schema"].text))
+                schema = str((await run(connection, "vector_schema"))[0]["schema"])
                 await check_store(connection, self._config)
         finally:
             await connection.close()
@@ -148,7 +148,7 @@ class Database:
         """The same, planned without the vector index."""
         with self._translated(name):
             async with self._reader() as connection, connection.transaction(readonly=True):
-                await connection.execute(queries()["use_exact_scan"].text)
+                await run(connection, "use_exact_scan")
                 return await run(connection, name, **values)
 
     async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
@@ -204,10 +204,3 @@ class Database:
             "idle": sum(pool.get_idle_size() for pool in pools),
             "largest": sum(pool.get_max_size() for pool in pools),
         }
-
-
-async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
-    """The rows of a query on a given connection."""
-    query = queries()[name]
-    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
-    return rows

@@ -9,9 +9,8 @@ import asyncpg
 from agent_brain_store import guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConfigError, SchemaError
-from agent_brain_store.postgres.connection import BACKEND, Connection
+from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.protocol import EmbeddingMetadata
-from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +21,10 @@ _PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, ind
 
 async def check_store(connection: Connection, config: StoreConfig) -> None:
     """The start-up guard of PostgreSQL: versions, column, distance, language, index and profile, in this order."""
-    facts = await connection.fetchrow(queries()["store_facts"].text)
-    if facts is None:
+    rows = await run(connection, "store_facts")
+    if not rows:
         raise SchemaError("the row of store_settings is gone: restore it from a backup", BACKEND)
+    facts = rows[0]
     _check_versions(facts)
     if not facts["functions_at_home"]:
         raise SchemaError(
@@ -67,7 +67,7 @@ def _check_versions(facts: asyncpg.Record) -> None:
 async def _check_operator_classes(connection: Connection, config: StoreConfig, column_type: str) -> None:
     suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[config.distance]
     wanted = f"{column_type}_{suffix}_ops"
-    for row in await connection.fetch(queries()["index_facts"].text):
+    for row in await run(connection, "index_facts"):
         if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
             raise SchemaError(
                 f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
@@ -78,8 +78,8 @@ async def _check_operator_classes(connection: Connection, config: StoreConfig, c
 
 async def check_session(connection: Connection, asked: dict[str, str]) -> None:
     """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
-    facts = await connection.fetchrow(queries()["session_facts"].text)
+    (facts,) = await run(connection, "session_facts")
     for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode"):
-        got = None if facts is None else facts[setting.removeprefix("hnsw.")]
+        got = facts[setting.removeprefix("hnsw.")]
         if got != asked[setting]:
             raise ConfigError(f"the server runs with {setting} = {got}, asked for was {asked[setting]}", BACKEND)

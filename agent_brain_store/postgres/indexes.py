@@ -20,9 +20,8 @@ import asyncpg
 from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
-from agent_brain_store.postgres.connection import BACKEND, Connection, translated
+from agent_brain_store.postgres.connection import BACKEND, Connection, run, translated
 from agent_brain_store.protocol import IndexReport, Progress, ProgressCallback
-from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ def build_bytes(config: StoreConfig, chunks: int) -> int:
 async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
     """Build the index of a new, empty store, inside the migration's transaction."""
     if wants_index(config):
-        await _run(connection, "create_vector_index", **_parameters(config.postgres, 0, VECTOR_INDEX, False))
+        await _run_written(connection, "create_vector_index", **_parameters(config.postgres, 0, VECTOR_INDEX, False))
 
 
 def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
@@ -87,10 +86,10 @@ def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bo
     }
 
 
-async def _run(connection: Connection, writer: str, /, **values: Any) -> None:
+async def _run_written(connection: Connection, writer: str, /, **values: Any) -> None:
     """Have the server write a statement, then run it."""
-    query = queries()[writer]
-    await connection.execute(await connection.fetchval(query.text, *query.args(values)), timeout=None)
+    (row,) = await run(connection, writer, **values)
+    await connection.execute(row["statement"], timeout=None)
 
 
 class IndexKeeper:
@@ -104,9 +103,9 @@ class IndexKeeper:
 
     async def missing(self, connection: Connection) -> str | None:
         """What is wrong with the indexes, in words, or None."""
-        for row in await connection.fetch(queries()["missing_indexes"].text):
+        for row in await run(connection, "missing_indexes"):
             return f"the index {row['name']} is missing"
-        facts = {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
+        facts = {row["name"]: row for row in await run(connection, "index_facts")}
         wanted = wants_index(self._config)
         if wanted and VECTOR_INDEX not in facts:
             return "the vector index is missing"
@@ -134,21 +133,21 @@ class IndexKeeper:
             if wants_index(self._config) and VECTOR_INDEX not in created:
                 await self._build_beside(connection, progress)
                 async with connection.transaction():
-                    await _run(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
-                    await _run(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
+                    await _run_written(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
+                    await _run_written(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
                 rebuilt.append(VECTOR_INDEX)
             elif not wants_index(self._config):
-                await _run(connection, "drop_index", name=VECTOR_INDEX)
-            await _run(connection, "drop_index", name=_OLD)
-            for row in await connection.fetch(queries()["index_facts"].text):
+                await _run_written(connection, "drop_index", name=VECTOR_INDEX)
+            await _run_written(connection, "drop_index", name=_OLD)
+            for row in await run(connection, "index_facts"):
                 if row["name"] not in (VECTOR_INDEX, *created):
-                    await _run(connection, "rebuild_index", name=row["name"])
+                    await _run_written(connection, "rebuild_index", name=row["name"])
                     rebuilt.append(row["name"])
         return IndexReport(created, tuple(rebuilt), too_long_for_an_index(self._config))
 
     async def suspend(self, connection: Connection) -> None:
         """Drop the vector index; `ensure`, or the next start, builds it again."""
-        await _run(connection, "drop_index", name=VECTOR_INDEX)
+        await _run_written(connection, "drop_index", name=VECTOR_INDEX)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build what `suspend` dropped."""
@@ -195,7 +194,7 @@ class IndexKeeper:
         with translated("index maintenance"):
             connection = await self._connect(patience)
             try:
-                if not await connection.fetchval(queries()["maintenance_lock"].text):
+                if not (await run(connection, "maintenance_lock"))[0]["locked"]:
                     raise QueryFailed(
                         "another session is building indexes of this store or loading it in bulk; "
                         "try again when it has finished",
@@ -209,24 +208,24 @@ class IndexKeeper:
         self, connection: Connection, progress: ProgressCallback | None
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         created, rebuilt = [], []
-        for row in await connection.fetch(queries()["missing_indexes"].text):
+        for row in await run(connection, "missing_indexes"):
             await connection.execute(row["statement"], timeout=None)
             created.append(row["name"])
         if await self._repair_vector_index(connection, progress):
             created.append(VECTOR_INDEX)
-        for row in await connection.fetch(queries()["index_facts"].text):
+        for row in await run(connection, "index_facts"):
             if not row["valid"]:
-                await _run(connection, "rebuild_index", name=row["name"])
+                await _run_written(connection, "rebuild_index", name=row["name"])
                 rebuilt.append(row["name"])
         return tuple(created), tuple(rebuilt)
 
     async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
         """Build the vector index if it is missing or invalid, without what interrupted rebuilds have left: whether it did."""
         names = set()
-        for row in await connection.fetch(queries()["index_facts"].text):
+        for row in await run(connection, "index_facts"):
             name = row["name"]
             if _LEFTOVER.fullmatch(name) or (name == VECTOR_INDEX and not row["valid"]):
-                await _run(connection, "drop_index", name=name)
+                await _run_written(connection, "drop_index", name=name)
             else:
                 names.add(name)
         missing = wants_index(self._config) and VECTOR_INDEX not in names
@@ -236,7 +235,7 @@ class IndexKeeper:
 
     async def _differences(self, connection: Connection) -> list[str]:
         wanted = self._config.postgres
-        for row in await connection.fetch(queries()["index_facts"].text):
+        for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
                 options = dict(option.split("=") for option in row["options"])
                 return _compare(wanted, row["method"], options)
@@ -248,17 +247,17 @@ class IndexKeeper:
             await self._build(connection, _NEW, progress)
         except BaseException:
             with suppress(Exception):  # the connection may be lost: then the next start drops it
-                await _run(connection, "drop_index", name=_NEW)
+                await _run_written(connection, "drop_index", name=_NEW)
             raise
 
     async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
-        chunks = int(await connection.fetchval(queries()["count_chunks"].text))
+        chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
         memory = await self._give_memory(connection, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
         connection.add_log_listener(_report_small_memory)
         watcher = asyncio.create_task(self._watch(connection.get_server_pid(), chunks, progress)) if progress else None
         try:
-            await _run(
+            await _run_written(
                 connection, "create_vector_index", **_parameters(self._config.postgres, chunks, name, chunks > 0)
             )
         finally:
@@ -272,14 +271,12 @@ class IndexKeeper:
 
     async def _give_memory(self, connection: Connection, chunks: int) -> int:
         needed = build_bytes(self._config, chunks)
-        query = queries()["build_settings"]
         workers = max(1, (os.cpu_count() or 2) // 2)
         # Too little makes HNSW slower; IVFFlat refuses to start.
         largest = needed if self._config.postgres.index == "ivfflat" else _LARGEST_MEMORY
         wanted = max(_SMALLEST_MEMORY, min(needed, largest))
-        values = {"memory_kb": wanted // 1024, "workers": workers}
-        row = await connection.fetchrow(query.text, *query.args(values))
-        granted = int(row["memory_kb"]) * 1024 if row else 0
+        (row,) = await run(connection, "build_settings", memory_kb=wanted // 1024, workers=workers)
+        granted = int(row["memory_kb"]) * 1024
         if needed > granted + 2**20:
             log.warning(
                 "the vector index needs about %d MiB to be built in memory, maintenance_work_mem is %d MiB: "
@@ -291,16 +288,17 @@ class IndexKeeper:
 
     async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
         """Report what the server says of a build, until cancelled."""
-        query, done = queries()["index_progress"], 0
+        done = 0
         observer: Connection | None = None
         try:
             observer = await self._connect(None)
             while True:
                 with translated("watching the build"):
-                    row = await observer.fetchrow(query.text, pid)
-                if row is not None and row["phase"].startswith("building index"):
-                    done = max(done, min(row["tuples_done"], chunks))
-                    progress(Progress("building the vector index", done, chunks))
+                    rows = await run(observer, "index_progress", pid=pid)
+                for row in rows:
+                    if row["phase"].startswith("building index"):
+                        done = max(done, min(row["tuples_done"], chunks))
+                        progress(Progress("building the vector index", done, chunks))
                 await asyncio.sleep(_POLL)
         except StorageError as error:
             log.info("the build goes on unwatched: %s", error.message)

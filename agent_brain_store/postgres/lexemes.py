@@ -14,8 +14,8 @@ import logging
 from contextlib import suppress
 
 from agent_brain_store.errors import StorageError
-from agent_brain_store.postgres.connection import Connection
-from agent_brain_store.postgres.database import Database, run
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.database import Database
 from agent_brain_store.sql import queries
 
 log = logging.getLogger(__name__)

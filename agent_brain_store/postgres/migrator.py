@@ -16,9 +16,9 @@ import asyncpg
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
-from agent_brain_store.postgres.connection import BACKEND, Connection, transaction, translated
+from agent_brain_store.postgres.connection import BACKEND, Connection, run, transaction, translated
 from agent_brain_store.postgres.indexes import create_first_vector_index
-from agent_brain_store.sql import queries, sql_directory
+from agent_brain_store.sql import sql_directory
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,15 @@ async def migrate(connection: Connection, config: StoreConfig, migrations: tuple
     deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
     while await _pending(connection, migrations):
         async with transaction(connection, "the migration"):
-            await _set_settings(connection, config)
-            if await connection.fetchval(queries()["migration_lock"].text):
+            await run(
+                connection,
+                "settings",
+                schema=config.postgres.schema,
+                dimensions=config.embedding.dimensions,
+                distance=config.distance,
+                language=config.keyword.language,
+            )
+            if (await run(connection, "migration_lock"))[0]["locked"]:
                 pending = await _pending(connection, migrations)
                 for migration in pending:
                     await _apply(connection, migration)
@@ -98,20 +105,9 @@ async def _pending(connection: Connection, migrations: tuple[Migration, ...]) ->
 async def _version(connection: Connection) -> int:
     try:
         async with connection.transaction():  # a savepoint: a missing table would end the caller's transaction
-            return int(await connection.fetchval(queries()["schema_version"].text))
+            return int((await run(connection, "schema_version"))[0]["version"])
     except asyncpg.UndefinedTableError:
         return 0
-
-
-async def _set_settings(connection: Connection, config: StoreConfig) -> None:
-    query = queries()["settings"]
-    values = {
-        "schema": config.postgres.schema,
-        "dimensions": config.embedding.dimensions,
-        "distance": config.distance,
-        "language": config.keyword.language,
-    }
-    await connection.execute(query.text, *query.args(values))
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:

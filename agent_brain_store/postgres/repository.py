@@ -14,8 +14,8 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
-from agent_brain_store.postgres.connection import BACKEND, Connection
-from agent_brain_store.postgres.database import Database, run
+from agent_brain_store.postgres.connection import BACKEND, Connection, run
+from agent_brain_store.postgres.database import Database
 from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
 from agent_brain_store.postgres.lexemes import LexemeKeeper

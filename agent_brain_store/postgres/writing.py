@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from pgvector import Vector
 
-from agent_brain_store.postgres.connection import Connection
-from agent_brain_store.postgres.database import run
+from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.records import Batch
 
 _ROWS, _BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
