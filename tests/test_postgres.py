@@ -46,7 +46,7 @@ from agent_brain_store.filters import parse
 from agent_brain_store.postgres import bulk, writing
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
-from agent_brain_store.postgres.migrator import load_migrations, prepare_schema
+from agent_brain_store.postgres.migrator import load_migrations, migrate
 from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.records import Rules, prepare
 from agent_brain_store.sql import queries, sql_directory
@@ -153,7 +153,7 @@ async def test_a_failing_migration_leaves_the_old_state(database, tmp_path, plai
     with pytest.raises(
         MigrationFailed, match=f'{number + 1:04}_bad failed: relation "nowhere" does not exist'
     ) as caught:
-        await prepare_schema(plain, config(database), directory)
+        await migrate(plain, config(database), directory)
     assert "select" not in caught.value.message
     assert await plain.fetchval("select max(version) from schema_version") == number - 1
     assert await plain.fetchval("select to_regclass('extra')") is None

@@ -29,7 +29,7 @@ from agent_brain_store.postgres.connection import (
 )
 from agent_brain_store.postgres.facts import check_session, check_store
 from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
-from agent_brain_store.postgres.migrator import prepare_schema
+from agent_brain_store.postgres.migrator import migrate
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -79,7 +79,8 @@ class Database:
     async def _prepare(self) -> str:
         connection = await connect(self._arguments, self._config.postgres.connect_timeout)
         try:
-            await prepare_schema(connection, self._config)
+            with translated("migrating the schema"):
+                await migrate(connection, self._config)
             with translated("checking the store"):
                 schema = str((await run(connection, "vector_schema"))[0]["schema"])
                 await check_store(connection, self._config)

@@ -16,7 +16,7 @@ import asyncpg
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
-from agent_brain_store.postgres.connection import BACKEND, Connection, run, transaction, translated
+from agent_brain_store.postgres.connection import BACKEND, Connection, run, transaction
 from agent_brain_store.postgres.indexes import create_first_vector_index
 from agent_brain_store.sql import sql_directory
 
@@ -57,12 +57,13 @@ def load_migrations(directory: Path | None = None) -> tuple[Migration, ...]:
     return tuple(migrations)
 
 
-async def migrate(connection: Connection, config: StoreConfig, migrations: tuple[Migration, ...]) -> None:
-    """Bring the schema up to date.
+async def migrate(connection: Connection, config: StoreConfig, directory: Path | None = None) -> None:
+    """Bring the schema up to date with the migrations in ``directory``, the library's own by default.
 
     Raises `SchemaTooNew` when the database knows more migrations than this library, `MigrationFailed` when a file fails;
     the database is then as it was.
     """
+    migrations = load_migrations(directory)
     deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
     while await _pending(connection, migrations):
         async with transaction(connection, "the migration"):
@@ -128,9 +129,3 @@ def _failure(migration: Migration, error: asyncpg.PostgresError) -> str:
         f"migration {migration.version:04}_{migration.name} failed: {error} ({error.sqlstate}). "
         "It was rolled back; the database is as it was"
     )
-
-
-async def prepare_schema(connection: Connection, config: StoreConfig, directory: Path | None = None) -> None:
-    """`migrate`, with the driver's errors translated."""
-    with translated("migrating the schema"):
-        await migrate(connection, config, load_migrations(directory))
