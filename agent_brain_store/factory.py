@@ -31,16 +31,10 @@ def create_backend(config: StoreConfig) -> StorageBackend:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise
+        package = error.name.split(".")[0]
         raise MissingDependency(
-            f"the {config.backend} backend needs the package {_package(error.name)!r}: "
-            f"pip install {_package(error.name)}",
-            config.backend,
+            f"the {config.backend} backend needs the package {package!r}: pip install {package}", config.backend
         ) from error
-
-
-def _package(module: str) -> str:
-    name = module.split(".", 1)[0]
-    return {"rank_bm25": "rank-bm25", "Stemmer": "PyStemmer"}.get(name, name)
 
 
 @asynccontextmanager
