@@ -36,16 +36,9 @@ async def check_store(connection: Connection, config: StoreConfig) -> None:
     guard.check_distance(config, facts["distance"], BACKEND)
     guard.check_language(config, facts["language"], BACKEND)
     await _check_operator_classes(connection, config, facts["column_type"])
-    stored = profile(facts["provider"], facts["model"], facts["profile_dimensions"])
     wanted = config.embedding
-    guard.check_profile(wanted.provider, wanted.model, wanted.dimensions, stored, BACKEND)
-
-
-def profile(provider: str | None, model: str | None, dimensions: int | None) -> EmbeddingMetadata | None:
-    """The stored profile, when there is one."""
-    if provider is None or model is None or dimensions is None:
-        return None
-    return EmbeddingMetadata(provider, model, dimensions)
+    for row in await run(connection, "get_profile"):
+        guard.check_profile(wanted.provider, wanted.model, wanted.dimensions, EmbeddingMetadata(**row), BACKEND)
 
 
 def _check_versions(facts: asyncpg.Record) -> None:

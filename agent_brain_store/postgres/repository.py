@@ -16,7 +16,6 @@ from agent_brain_store.filters import combine, parse, parse_required
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.postgres.database import Database
-from agent_brain_store.postgres.facts import profile
 from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
 from agent_brain_store.postgres.lexemes import LexemeKeeper
 from agent_brain_store.postgres.searching import Searcher, filter_values, results
@@ -274,7 +273,7 @@ class PostgresBackend:
 
     async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
         rows = await self._database.fetch("get_profile")
-        return profile(**rows[0]) if rows else None
+        return EmbeddingMetadata(**rows[0]) if rows else None
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
         guard.check_new_profile(provider, model, dimensions, self._rules.dimensions, BACKEND)

@@ -1,7 +1,7 @@
--- store_facts: what this store really is: versions, column type, settings and profile. The start-up guard reads it.
+-- store_facts: what this store really is: versions, column type and settings. The start-up guard reads it.
 --
 -- returns one: server_version int4, vector_version text, column_type text, dimensions int4, distance text, language text,
---   provider text, model text, profile_dimensions int4, functions_at_home bool
+--   functions_at_home bool
 --
 -- psql: \i sql/queries/store_facts.sql
 select
@@ -11,9 +11,6 @@ select
   a.atttypmod as dimensions,
   s.distance,
   search_config()::text as language,
-  p.provider,
-  p.model,
-  p.dimensions as profile_dimensions,
   (
     -- Some functions name the schema that they were made in: after it was renamed they look for their tables elsewhere.
     select bool_and(setting ^@ concat('search_path=', quote_ident(current_schema()), ','))
@@ -22,5 +19,4 @@ select
   ) as functions_at_home
 from pg_attribute a
 cross join store_settings s
-left join embedding_profile p on true
 where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';
