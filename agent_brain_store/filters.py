@@ -66,6 +66,7 @@ class Or:
 
 
 Node: TypeAlias = Compare | In | Exists | Not | And | Or
+Build: TypeAlias = Callable[[str, object, str], Node]  # of a key, an operand and its place
 
 
 def kind_of(value: Any) -> str | None:
@@ -192,11 +193,11 @@ def _operator(key: str, op: object, operand: object, place: str) -> Node:
     return build(key, operand, place)
 
 
-def _equal(key: str, operand: object, place: str) -> Node:
-    return Compare(key, "==", _scalar(operand, place))
+def _compared(op: str) -> Build:
+    return lambda key, operand, place: Compare(key, op, _scalar(operand, place))
 
 
-def _ordered(op: str) -> Callable[[str, object, str], Node]:
+def _ordered(op: str) -> Build:
     def build(key: str, operand: object, place: str) -> Node:
         if operand is None or isinstance(operand, (bool, list, tuple, Mapping)):
             raise _error(place, "a number, a string or a date", operand)
@@ -215,10 +216,6 @@ def _has_no_axis(operand: object) -> bool:
     return getattr(operand, "ndim", 1) == 0
 
 
-def _contains(key: str, operand: object, place: str) -> Node:
-    return Compare(key, "contains", _scalar(operand, place))
-
-
 def _prefix(key: str, operand: object, place: str) -> Node:
     if not isinstance(operand, str):
         raise _error(place, "a string", operand)
@@ -231,21 +228,21 @@ def _exists(key: str, operand: object, place: str) -> Node:
     return Exists(key) if operand else Not(Exists(key))
 
 
-def _negated(build: Callable[[str, object, str], Node]) -> Callable[[str, object, str], Node]:
+def _negated(build: Build) -> Build:
     return lambda key, operand, place: Not(build(key, operand, place))
 
 
-_OPERATORS: dict[str, Callable[[str, object, str], Node]] = {
-    "$eq": _equal,
-    "$ne": _negated(_equal),
+_OPERATORS: dict[str, Build] = {
+    "$eq": _compared("=="),
+    "$ne": _negated(_compared("==")),
     "$gt": _ordered(">"),
     "$gte": _ordered(">="),
     "$lt": _ordered("<"),
     "$lte": _ordered("<="),
     "$in": _in,
     "$nin": _negated(_in),
-    "$contains": _contains,
-    "$not_contains": _negated(_contains),
+    "$contains": _compared("contains"),
+    "$not_contains": _negated(_compared("contains")),
     "$prefix": _prefix,
     "$exists": _exists,
 }
