@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent_brain_store import fusion
@@ -34,10 +34,10 @@ class Fused:
     """A fused ranking, best first, and what each leg said of its chunks."""
 
     ranked: fusion.Ranked
-    vector_ranks: dict[str, int] = field(default_factory=dict)
-    keyword_ranks: dict[str, int] = field(default_factory=dict)
-    vector_scores: dict[str, float] = field(default_factory=dict)
-    keyword_scores: dict[str, float] = field(default_factory=dict)
+    vector_ranks: dict[str, int]
+    keyword_ranks: dict[str, int]
+    vector_scores: dict[str, float]
+    keyword_scores: dict[str, float]
 
     def explained(self, result: SearchResult) -> SearchResult:
         """A result with its ranks and scores in both legs."""
