@@ -119,8 +119,9 @@ async def copy_documents(
     Repeating an interrupted copy is cheap. Raises `TransferError` when the target does not hold in the end what was
     copied.
     """
-    profile = await source.get_embedding_metadata()
-    await _check_profile(target, None if profile is None else asdict(profile))
+    stored = await source.get_embedding_metadata()
+    profile = None if stored is None else asdict(stored)
+    await _check_profile(target, profile)
     total, digest, done = await source.get_count(), _Digest(), 0
     async with target.bulk_load() as load:
         async for batch in _pages(source, None):
@@ -128,7 +129,7 @@ async def copy_documents(
             digest.add(batch)
             done += len(batch)
             _report(progress, "copying", done, max(total, done))
-    await _adopt_profile(target, None if profile is None else asdict(profile))
+    await _adopt_profile(target, profile)
     found = await _digest_store(target, _ids_in(source))
     return _verified(digest.report(), found)
 
@@ -203,10 +204,9 @@ class _Digest:
     def add(self, documents: list[Document]) -> None:
         for document in documents:
             vector = vector_of(document)
-            if len(vector) in HALFVEC_DIMENSIONS:
-                vector = vector.astype("<f2")
+            form = "<f2" if len(vector) in HALFVEC_DIMENSIONS else "<f4"
             self._sha256.update(json_line(document, sort_keys=True))
-            self._sha256.update(vector.astype(vector.dtype.newbyteorder("<")).tobytes())
+            self._sha256.update(vector.astype(form).tobytes())
         self._chunks += len(documents)
 
     def report(self) -> TransferReport:
