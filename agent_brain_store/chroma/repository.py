@@ -52,10 +52,11 @@ _NAME = "chroma"
 
 
 class ChromaBackend:
-    """Chunks in a local Chroma directory, which belongs to one process at a time.
+    """The contract on a local Chroma directory, which belongs to one process at a time.
 
-    Nothing here blocks the event loop: reads happen in a few threads, writes one after the other in another. Several
-    backends of one process may share a directory and a collection.
+    See `StorageBackend` for what every method means; the docstrings here say what is Chroma's own. Nothing here blocks
+    the event loop: reads happen in a few threads, writes one after the other in another. Several backends of one process
+    may share a directory and a collection.
     """
 
     def __init__(self, config: StoreConfig) -> None:
@@ -67,7 +68,6 @@ class ChromaBackend:
 
     @property
     def is_initialized(self) -> bool:
-        """Whether the directory is open."""
         return self._session.is_open
 
     async def initialize(self) -> None:
@@ -111,17 +111,14 @@ class ChromaBackend:
         return await self._session.compute(work)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
-        """Delete chunks; returns how many there really were."""
         wanted = check_ids(ids, _NAME)
         return await self._session.write(partial(writing.delete, ids=wanted))
 
     async def delete_by_metadata(self, where: Where) -> int:
-        """Delete matching chunks; returns how many there were."""
         node = parse_required(where, "delete_by_metadata")
         return await self._session.write(partial(writing.delete_matching, node=node))
 
     async def reset(self) -> None:
-        """Delete every chunk and the embedding profile."""
         await self._session.write(partial(store.Collection.reset, config=self._config))
 
     @asynccontextmanager
@@ -145,7 +142,6 @@ class ChromaBackend:
     async def vector_search(
         self, query_embedding: Vector, top_k: int, similarity_threshold: float = 0.0, where: Where | None = None
     ) -> list[SearchResult]:
-        """The chunks nearest to a vector, best first."""
         top_k = check_top_k(top_k, _NAME)
         threshold = check_threshold(similarity_threshold, _NAME)
         node, question, collection = parse(where), self._question(query_embedding), self._session.collection
@@ -166,7 +162,6 @@ class ChromaBackend:
         where: Where | None = None,
         explain: bool = False,
     ) -> list[SearchResult]:
-        """The chunks that contain any word of a question, best first."""
         top_k, text = check_top_k(top_k, _NAME), check_query(query, _NAME)
         node = combine(where, source_types, languages)
         index = await self._session.index()
@@ -194,7 +189,6 @@ class ChromaBackend:
         languages: Sequence[str] | None = None,
         explain: bool = False,
     ) -> list[SearchResult]:
-        """Vector and keyword ranking fused, best first."""
         top_k, text = check_top_k(top_k, _NAME), check_query(query, _NAME)
         count = check_fusion(vector_weight, keyword_weight, rrf_k, fusion, candidates, top_k, _NAME)
         node, question = combine(where, source_types, languages), self._question(query_embedding)
@@ -215,15 +209,12 @@ class ChromaBackend:
     # --- looking up --------------------------------------------------------------------------------------------------
 
     async def get_count(self, where: Where | None = None) -> int:
-        """How many chunks the store holds, or how many match."""
         return await self._session.read(partial(count_matching, node=parse(where), held=self._session.collection.held))
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
-        """``{"text": ..., "metadata": ...}`` of one chunk, or None."""
         return (await self.get_by_ids([chunk_id])).get(chunk_id)
 
     async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The same for many chunks, keyed by id."""
         return await self._session.read(partial(reading.by_id, ids=check_ids(ids, _NAME)))
 
     async def iter_documents(
@@ -243,18 +234,15 @@ class ChromaBackend:
     # --- profile and health ------------------------------------------------------------------------------------------
 
     async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
-        """The stored embedding profile, or None."""
         return self._session.collection.profile
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        """Store the embedding profile."""
         guard.check_new_profile(provider, model, dimensions, self._session.collection.dimensions, _NAME)
         await self._session.write(partial(store.Collection.set_profile, provider=provider, model=model))
 
     def validate_embedding_compatibility(
         self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None
     ) -> None:
-        """Raise `ProviderMismatchError` unless a stored profile is absent or the same."""
         guard.check_profile(provider, model, dimensions, stored_metadata, _NAME)
 
     async def health(self) -> Health:
