@@ -38,7 +38,6 @@ from agent_brain_store.protocol import (
     ProgressCallback,
     ReplaceResult,
     SearchResult,
-    StorageBackend,
     Vector,
     Vectors,
     Where,
@@ -276,7 +275,3 @@ class _Loader:
 def _explained(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:
     terms = index.matched(query, [result.chunk_id for result in found])
     return [replace(result, matched_terms=terms[result.chunk_id]) for result in found]
-
-
-if TYPE_CHECKING:
-    _: type[StorageBackend] = ChromaBackend
