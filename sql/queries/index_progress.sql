@@ -2,10 +2,10 @@
 --
 -- $1  pid  int4  the building session, from pg_backend_pid()
 --
--- returns many: phase text, tuples_done int8, tuples_total int8, blocks_done int8, blocks_total int8
+-- returns many: phase text, tuples_done int8
 --
 -- psql: \bind 4711
 --       \i sql/queries/index_progress.sql
-select phase, tuples_done, tuples_total, blocks_done, blocks_total
+select phase, tuples_done
 from pg_stat_progress_create_index
 where pid = $1::int4;
