@@ -11,13 +11,9 @@
 --
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/upsert_chunks.sql
-with given as (
-  select chunk_id, content, metadata, embedding
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
-),
-changed as (
+with changed as (
   select g.*, chunk_tsv(g.content, g.metadata) as lexemes
-  from given g
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or (c.content, c.metadata::text, vector_send(c.embedding::vector))
