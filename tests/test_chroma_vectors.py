@@ -85,12 +85,10 @@ async def test_only_what_cannot_be_searched_as_it_is_is_kept_twice(tmp_path):
     unit, other = np.eye(SIZE)[0], np.full(SIZE, 2.0)
     await store.upsert_documents(["other", "unit"], [other, unit], ["", ""], [{}, {}])
     rows = store._session.collection.rows
-    stored: dict[str, Any] = {
-        row.chunk_id: row.stored for page in rows.read(["other", "unit"], stored=True) for row in page
-    }
+    stored: dict[str, Any] = {row.chunk_id: row.stored for row in rows.read(["other", "unit"], stored=True)}
     assert (VECTOR in stored["other"], VECTOR in stored["unit"]) == (True, False)
     await store.upsert_documents(["other"], [unit], [""], [{}])
-    assert VECTOR not in (next(rows.read(["other"], stored=True))[0].stored or {})
+    assert VECTOR not in (next(rows.read(["other"], stored=True)).stored or {})
     assert await store.get_by_id("other") == {"text": "", "metadata": {}}
     hits = await store.vector_search(unit * 7, 2)
     assert [(hit.chunk_id, hit.score) for hit in hits] == [("other", 1.0), ("unit", 1.0)]

@@ -182,8 +182,8 @@ class Rows:
 
     def read(
         self, ids: Sequence[str], *, text: bool = False, stored: bool = False, dimensions: int = 0
-    ) -> Iterator[list[Row]]:
-        """Rows by id, page by page, in the given order without those that do not exist.
+    ) -> Iterator[Row]:
+        """Rows by id, in the given order without those that do not exist; a page of them is in memory at a time.
 
         Vectors are read if ``dimensions``, their length, is given.
         """
@@ -193,7 +193,7 @@ class Rows:
             with driver_errors("read chunks"):
                 got: Any = self._collection.get(ids=page, include=include)
             rows = {chunk_id: _row(got, i, chunk_id) for i, chunk_id in enumerate(got["ids"])}
-            yield [rows[chunk_id] for chunk_id in page if chunk_id in rows]
+            yield from (rows[chunk_id] for chunk_id in page if chunk_id in rows)
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Clause | None, stored: bool

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """``{"text", "metadata"}`` of the given chunks that exist."""
-    pages = rows.read(ids, text=True, stored=True)
-    return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for page in pages for row in page}
+    found = rows.read(ids, text=True, stored=True)
+    return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for row in found}
 
 
 def documents(rows: Rows, ids: Sequence[str], dimensions: int, node: Node | None) -> list[Document]:
     """The given chunks that exist and match the filter; with vectors if ``dimensions``, their length, is above 0."""
-    pages = rows.read(ids, text=True, stored=True, dimensions=dimensions)
-    found = ((row, from_stored(row.stored)) for page in pages for row in page)
+    read = rows.read(ids, text=True, stored=True, dimensions=dimensions)
+    found = ((row, from_stored(row.stored)) for row in read)
     return [
         Document(row.chunk_id, row.text, metadata, None if row.vector is None else given_vector(row.stored, row.vector))
         for row, metadata in found

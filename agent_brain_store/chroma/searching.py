@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SPARE = 16  # candidates beyond those asked for: to see ties at the end
 FEW = 400  # chunks that are compared sooner than Chroma finds the nearest among them
+_PART = 100  # vectors that are compared at a time
 
 Near = list[tuple[str, float]]
 """Ids and distances (``1 - cosine``, Euclidean, or the negative inner product), nearest first, ties by id."""
@@ -66,9 +68,7 @@ def matching_ids(rows: driver.Rows, node: Node | None, held: KeywordIndex | None
     ids = rows.ids(where)
     if rest is None:
         return ids
-    return [
-        row.chunk_id for page in rows.read(ids, stored=True) for row in page if matches(rest, from_stored(row.stored))
-    ]
+    return [row.chunk_id for row in rows.read(ids, stored=True) if matches(rest, from_stored(row.stored))]
 
 
 def count_matching(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> int:
@@ -129,10 +129,10 @@ def scan(rows: driver.Rows, question: Question, ids: Sequence[str]) -> Near:
     """The exact order of given chunks by distance."""
     present: list[str] = []
     parts: list[NDArray[np.float64]] = []
-    for page in rows.read(ids, dimensions=len(question.vector)):
-        if page:
-            present.extend(row.chunk_id for row in page)
-            parts.append(question.distances(page))
+    found = rows.read(ids, dimensions=len(question.vector))
+    while part := list(islice(found, _PART)):
+        present.extend(row.chunk_id for row in part)
+        parts.append(question.distances(part))
     distances = np.concatenate(parts) if parts else np.zeros(0)
     order = np.argsort(distances, kind="stable")
     return [(present[i], float(distances[i])) for i in order.tolist()]

@@ -55,16 +55,15 @@ def build_index(collection: Collection, config: KeywordConfig) -> None:
     if config in collection.indexes:
         return
     index = KeywordIndex(config)
-    for page in collection.rows.read(collection.rows.ids(), text=True, stored=True):
-        for row in page:
-            index.put(row.chunk_id, row.text, from_stored(row.stored))
+    for row in collection.rows.read(collection.rows.ids(), text=True, stored=True):
+        index.put(row.chunk_id, row.text, from_stored(row.stored))
     collection.indexes[config] = index
 
 
 def _upsert_page(collection: Collection, batch: Batch) -> None:
     kept = searched(collection.distance, batch.vectors)
     stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, kept, strict=True)]
-    old = {row.chunk_id: row.stored or {} for page in collection.rows.read(batch.ids, stored=True) for row in page}
+    old = {row.chunk_id: row.stored or {} for row in collection.rows.read(batch.ids, stored=True)}
     former = [old.get(chunk_id, {}) for chunk_id in batch.ids]
     changed = {i for i, new in enumerate(stored) if former[i].get(DIGEST) != new[DIGEST]}
     relabelled = {i for i, new in enumerate(stored) if former[i].get(METADATA) != new[METADATA]} - changed
