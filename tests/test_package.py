@@ -98,7 +98,7 @@ LAYERS = [
     {"protocol", "arrays", "connection_url", "sql", "settings", "embedding_models"},
     {"records", "fusion", "config_sources", "embedded"},
     {"config", "filters", "arguments"},
-    {"guard", "export_files"},
+    {"guard", "export_files", "loading"},
     {"postgres", "chroma"},
     {"factory"},
     {"lifespan", "transfer"},

@@ -26,6 +26,7 @@ from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
+from agent_brain_store.loading import Loader
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -34,7 +35,6 @@ from agent_brain_store.protocol import (
     Health,
     IndexReport,
     Metadata,
-    Progress,
     ProgressCallback,
     ReplaceResult,
     SearchResult,
@@ -124,7 +124,7 @@ class ChromaBackend:
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
         """A loader that upserts: Chroma's index cannot be put off."""
         self._session.collection  # noqa: B018  fails early when the store is closed
-        yield _Loader(self, progress)
+        yield Loader(self.upsert_documents, progress)
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:  # noqa: ARG002
         """Nothing to do: Chroma keeps its indexes itself."""
@@ -254,22 +254,6 @@ class ChromaBackend:
         details |= {"collection": collection.name, "distance": self._config.distance}
         details |= {"keyword_index": "ready" if self._config.keyword in collection.indexes else "built when needed"}
         return Health(True, _NAME, details | {"exact_fallbacks": collection.exact_fallbacks})
-
-
-class _Loader:
-    """Upserts, and says how far it has come."""
-
-    def __init__(self, backend: ChromaBackend, progress: ProgressCallback | None) -> None:
-        self._backend, self._progress, self._done = backend, progress, 0
-
-    async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
-    ) -> int:
-        count = await self._backend.upsert_documents(ids, embeddings, documents, metadatas)
-        self._done += count
-        if self._progress is not None:
-            self._progress(Progress("loading", self._done, None))
-        return count
 
 
 def _explained(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:

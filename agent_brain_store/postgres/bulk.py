@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from agent_brain_store.errors import StorageError
+from agent_brain_store.loading import Loader
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.indexes import IndexKeeper
-from agent_brain_store.protocol import BulkLoader, Metadata, Progress, ProgressCallback, StorageBackend, Vectors
+from agent_brain_store.protocol import BulkLoader, ProgressCallback, StorageBackend
 from agent_brain_store.records import Batch
 
 log = logging.getLogger(__name__)
-Prepare = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], Awaitable[Batch]]
-Store = Callable[[Batch], Awaitable[int]]
 
 FEWEST = 1000  # chunks, below which nobody would notice
 # Adding a chunk to the graph, or changing one, costs about five times its share of a build (docs/performance.md), so that a new
@@ -80,34 +80,11 @@ class Suspension:
         await self._indexes.repair(progress, self._patience)
 
 
-class Loader:
-    """Takes the chunks of one bulk load."""
-
-    def __init__(
-        self, prepare: Prepare, store: Store, suspension: Suspension | None, progress: ProgressCallback | None
-    ) -> None:
-        self._prepare, self._store, self._suspension, self._progress = prepare, store, suspension, progress
-        self._loaded = 0
-
-    async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
-    ) -> int:
-        """The store's `upsert_documents`."""
-        batch = await self._prepare(ids, embeddings, documents, metadatas)
-        if self._suspension is not None:
-            await self._suspension.consider(batch)
-        written = await self._store(batch)
-        self._loaded += written
-        if self._progress is not None:
-            self._progress(Progress("loading", self._loaded, None))
-        return written
-
-
 @asynccontextmanager
 async def bulk_load(
     backend: StorageBackend,
-    prepare: Prepare,
-    store: Store,
+    prepare: Callable[..., Awaitable[Batch]],
+    store: Callable[[Batch], Awaitable[int]],
     indexes: IndexKeeper | None,
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
@@ -115,6 +92,12 @@ async def bulk_load(
     """A loader whose end builds what it suspended and counts the lexemes, also after an error in the block."""
     before = await backend.get_count()
     suspension = Suspension(backend, indexes, before * _PAYS_AT) if indexes is not None else None
+
+    async def upsert(*lists: Any) -> int:
+        batch = await prepare(*lists)
+        if suspension is not None:
+            await suspension.consider(batch)
+        return await store(batch)
 
     async def end() -> None:
         try:
@@ -127,7 +110,7 @@ async def bulk_load(
         return end() if indexes is None else asyncio.shield(indexes.in_background(end()))
 
     try:
-        yield Loader(prepare, store, suspension, progress)
+        yield Loader(upsert, progress)
     except BaseException:
         try:
             await ending()
