@@ -89,7 +89,7 @@ def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bo
 async def _run_written(connection: Connection, writer: str, /, **values: Any) -> None:
     """Have the server write a statement, then run it."""
     (row,) = await run(connection, writer, **values)
-    await connection.execute(row["statement"], timeout=None)
+    await connection.execute(row["statement"])
 
 
 class IndexKeeper:
@@ -209,7 +209,7 @@ class IndexKeeper:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         created, rebuilt = [], []
         for row in await run(connection, "missing_indexes"):
-            await connection.execute(row["statement"], timeout=None)
+            await connection.execute(row["statement"])
             created.append(row["name"])
         if await self._repair_vector_index(connection, progress):
             created.append(VECTOR_INDEX)
