@@ -1004,13 +1004,13 @@ async def test_settings_that_the_server_has_ignored_are_an_error(database, monke
     ],
 )
 async def test_versions_that_are_too_old_are_refused(database, monkeypatch, requirement, value, message):
-    monkeypatch.setattr(f"agent_brain_store.postgres.facts.{requirement}", value)
+    monkeypatch.setattr(f"agent_brain_store.postgres.checks.{requirement}", value)
     with pytest.raises(SchemaError, match=message):
         await create_backend(config(database)).initialize()
 
 
 async def test_a_pgvector_with_known_bugs_is_reported(database, monkeypatch, caplog):
-    monkeypatch.setattr("agent_brain_store.postgres.facts._PGVECTOR_SOUND", (9, 0, 0))
+    monkeypatch.setattr("agent_brain_store.postgres.checks._PGVECTOR_SOUND", (9, 0, 0))
     store = create_backend(config(database))
     await store.initialize()
     assert "has known index corruption bugs" in caplog.text

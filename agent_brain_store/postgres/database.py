@@ -13,6 +13,7 @@ import asyncpg
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConnectionFailed, NotInitialized, PoolTimeout, QueryFailed
+from agent_brain_store.postgres.checks import check_session, check_store
 from agent_brain_store.postgres.connection import (
     BACKEND,
     Connection,
@@ -27,7 +28,6 @@ from agent_brain_store.postgres.connection import (
     transaction,
     translated,
 )
-from agent_brain_store.postgres.facts import check_session, check_store
 from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
 from agent_brain_store.postgres.migrator import migrate
 

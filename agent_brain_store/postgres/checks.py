@@ -1,4 +1,4 @@
-"""What a database really is, read once at start and checked against the configuration."""
+"""The start-up guard of PostgreSQL: what a database and a session really are, against what the configuration asks for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, ind
 
 
 async def check_store(connection: Connection, config: StoreConfig) -> None:
-    """The start-up guard of PostgreSQL: versions, column, distance, language, index and profile, in this order."""
+    """Versions, schema, column, distance, language, index and profile, in this order."""
     rows = await run(connection, "store_facts")
     if not rows:
         raise SchemaError("the row of store_settings is gone: restore it from a backup", BACKEND)
