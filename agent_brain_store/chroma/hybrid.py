@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent_brain_store import fusion
 from agent_brain_store.chroma.searching import Near, Question, nearest, scan
-from agent_brain_store.chroma.store import Collection
+from agent_brain_store.chroma.shared import Collection
 from agent_brain_store.filters import Node
 from agent_brain_store.protocol import SearchResult
 

@@ -17,7 +17,7 @@ from agent_brain_store.arguments import (
     check_threshold,
     check_top_k,
 )
-from agent_brain_store.chroma import reading, store, writing
+from agent_brain_store.chroma import reading, shared, writing
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.hybrid import Hybrid, fused
 from agent_brain_store.chroma.searching import Question, count_matching, nearest
@@ -118,7 +118,7 @@ class ChromaBackend:
         return await self._session.write(partial(writing.delete_matching, node=node))
 
     async def reset(self) -> None:
-        await self._session.write(partial(store.Collection.reset, config=self._config))
+        await self._session.write(partial(shared.Collection.reset, config=self._config))
 
     @asynccontextmanager
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
@@ -237,7 +237,7 @@ class ChromaBackend:
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
         guard.check_new_profile(provider, model, dimensions, self._session.collection.dimensions, _NAME)
-        await self._session.write(partial(store.Collection.set_profile, provider=provider, model=model))
+        await self._session.write(partial(shared.Collection.set_profile, provider=provider, model=model))
 
     def validate_embedding_compatibility(
         self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.matching import matches
-from agent_brain_store.chroma.store import Collection
+from agent_brain_store.chroma.shared import Collection
 from agent_brain_store.chroma.translate import from_stored, to_where
 from agent_brain_store.filters import Node
 

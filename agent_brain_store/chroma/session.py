@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from agent_brain_store.chroma import store, writing
+from agent_brain_store.chroma import shared, writing
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized
@@ -25,7 +25,7 @@ class Session:
 
     def __init__(self, config: StoreConfig) -> None:
         self._config = config
-        self._opened: store.Collection | None = None
+        self._opened: shared.Collection | None = None
         self._opening = threading.Lock()
 
     @property
@@ -34,7 +34,7 @@ class Session:
         return self._opened is not None and self._opened.is_usable
 
     @property
-    def collection(self) -> store.Collection:
+    def collection(self) -> shared.Collection:
         """The open collection."""
         if self._opened is None or not self._opened.is_usable:
             raise NotInitialized("the store is not open: call initialize() first, or use open_store()", "chroma")
@@ -48,7 +48,7 @@ class Session:
     def _open(self) -> None:
         with self._opening:
             if not self.is_open:
-                self._opened = store.acquire(self._config)
+                self._opened = shared.acquire(self._config)
 
     async def close(self) -> None:
         """Wait for what is running, then leave."""
@@ -58,14 +58,14 @@ class Session:
         with self._opening:
             collection, self._opened = self._opened, None
             if collection is not None and collection.is_usable:
-                store.release(collection)
+                shared.release(collection)
 
     async def read(self, work: Callable[[Rows], T]) -> T:
         """Run a search or a look-up."""
         collection = self.collection
         return await self._run(collection.directory.readers, partial(collection.reading, work))
 
-    async def write(self, work: Callable[[store.Collection], T]) -> T:
+    async def write(self, work: Callable[[shared.Collection], T]) -> T:
         """Run a write, after those that were asked for before."""
         collection = self.collection
         return await self._run(collection.directory.writer, partial(collection.writing, work))

@@ -8,7 +8,7 @@ import numpy as np
 
 from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.searching import matching_ids
-from agent_brain_store.chroma.store import Collection
+from agent_brain_store.chroma.shared import Collection
 from agent_brain_store.chroma.translate import DIGEST, METADATA, from_stored, replacing, to_stored
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import KeywordConfig
