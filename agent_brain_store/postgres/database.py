@@ -104,7 +104,7 @@ class Database:
             log.warning(warning)
         with translated("checking the indexes"):
             async with self._reader() as connection:
-                problem = await self.indexes.missing(connection)
+                problem = await self.indexes.problem(connection)
         if problem is None:
             return
         log.warning("%s; building it", problem)

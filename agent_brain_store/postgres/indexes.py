@@ -101,7 +101,7 @@ class IndexKeeper:
         self._background: set[asyncio.Task[None]] = set()
         self._settling = asyncio.Event()
 
-    async def missing(self, connection: Connection) -> str | None:
+    async def problem(self, connection: Connection) -> str | None:
         """What is wrong with the indexes, in words, or None."""
         for row in await run(connection, "missing_indexes"):
             return f"the index {row['name']} is missing"
