@@ -1,4 +1,4 @@
-"""Well-known embedding models and the length of their vectors."""
+"""Well-known embedding models, the length of their vectors, and which lengths are kept in half precision."""
 
 from __future__ import annotations
 

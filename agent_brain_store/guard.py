@@ -68,7 +68,7 @@ def _plain(provider: str) -> str:
 
 
 def check_new_profile(provider: str, model: str, dimensions: int, stored: int, backend: str) -> None:
-    """Names that no start could compare would lock everybody out; other dimensions describe vectors that are not there."""
+    """Refuse a profile that the next start could not find again: names that no database stores, other dimensions."""
     for name, value in (("provider", provider), ("model", model)):
         if not isinstance(value, str) or not value or clean_text(value) != value:
             raise InvalidQueryError(f"{name} is {value!a}; it must be a non-empty text", backend)

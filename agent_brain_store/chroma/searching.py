@@ -1,4 +1,4 @@
-"""Searches over one collection: nearest vectors, complete under every filter, and their fusion with keywords."""
+"""The chunks of one collection that match a filter, and those nearest to a vector: complete under every filter."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Session:
-    """Access to one collection, from any event loop. Everything but `is_open` raises `NotInitialized` while closed."""
+    """Access to one collection, from any event loop. While closed, what needs it open raises `NotInitialized`."""
 
     def __init__(self, config: StoreConfig) -> None:
         self._config = config

@@ -172,7 +172,7 @@ async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
     try:
         yield connection  # a proxy with the connection's methods
     finally:
-        # What it was wanted for is done or has failed: an error here is about a lost connection alone.
+        # The caller has its result, or its error: that the connection was lost on its way back changes neither.
         with suppress(*_DRIVER_ERRORS):
             if connection.is_in_transaction():  # cancelled while it committed
                 connection.terminate()

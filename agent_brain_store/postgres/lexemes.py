@@ -1,4 +1,4 @@
-"""Keeps what is counted fresh: document frequencies for BM25, statistics for the planner, and short sums of chunks.
+"""Keeps counts fresh: document frequencies for BM25, the planner's statistics, and ``chunk_counts``, which it keeps short.
 
 The rule: lexemes are counted again when the chunks written or deleted since exceed a tenth of all chunks. A call that wrote
 a good part of the store itself, or a small store, waits for it; otherwise it runs in the background, one at a time over

@@ -1,4 +1,4 @@
-"""Asking again: a search is repeated where the vector index gave up too early, or a budget of chunks held too few hits."""
+"""Runs the search queries, and again where the vector index gave up too early or a budget of chunks held too few hits."""
 
 from __future__ import annotations
 
