@@ -108,7 +108,7 @@ class PostgresBackend:
             await upsert(connection, batch)
             return len(batch)
 
-        return await self._written("upsert_documents", work, len(batch)) if len(batch) else self._nothing()
+        return await self._write("upsert_documents", work, len(batch)) if len(batch) else self._nothing()
 
     async def replace_documents(
         self,
@@ -127,7 +127,7 @@ class PostgresBackend:
             await upsert(connection, batch)
             return ReplaceResult(int(rows[0]["deleted"]), len(batch))
 
-        return await self._written("replace_documents", work, len(batch))
+        return await self._write("replace_documents", work, len(batch))
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
         wanted = arguments.check_ids(ids, BACKEND)
@@ -135,7 +135,7 @@ class PostgresBackend:
         async def work(connection: Connection) -> int:
             return int((await run(connection, "delete_chunks", ids=wanted))[0]["deleted"])
 
-        return await self._written("delete_by_ids", work) if wanted else self._nothing()
+        return await self._write("delete_by_ids", work) if wanted else self._nothing()
 
     async def delete_by_metadata(self, where: Where) -> int:
         node = parse_required(where, "delete_by_metadata")
@@ -143,7 +143,7 @@ class PostgresBackend:
         async def work(connection: Connection) -> int:
             return int((await run(connection, "delete_matching_chunks", **filter_values(node), keep=[]))[0]["deleted"])
 
-        return await self._written("delete_by_metadata", work)
+        return await self._write("delete_by_metadata", work)
 
     async def reset(self) -> None:
         async def work(connection: Connection) -> None:
@@ -151,9 +151,8 @@ class PostgresBackend:
 
         await self._database.write("reset", work)
 
-    async def _written(
-        self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0
-    ) -> Result:
+    async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0) -> Result:
+        """Do ``work`` in one transaction, then count the lexemes again if they have aged."""
         result = await self._database.write(operation, work)
         await self._lexemes.after_write(written)
         return result
