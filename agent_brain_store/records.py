@@ -108,7 +108,8 @@ def prepare(
 
 def _check_lists(**lists: Any) -> None:
     for name, items in lists.items():
-        if isinstance(items, (str, bytes, Mapping)) or not hasattr(items, "__len__"):
+        has_order = hasattr(items, "__len__") and hasattr(items, "__getitem__")
+        if isinstance(items, (str, bytes, Mapping)) or not has_order:
             raise ValueError(f"{name} is a {type(items).__name__}, not a list")
     lengths = {name: len(items) for name, items in lists.items()}
     if len(set(lengths.values())) > 1:

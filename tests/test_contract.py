@@ -167,7 +167,7 @@ async def test_lists_of_unequal_length(store):
 
 @pytest.mark.parametrize("place", range(4))
 async def test_lists_that_are_none(store, place):
-    for wrong in (None, iter(()), "a", {"a": 1}):
+    for wrong in (None, iter(()), "a", {"a": 1}, {"a"}):
         lists: list[Any] = [["a"], [embed("a")], ["a"], [{}]]
         lists[place] = wrong
         with pytest.raises(ValueError, match="not a list"):

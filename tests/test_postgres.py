@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import json
 import re
@@ -290,6 +291,17 @@ async def test_a_hostile_public_schema_is_not_used(database, plain):
     await store.initialize()
     await fill(store, ("a", "safe and sound"))
     assert [hit.chunk_id for hit in await store.hybrid_search("sound", embed("x"), 3)] == ["a"]
+    await store.close()
+
+
+@pytest.mark.parametrize("version", [1, 99])
+async def test_tables_of_others_in_public_with_our_names(database, plain, version):
+    await plain.execute(f"create table public.schema_version as select {version} as version")
+    await plain.execute("create table public.store_settings (); create table public.chunks ()")
+    store = create_backend(config({**database, "schema": "beside"}))
+    await store.initialize()
+    await fill(store, ("a", "text"))
+    assert await store.get_count() == 1
     await store.close()
 
 
@@ -743,6 +755,36 @@ async def test_replace_is_one_transaction(store, database):
 
 
 # --- connections -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_store_belongs_to_the_event_loop_that_opened_it(database):
+    store = create_backend(config(database))
+
+    async def open_twice() -> None:
+        await asyncio.gather(store.initialize(), store.initialize())
+
+    async def use() -> None:
+        health = await store.health()
+        assert not health.ok
+        assert "opened in another event loop" in health.details["error"]
+        with pytest.raises(NotInitialized, match="opened in another event loop: open and close one in each"):
+            await store.get_count()
+        await store.close()
+        await open_twice()
+        await fill(store, ("a", "text"))
+        assert await store.get_count() == 1
+        await store.close()
+
+    asyncio.run(open_twice())
+    asyncio.run(use())
+    gc.collect()  # the connections that the first loop has left
+
+
+async def test_a_store_is_closed_where_it_was_opened(store):
+    with pytest.raises(NotInitialized, match="opened in another event loop"):
+        await asyncio.to_thread(asyncio.run, store.close())
+    assert await store.get_count() == 0
 
 
 async def test_a_wrong_password_or_database_fails_at_once(server: Server, database, plain):

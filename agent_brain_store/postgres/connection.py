@@ -203,7 +203,7 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
                 raise
             ended = True
     except BaseException as error:
-        if failed is not None:
+        if failed is not None and not isinstance(error, asyncio.CancelledError):
             raise failed  # noqa: B904  and not what the rollback has met
         if not ended or not (is_lost(error) or isinstance(error, TimeoutError)):
             raise

@@ -46,6 +46,7 @@ class Database:
         self._arguments: dict[str, Any] = {}
         self._readers: Pool | None = None
         self._writers: Pool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._embedded: Any = None
         self.indexes = IndexKeeper(config, self.connect_alone)
 
@@ -69,7 +70,8 @@ class Database:
 
     async def _locate(self) -> None:
         config = self._config.postgres
-        self._arguments = connect_arguments(config, session_settings(config, f'"{config.schema}", public, pg_temp'))
+        # Without the extension's schema, which is not known yet and may hold tables of others with the names of ours.
+        self._arguments = connect_arguments(config, session_settings(config, f'"{config.schema}", pg_temp'))
         if config.embedded_path is not None:
             from agent_brain_store.embedded import EmbeddedServer
 
@@ -92,6 +94,7 @@ class Database:
     async def _open_pools(self, vector_schema: str) -> None:
         config = self._config.postgres
         size = config.pool_size + config.pool_max_overflow
+        self._loop = asyncio.get_running_loop()
         for_writers = size // 4
         self._readers = await open_pool(self._arguments, size - for_writers, vector_schema)
         self._writers = await open_pool(self._arguments, for_writers, vector_schema) if for_writers else self._readers
@@ -116,6 +119,10 @@ class Database:
     async def close(self) -> None:
         """Give everything back. Idempotent."""
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
+        if self._loop is not None and self._loop.is_closed():  # and its connections with it
+            pools.clear()
+        elif pools:
+            self.require_open()
         self._readers = self._writers = None
         try:
             for pool in pools:
@@ -191,10 +198,12 @@ class Database:
     def _pool(self, pool: Pool | None) -> Pool:
         if pool is None:
             raise NotInitialized("the store is not open: call initialize() first, or use open_store()", BACKEND)
+        if self._loop is not asyncio.get_running_loop():
+            raise NotInitialized("the store was opened in another event loop: open and close one in each", BACKEND)
         return pool
 
     def require_open(self) -> None:
-        """Raise `NotInitialized` unless the database is open: for calls that have nothing to ask it."""
+        """Raise `NotInitialized` unless the database is open, in this event loop: for calls that have nothing to ask it."""
         self._pool(self._readers)
 
     def pool_status(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _LOCK_PAUSE = 0.05  # seconds between two tries for the lock
+_PATIENCE = 86_400.0  # seconds for one file: None would be the connection's command_timeout
 _LOCK_PATIENCE = 300.0  # seconds: another process may be building something large
 
 _CREATE_EXTENSION = (
@@ -113,7 +114,7 @@ async def _version(connection: Connection) -> int:
 
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
-        await connection.execute(migration.text, timeout=None)
+        await connection.execute(migration.text, timeout=_PATIENCE)
     except asyncpg.InsufficientPrivilegeError as error:
         if "extension" in str(error):
             raise SchemaError(_CREATE_EXTENSION, BACKEND) from error

@@ -73,6 +73,7 @@ class PostgresBackend:
             await self._database.indexes.settle()  # before the counts: the end of a bulk load counts
             await self._lexemes.settle()
             await self._database.close()
+        self._opening = asyncio.Lock()  # which belongs to one event loop
 
     async def health(self) -> Health:
         details: dict[str, Any] = {"exact_fallbacks": self._searcher.exact_fallbacks}
