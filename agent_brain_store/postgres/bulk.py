@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from agent_brain_store.errors import StorageError
+import asyncpg
+
+from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.loading import Loader
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.indexes import IndexKeeper
@@ -73,11 +75,20 @@ class Suspension:
             if self._maintenance is None:
                 return
             if not self._maintenance.is_closed():
-                with translated("building the vector index"):
-                    await self._indexes.resume(self._maintenance, progress)
+                await self._resume(self._maintenance, progress)
                 return
         # It was idle while the chunks were written, and something in between has closed it.
         await self._indexes.repair(progress, self._patience)
+
+    async def _resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
+        try:
+            with translated("building the vector index"):
+                await self._indexes.resume(connection, progress)
+        except QueryFailed as error:
+            if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+                raise
+            # There was none to suspend: dropping it takes the same right.
+            log.warning("the vector index is missing, and stays so: %s", error.message)
 
 
 @asynccontextmanager
