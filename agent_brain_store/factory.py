@@ -14,12 +14,14 @@ from agent_brain_store.protocol import StorageBackend
 Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
 
 
-def create_backend(config: StoreConfig) -> StorageBackend:
-    """The backend that the configuration names, not yet opened: no I/O happens here.
+def create_backend(source: Source = None) -> StorageBackend:
+    """The backend that the configuration names, not yet opened: nothing but the configuration is read here.
 
-    Raises `MissingDependency` when its packages are not installed: those of PostgreSQL here, those of Chroma and of a
-    private server in `initialize()`.
+    ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. Raises
+    `ConfigError`, and `MissingDependency` when packages are not installed: those of PostgreSQL here, those of Chroma and
+    of a private server in `initialize()`.
     """
+    config = _config(source)
     try:
         if config.backend == "postgres":
             from agent_brain_store.postgres.repository import PostgresBackend
@@ -41,9 +43,9 @@ def create_backend(config: StoreConfig) -> StorageBackend:
 async def open_store(source: Source = None) -> AsyncIterator[StorageBackend]:
     """An initialized store, closed at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default.
+    ``source`` is what `create_backend` takes.
     """
-    store = create_backend(_config(source))
+    store = create_backend(source)
     try:
         await store.initialize()
         yield store

@@ -150,10 +150,10 @@ class StorageBackend(Protocol):
     ) -> int:
         """Store chunks, given as parallel lists; an id that exists is replaced: text, vector and the whole metadata.
 
-        A repeated id in one call: the last one wins. Everything is checked before anything is written. All or
-        nothing on PostgreSQL; on Chroma a crash can leave a part, and repeating the call completes it. On PostgreSQL a
-        call that writes at least 1,000 chunks, and as many as there were, builds the vector index anew, which is several
-        times faster than adding to it. Returns the number of distinct ids.
+        A repeated id in one call: the last one wins. Everything is checked before anything is written. All or nothing on
+        PostgreSQL; on Chroma a crash or a cancellation can leave a part, and repeating the call completes it. On
+        PostgreSQL a call that writes at least 1,000 chunks, and as many as there were, builds the vector index anew, which
+        is several times faster than adding to it. Returns the number of distinct ids.
         """
 
     async def replace_documents(
@@ -264,7 +264,8 @@ class StorageBackend(Protocol):
         """Build indexes that are missing or invalid; report those that differ from the configuration."""
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Rebuild the vector index with the configured parameters, while searches and writes go on."""
+        """Build the vector index anew with the configured parameters, and rebuild the others as they are, one after the
+        other, while searches and writes go on."""
 
 
 StorageBackendProtocol = StorageBackend

@@ -11,9 +11,11 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+import yaml
 
 from agent_brain_store import config as config_module
-from agent_brain_store import connection_url
+from agent_brain_store import connection_url, create_backend
+from agent_brain_store.chroma.repository import ChromaBackend
 from agent_brain_store.config import (
     LANGUAGES,
     ChromaConfig,
@@ -993,3 +995,18 @@ def test_password_is_in_no_traceback(tmp_path: Path, how: str, caplog: pytest.Lo
         calls[how]()
     assert_hidden(caught.value)
     assert CANARY not in caplog.text
+
+
+def test_a_backend_is_made_from_whatever_a_configuration_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping = {"storage": {"backend": "chroma", "chroma": {"path": str(tmp_path / "chroma")}}}
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(mapping))
+    for source in (mapping, StoreConfig.from_dict(mapping), file, str(file)):
+        assert isinstance(create_backend(source), ChromaBackend)
+    monkeypatch.setenv("AGENT_BRAIN_CONFIG", str(file))
+    monkeypatch.setenv("AGENT_BRAIN_STORAGE_BACKEND", "sqlite")
+    with pytest.raises(ConfigError, match="AGENT_BRAIN_STORAGE_BACKEND"):
+        create_backend()
+    assert not (tmp_path / "chroma").exists()
