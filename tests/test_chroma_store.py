@@ -334,6 +334,28 @@ async def test_the_event_loop_never_does_the_work_of_chroma_or_of_the_keyword_in
     assert "agent_brain_store.chroma.repository" in {module for module, _ in calls}
 
 
+async def beats_during(work: Awaitable[Any]) -> int:
+    """How often the event loop came round, every 5 ms at best, while something was awaited."""
+    beats, task = 0, asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.sleep(0.005)
+        beats += 1
+    await task
+    return beats
+
+
+async def test_the_loop_beats_on_while_chunks_are_indexed_and_read(tmp_path):
+    count, dimensions = 4000, 384
+    vectors = np.random.default_rng(0).normal(size=(count, dimensions)).tolist()
+    ids = [f"{i:05}" for i in range(count)]
+    texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(count)]
+    metadatas = [{"source": f"/src/{i % 50}/m.py", "n": i} for i in range(count)]
+    async with opened(tmp_path, dimensions=dimensions) as store:
+        assert await beats_during(store.upsert_documents(ids, vectors, texts, metadatas)) > 20
+        store._session.collection.indexes.clear()
+        assert await beats_during(store.keyword_search("word5", 10)) > 5
+
+
 # --- the keyword index -----------------------------------------------------------------------------------------------
 
 
