@@ -78,7 +78,7 @@ async def export_documents(
             manifest["dimensions"] = dimensions
             await asyncio.to_thread(write_manifest, directory, manifest)
             _report(progress, "exporting", chunks_in(manifest), max(total, chunks_in(manifest)))
-        report = await asyncio.to_thread(_digest_parts, directory, manifest)
+        report = await _digest_parts(directory, manifest, progress)
         manifest |= {"complete": True, "chunks": report.chunks, "sha256": report.sha256}
         await asyncio.to_thread(write_manifest, directory, manifest)
     return report
@@ -99,7 +99,7 @@ async def import_documents(
             raise TransferError(f"the export in {directory.name} was interrupted: repeat export_documents first")
         await _check_profile(store, manifest["profile"])
         done = 0
-        async with store.bulk_load() as load:
+        async with store.bulk_load(_but_for_loading(progress)) as load:
             for part in manifest["parts"]:
                 documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
                 await _store(load, documents)
@@ -107,7 +107,7 @@ async def import_documents(
                 _report(progress, "importing", done, manifest["chunks"])
         await _adopt_profile(store, manifest["profile"])
         wanted = TransferReport(manifest["chunks"], manifest["sha256"])
-        found = await _digest_store(store, _ids_of(directory, manifest))
+        found = await _digest_store(store, _ids_of(directory, manifest), progress, wanted.chunks)
     return _verified(wanted, found)
 
 
@@ -123,14 +123,14 @@ async def copy_documents(
     profile = None if stored is None else asdict(stored)
     await _check_profile(target, profile)
     total, digest, done = await source.get_count(), _Digest(), 0
-    async with target.bulk_load() as load:
+    async with target.bulk_load(_but_for_loading(progress)) as load:
         async for batch in _pages(source, None):
             await _store(load, batch)
             digest.add(batch)
             done += len(batch)
             _report(progress, "copying", done, max(total, done))
     await _adopt_profile(target, profile)
-    found = await _digest_store(target, _ids_in(source))
+    found = await _digest_store(target, _ids_in(source), progress, done)
     return _verified(digest.report(), found)
 
 
@@ -191,6 +191,18 @@ def _report(progress: ProgressCallback | None, operation: str, done: int, total:
         progress(Progress(operation, done, total))
 
 
+def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
+    """For `bulk_load`, which reports a build as well; how many chunks it has taken is reported here, with their total."""
+    if progress is None:
+        return None
+
+    def report(step: Progress) -> None:
+        if step.operation != "loading":
+            progress(step)
+
+    return report
+
+
 # --- checksums -------------------------------------------------------------------------------------------------------
 
 
@@ -199,7 +211,7 @@ class _Digest:
     both backends can hold."""
 
     def __init__(self) -> None:
-        self._sha256, self._chunks = hashlib.sha256(), 0
+        self._sha256, self.chunks = hashlib.sha256(), 0
 
     def add(self, documents: list[Document]) -> None:
         for document in documents:
@@ -207,13 +219,15 @@ class _Digest:
             form = "<f2" if len(vector) in HALFVEC_DIMENSIONS else "<f4"
             self._sha256.update(json_line(document, sort_keys=True))
             self._sha256.update(vector.astype(form).tobytes())
-        self._chunks += len(documents)
+        self.chunks += len(documents)
 
     def report(self) -> TransferReport:
-        return TransferReport(self._chunks, self._sha256.hexdigest())
+        return TransferReport(self.chunks, self._sha256.hexdigest())
 
 
-async def _digest_store(store: StorageBackend, ids: AsyncIterator[str]) -> TransferReport:
+async def _digest_store(
+    store: StorageBackend, ids: AsyncIterator[str], progress: ProgressCallback | None, total: int
+) -> TransferReport:
     """The digest of those chunks of a store that were sent; both come in id order, so that one pass is enough."""
     digest, wanted = _Digest(), await anext(ids, None)
     async for batch in _pages(store, None):
@@ -224,6 +238,7 @@ async def _digest_store(store: StorageBackend, ids: AsyncIterator[str]) -> Trans
             if document.chunk_id == wanted:
                 sent.append(document)
         digest.add(sent)
+        _report(progress, "verifying", digest.chunks, total)
     return digest.report()
 
 
@@ -239,9 +254,11 @@ async def _ids_of(directory: Path, manifest: dict[str, Any]) -> AsyncIterator[st
             yield str(line["id"])
 
 
-def _digest_parts(directory: Path, manifest: dict[str, Any]) -> TransferReport:
+async def _digest_parts(directory: Path, manifest: dict[str, Any], progress: ProgressCallback | None) -> TransferReport:
     """Read every part again: what is on disk is what the manifest says."""
     digest = _Digest()
     for part in manifest["parts"]:
-        digest.add(read_part(directory, part, manifest["dimensions"]))
+        documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
+        await asyncio.to_thread(digest.add, documents)
+        _report(progress, "verifying", digest.chunks, chunks_in(manifest))
     return digest.report()

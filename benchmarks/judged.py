@@ -10,7 +10,7 @@ import gzip
 import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store import StorageBackend, StoreConfig, create_backend
+from agent_brain_store import ProgressCallback, StorageBackend, StoreConfig, create_backend
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,10 @@ def recall(found: Sequence[str], relevant: Mapping[str, int], depth: int) -> flo
 
 
 @asynccontextmanager
-async def filled(collection: Collection, **storage: Any) -> AsyncIterator[StorageBackend]:
-    """A store with the collection in it; zero-like vectors stand in when it has none."""
+async def filled(
+    collection: Collection, progress: AbstractContextManager[ProgressCallback | None] | None = None, **storage: Any
+) -> AsyncIterator[StorageBackend]:
+    """A store with the collection in it; made-up vectors stand in when it has none."""
     vectors = collection.vectors
     if vectors is None:
         vectors = np.random.default_rng(0).normal(size=(len(collection.ids), 8)).astype(np.float32)
@@ -88,11 +90,12 @@ async def filled(collection: Collection, **storage: Any) -> AsyncIterator[Storag
     store = create_backend(StoreConfig.from_dict({"embedding": profile, "storage": storage}))
     await store.initialize()
     try:
-        async with store.bulk_load() as load_:
-            for start in range(0, len(collection.ids), 5000):
-                part = slice(start, start + 5000)
-                ids, texts = collection.ids[part], collection.texts[part]
-                await load_.upsert_documents(ids, vectors[part], texts, [{}] * len(ids))
+        with progress or nullcontext() as report:
+            async with store.bulk_load(report) as load_:
+                for start in range(0, len(collection.ids), 5000):
+                    part = slice(start, start + 5000)
+                    ids, texts = collection.ids[part], collection.texts[part]
+                    await load_.upsert_documents(ids, vectors[part], texts, [{}] * len(ids))
         yield store
     finally:
         await store.close()

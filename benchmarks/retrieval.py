@@ -20,6 +20,7 @@ from rich.table import Table
 
 from agent_brain_store import SearchResult, StorageBackend
 from benchmarks.judged import Collection, filled, load, ndcg, recall
+from benchmarks.progress import tracked, watched
 
 DEPTH = 100
 Search = Callable[[StorageBackend, str, Any], Awaitable[list[SearchResult]]]
@@ -42,10 +43,12 @@ WAYS: dict[str, Search] = {
 }
 
 
-async def measure(store: StorageBackend, collection: Collection, search: Search) -> tuple[float, float, float]:
+async def measure(
+    store: StorageBackend, collection: Collection, search: Search, what: str
+) -> tuple[float, float, float]:
     """Mean nDCG@10, recall@10 and recall@100 over the questions that have a relevant document."""
     scores = []
-    for question_id, text, vector in collection.questions:
+    for question_id, text, vector in tracked(collection.questions, f"{collection.name}: {what}"):
         relevant = collection.relevant.get(question_id)
         if relevant:
             found = [hit.chunk_id for hit in await search(store, text, vector)]
@@ -70,14 +73,15 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
     }
     exact = places["PostgreSQL"] | {"keyword": {"candidates": 0}}
     async with (
-        filled(collection, **places["PostgreSQL"]) as pruned,
-        filled(collection, **exact) as everything,
-        filled(collection, **places["Chroma"]) as chroma,
+        filled(collection, watched(f"{collection.name}, PostgreSQL"), **places["PostgreSQL"]) as pruned,
+        filled(collection, **exact) as everything,  # the same chunks
+        filled(collection, watched(f"{collection.name}, Chroma"), **places["Chroma"]) as chroma,
     ):
         for name, search in WAYS.items():
             for backend, store in (("PostgreSQL", pruned), ("Chroma", chroma)):
-                _add(table, name, backend, await measure(store, collection, search))
-        _add(table, "keyword, exact", "PostgreSQL", await measure(everything, collection, WAYS["keyword, top 10 only"]))
+                _add(table, name, backend, await measure(store, collection, search, f"{name}, {backend}"))
+        exactly = await measure(everything, collection, WAYS["keyword, top 10 only"], "keyword, exact")
+        _add(table, "keyword, exact", "PostgreSQL", exactly)
     console.print(table)
 
 

@@ -32,6 +32,7 @@ from agent_brain_store.filters import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
 from benchmarks.judged import Collection, filled, load
+from benchmarks.progress import tracked, watched
 from benchmarks.retrieval import postgres
 
 COLLECTIONS = Path(__file__).parents[2] / "shared" / "collections"
@@ -116,7 +117,7 @@ class Bench:
     async def collection(self, collection: Collection) -> AsyncIterator[PostgresBackend]:
         self._schemas += 1
         place = postgres(self.workplace, f"speed_{self._schemas}")
-        async with filled(collection, backend="postgres", postgres=place) as store:
+        async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
             assert isinstance(store, PostgresBackend)
             async with raw(store) as connection:
                 await connection.execute("vacuum analyze")
@@ -167,7 +168,7 @@ async def interleaved(
     With repeats it is their median: what a way takes when the caches are not full of another's data.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(rounds):
+    for number in tracked(range(rounds), " · ".join(ways)):
         for name, way in ways.items():
             times[name].append(statistics.median([await seconds(way(number)) for _ in range(repeats)]))
     return times
@@ -298,10 +299,10 @@ async def upsert(bench: Bench) -> None:
     async with AsyncExitStack() as stack:
         stores = {way: await stack.enter_async_context(bench.store()) for way in ways}
         before, batches = made_up(3 * CHUNKS, 99), [made_up(CHUNKS, seed) for seed in range(100, 105)]
-        for way, store in stores.items():
+        for way, store in tracked(list(stores.items()), "the chunks that are there before"):
             await (row_by_row if way == "a row at a time" else load_all)(store, before)
         times = {way: [] for way in ways}
-        for batch in batches:
+        for batch in tracked(batches, "additions"):
             for way, write in ways.items():
                 times[way].append(await seconds(write(stores[way], batch)))
         times["unchanged again"] = [await seconds(in_one_call(stores["upsert_documents"], batches[0]))]
@@ -355,10 +356,9 @@ async def bulk(bench: Bench) -> None:
 async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ...]) -> dict[str, list[float]]:
     """Seconds of every way to load an empty store, twice."""
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(2):
-        for way, write in ways.items():
-            async with bench.store() as store:
-                times[way].append(await seconds(write(store, batch)))
+    for way, write in tracked([*ways.items()] * 2, "first loads"):
+        async with bench.store() as store:
+            times[way].append(await seconds(write(store, batch)))
     return times
 
 
@@ -399,11 +399,12 @@ async def transfer(bench: Bench) -> None:
         name = f"{count:,} chunks"
         async with bench.store() as source, bench.store() as target:
             async with source.bulk_load() as loader:
-                for seed in range(300, 300 + count // 5_000):
+                for seed in tracked(range(300, 300 + count // 5_000), name):
                     await loader.upsert_documents(*made_up(5_000, seed))
             path = bench.workplace / f"export_{count}"
-            speeds.append((f"export, {name}", count / await seconds(export_documents(source, path))))
-            speeds.append((f"import, {name}", count / await seconds(import_documents(target, path))))
+            with watched(name) as progress:
+                speeds.append((f"export, {name}", count / await seconds(export_documents(source, path, progress))))
+                speeds.append((f"import, {name}", count / await seconds(import_documents(target, path, progress))))
         peaks.append((name, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
     bench.show("export and import, 384 dimensions", speeds, "chunks/s", "export, 25,000 chunks")
     bench.show("peak memory of all of it", peaks, "MB", "25,000 chunks")

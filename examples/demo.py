@@ -79,10 +79,15 @@ async def _index(stores: Stores, embedder: Embedder | None, screen: Console) -> 
     bare = sum(passage.vector is None for passage in new)
     screen.print(f"{len(passages)} passages, {len(new)} of them new, {bare} to embed")
     started = time.perf_counter()
-    vectors = await asyncio.to_thread(embed, new, embedder)
+    with display.bars(screen) as progress:
+        vectors = await asyncio.to_thread(embed, new, embedder, progress)
     if bare:
         screen.print(f"Embedded {bare} in {time.perf_counter() - started:.1f} s")
-    return {backend: await update(store, passages, vectors) for backend, store in stores.items()}
+    indexed = {}
+    for backend, store in stores.items():
+        with display.bars(screen) as progress:
+            indexed[backend] = await update(store, passages, vectors, progress)
+    return indexed
 
 
 async def _ask(

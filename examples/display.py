@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from asking import Answer, Question, shared
 from indexing import Indexed
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from agent_brain_store import SearchResult
+from agent_brain_store import Progress, ProgressCallback, SearchResult
 
 _NARROW, _WIDE = 100, 120
 _SHOWN = 3  # hits of each answer; agreement counts all of them
@@ -34,6 +37,21 @@ LEGEND = Text(
     "and how its text begins. Times are medians of three calls; shared counts the top fives.",
     style="dim",
 )
+
+
+@contextmanager
+def bars(screen: Console) -> Iterator[ProgressCallback]:
+    """A callback that draws a bar for each operation; on a terminal, until it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, console=screen, transient=True, disable=not screen.is_terminal) as shown:
+        tasks = {}
+
+        def report(progress: Progress) -> None:
+            if progress.operation not in tasks:
+                tasks[progress.operation] = shown.add_task(progress.operation, total=None)
+            shown.update(tasks[progress.operation], completed=progress.done, total=progress.total)
+
+        yield report
 
 
 def answers(question: Question, found: Answers, shown: int = _SHOWN) -> RenderableType:

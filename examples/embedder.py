@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,13 +42,15 @@ class Embedder:
         """Whether the model, its tokenizer and what runs them are installed. Loads nothing."""
         return all(find_spec(name) for name in ("onnxruntime", "tokenizers")) and None not in _files()
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """One row of length 1 for each text, in their order."""
+    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+        """One row of length 1 for each text, in their order. ``progress`` is told how many are done."""
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
         by_length = sorted(range(len(texts)), key=lambda position: len(texts[position]))  # little padding
         for start in range(0, len(by_length), _BATCH):
             positions = by_length[start : start + _BATCH]
             vectors[positions] = self._embed([texts[position] for position in positions])
+            if progress is not None:
+                progress(start + len(positions))
         return vectors
 
     def _embed(self, texts: list[str]) -> Vectors:

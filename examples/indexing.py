@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from corpus import Passage
 from embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
 
-from agent_brain_store import StorageBackend
+from agent_brain_store import Progress, ProgressCallback, StorageBackend
+
+_BATCH = 200  # passages a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,29 @@ async def missing(stores: Sequence[StorageBackend], passages: Sequence[Passage])
     return [passage for passage in passages if not all(passage.id in there for there in known)]
 
 
-def embed(passages: Sequence[Passage], embedder: Embedder | None) -> dict[str, Vectors]:
+def embed(
+    passages: Sequence[Passage], embedder: Embedder | None, progress: ProgressCallback | None = None
+) -> dict[str, Vectors]:
     """A vector for each passage: its own, or a new one."""
+
+    def embedded(done: int) -> None:
+        if progress is not None:
+            progress(Progress("embedding", done, len(bare), "passages"))
+
     vectors = {passage.id: passage.vector for passage in passages if passage.vector is not None}
     bare = [passage for passage in passages if passage.vector is None]
     if bare and embedder is not None:
-        made = embedder.embed([passage.text for passage in bare])
+        made = embedder.embed([passage.text for passage in bare], embedded)
         vectors |= {passage.id: vector for passage, vector in zip(bare, made, strict=True)}
     return vectors
 
 
-async def update(store: StorageBackend, passages: Sequence[Passage], vectors: Mapping[str, Vectors]) -> Indexed:
+async def update(
+    store: StorageBackend,
+    passages: Sequence[Passage],
+    vectors: Mapping[str, Vectors],
+    progress: ProgressCallback | None = None,
+) -> Indexed:
     """Make one store hold the given passages of their corpora, no more and no less."""
     started = time.perf_counter()
     stored = await store.get_embedding_metadata()
@@ -50,12 +64,15 @@ async def update(store: StorageBackend, passages: Sequence[Passage], vectors: Ma
     corpora = sorted({passage.metadata["corpus"] for passage in passages})
     there = {document.chunk_id async for document in store.iter_documents({"corpus": {"$in": corpora}})}
     new = [passage for passage in passages if passage.id not in there]
-    await store.upsert_documents(
-        ids=[passage.id for passage in new],
-        embeddings=[vectors[passage.id] for passage in new],
-        documents=[passage.text for passage in new],
-        metadatas=[passage.metadata for passage in new],
-    )
+    async with store.bulk_load(progress) as load:
+        for start in range(0, len(new), _BATCH):
+            part = new[start : start + _BATCH]
+            await load.upsert_documents(
+                ids=[passage.id for passage in part],
+                embeddings=[vectors[passage.id] for passage in part],
+                documents=[passage.text for passage in part],
+                metadatas=[passage.metadata for passage in part],
+            )
     removed = await store.delete_by_ids(sorted(there - wanted.keys()))
     seconds = time.perf_counter() - started
     return Indexed(await store.get_count(), len(new), len(wanted) - len(new), removed, seconds)

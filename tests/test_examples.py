@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from agent_brain_store import Progress
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -55,6 +58,17 @@ def demo() -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def first_run(demo: Demo) -> str:
     return demo.run("demo.py")
+
+
+def test_a_terminal_shows_bars_and_a_pipe_does_not() -> None:
+    console, display = pytest.importorskip("rich.console"), pytest.importorskip("display")
+    for is_terminal in (True, False):
+        screen = console.Console(file=io.StringIO(), force_terminal=is_terminal, width=100)
+        with display.bars(screen) as progress:
+            progress(Progress("embedding", 16, 40, "passages"))
+            progress(Progress("loading", 7, None))
+        shown = screen.file.getvalue()
+        assert all((text in shown) is is_terminal for text in ("embedding", "16/40", "loading", "7/?")), shown
 
 
 @needs_model

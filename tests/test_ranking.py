@@ -514,8 +514,8 @@ async def test_both_backends_agree_on_judged_collections(database, tmp_path, nam
     if not folder.is_dir():
         pytest.skip(f"{name} is not in {COLLECTIONS.name}")
     collection = load(folder)
-    ours = {"backend": "postgres", "postgres": {**database, "schema": "judged"}}
-    theirs = {"backend": "chroma", "chroma": {"path": str(tmp_path / "judged")}}
+    ours: dict[str, Any] = {"backend": "postgres", "postgres": {**database, "schema": "judged"}}
+    theirs: dict[str, Any] = {"backend": "chroma", "chroma": {"path": str(tmp_path / "judged")}}
     overlaps: list[float] = []
     scores: dict[str, list[list[float]]] = {"ours": [], "theirs": []}
     async with filled(collection, **ours) as postgres, filled(collection, **theirs) as chroma:

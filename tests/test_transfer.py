@@ -68,7 +68,7 @@ async def test_export_and_import(two, tmp_path, monkeypatch):
     seen: list[Progress] = []
     report = await export_documents(store, tmp_path / "out", seen.append)
     assert report.chunks == 103
-    assert [(p.done, p.total) for p in seen] == [(40, 103), (80, 103), (103, 103)]
+    assert [(p.done, p.total) for p in seen] == [(40, 103), (80, 103), (103, 103)] * 2, "written, and read again"
     assert await import_documents(other, tmp_path / "out", seen.append) == report
     assert seen[-1].done == 103
     assert await everything(other) == await everything(store)
@@ -99,6 +99,27 @@ async def test_the_format_is_what_the_documentation_says(two, tmp_path):
     assert vectors.tobytes() == b"".join(v[2] for v in stored.values())
 
 
+async def test_every_step_is_reported(two, tmp_path, backend):
+    store, other = two
+    await chunks(store, 3000)
+    builds = ["building the vector index"] if backend == "postgres" else []
+
+    def operations(seen: list[Progress]) -> list[str]:
+        assert all(0 < step.done <= (step.total or 0) == 3000 for step in seen if step.operation not in builds)
+        return list(dict.fromkeys(step.operation for step in seen))
+
+    steps: list[list[Progress]] = [[], [], []]
+    await export_documents(store, tmp_path / "out", steps[0].append)
+    await import_documents(other, tmp_path / "out", steps[1].append)
+    await other.reset()
+    await copy_documents(store, other, steps[2].append)
+    assert [operations(seen) for seen in steps] == [
+        ["exporting", "verifying"],
+        ["importing", *builds, "verifying"],
+        ["copying", *builds, "verifying"],
+    ]
+
+
 async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "PART", 30)
     store, other = two
@@ -118,7 +139,10 @@ async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
     first = (tmp_path / "out" / "part-00000.jsonl.gz").stat().st_mtime_ns
     seen: list[Progress] = []
     await export_documents(store, tmp_path / "out", seen.append)
-    assert [p.done for p in seen] == [90, 100]
+    assert [(p.operation, p.done) for p in seen] == [
+        *(("exporting", done) for done in (90, 100)),
+        *(("verifying", done) for done in (30, 60, 90, 100)),
+    ]
     assert (tmp_path / "out" / "part-00000.jsonl.gz").stat().st_mtime_ns == first
     await import_documents(other, tmp_path / "out")
     assert await everything(other) == await everything(store)

@@ -1,0 +1,42 @@
+"""Progress bars while something long runs: on a terminal, not in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from agent_brain_store import Progress, ProgressCallback
+
+Item = TypeVar("Item")
+
+
+def tracked(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """The items, and how many of them are done."""
+    with _bars() as shown:
+        yield from shown.track(items, description=what)
+
+
+@contextmanager
+def watched(what: str) -> Iterator[ProgressCallback]:
+    """A callback for a call of the library; a bar for each operation that it reports."""
+    with _bars() as shown:
+        tasks = {}
+
+        def report(progress: Progress) -> None:
+            if progress.operation not in tasks:
+                tasks[progress.operation] = shown.add_task(f"{what}: {progress.operation}", total=None)
+            shown.update(tasks[progress.operation], completed=progress.done, total=progress.total)
+
+        yield report
+
+
+def _bars() -> Bars:
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # Drawn twice a second: more would be felt in what is measured.
+    return Bars(*columns, console=console, transient=True, refresh_per_second=2, disable=not console.is_terminal)
