@@ -78,7 +78,8 @@ def check_fusion(
     if fusion not in ("rrf", "relative_score"):
         raise InvalidQueryError(f"fusion is {fusion!r}; there are 'rrf' and 'relative_score'", backend)
     if candidates is None:
-        return min(max(50, 2 * top_k), LARGEST)
-    if isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < 1:
+        candidates = max(50, 2 * top_k)
+    elif isinstance(candidates, bool) or not isinstance(candidates, int) or candidates < 1:
         raise InvalidQueryError(f"candidates is {candidates!r}; it must be an integer of at least 1", backend)
-    return min(max(candidates, top_k), LARGEST)
+    # One ranking alone is the answer: asked for more, it could be searched further than keyword_search searches it.
+    return top_k if 0 in (vector_weight, keyword_weight) else min(max(candidates, top_k), LARGEST)

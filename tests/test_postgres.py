@@ -7,6 +7,7 @@ import contextlib
 import gc
 import itertools
 import json
+import os
 import re
 import shutil
 import ssl
@@ -44,8 +45,9 @@ from agent_brain_store import (
 from agent_brain_store.chroma.matching import matches
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.filters import parse
-from agent_brain_store.postgres import bulk, writing
+from agent_brain_store.postgres import bulk, indexes, writing
 from agent_brain_store.postgres import connection as connections
+from agent_brain_store.postgres import database as databases
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.migrator import load_migrations, migrate
 from agent_brain_store.postgres.repository import PostgresBackend
@@ -334,13 +336,13 @@ async def test_every_model_has_a_place(database, dimensions, caplog):
     await connection.close()
 
 
-async def explain(connection: asyncpg.Connection, name: str, *arguments: Any) -> str:
+async def explain(connection: asyncpg.Connection, name: str, *arguments: Any, options: str = "costs off") -> str:
     """The plan of a shipped file, as text, with the arguments bound."""
     await connection.execute("deallocate all")
     literals = ", ".join(literal(a) for a in arguments)
     types = ", ".join(t for _, t in queries()[name].parameters)
     await connection.execute(f"prepare plan{f'({types})' if types else ''} as {queries()[name].text}")
-    rows = await connection.fetch(f"explain (costs off) execute plan{f'({literals})' if literals else ''}")
+    rows = await connection.fetch(f"explain ({options}) execute plan{f'({literals})' if literals else ''}")
     return "\n".join(row[0] for row in rows)
 
 
@@ -400,11 +402,77 @@ async def test_ivfflat_and_no_index(database):
         assert (await store.vector_search(vectors[3], 3))[0].chunk_id == "003"
         assert len(await store.vector_search(vectors[3], 400)) == 400
         connection = await connect(postgres)
-        methods = {row["method"] for row in await connection.fetch(queries()["index_facts"].text)}
-        assert ("ivfflat" in methods) == (index == "ivfflat")
-        assert "hnsw" not in methods
+        options = {row["method"]: row["options"] for row in await connection.fetch(queries()["index_facts"].text)}
+        assert options.get("ivfflat") == (["lists=5"] if index == "ivfflat" else None)
+        assert "hnsw" not in options
+        assert isinstance(store, PostgresBackend)
+        async with store._database._reader() as pooled:
+            assert await pooled.fetchval("show ivfflat.probes") == "5"
         await connection.close()
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"index": "hnsw"}, "the vector index is ivfflat, the configuration says hnsw"),
+        ({"ivfflat_lists": 7}, "the vector index has lists = 5, the configuration says 7"),
+    ],
+)
+async def test_a_difference_between_index_and_configuration_is_reported(database, changed, difference):
+    postgres = {**database, "schema": "lists", "index": "ivfflat", "ivfflat_lists": 5}
+    store = create_backend(config(postgres))
+    await store.initialize()
+    assert (await store.ensure_indexes()).warnings == ()
+    await store.close()
+    store = create_backend(config(postgres | changed))
+    await store.initialize()
+    assert (await store.ensure_indexes()).warnings == (f"{difference}: reindex() changes it",)
+    await store.reindex()
+    assert (await store.ensure_indexes()).warnings == ()
+    await store.close()
+
+
+async def test_a_build_has_memory_and_workers(store):
+    keeper = store._database.indexes
+    async with keeper.alone() as connection:
+        granted = await keeper._give_memory(connection, 2_000_000)
+        assert granted > 500 * 2**20
+        assert await connection.fetchval("select pg_size_bytes(current_setting('maintenance_work_mem'))") == granted
+        workers = await connection.fetchval("show max_parallel_maintenance_workers")
+        assert workers == str(max(1, (os.cpu_count() or 2) // 2))
+
+
+async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
+    monkeypatch.setattr(indexes, "_POLL", 0.01)
+    await store.upsert_documents(*made_up(6000))
+    seen: list[Progress] = []
+    written_at: list[int] = []
+    building = asyncio.create_task(store.reindex(progress=seen.append))
+    while not building.done():
+        await fill(store, (f"beside {len(written_at)}", "text"))
+        written_at.append(len(seen))
+    await building
+    halfway = [step for step in seen if 0 < step.done < (step.total or 0)]
+    assert halfway, "what the server says of the build"
+    assert len({count for count in written_at if 0 < count < len(seen)}) > 3, "writes between two reports"
+    assert await store.get_count() == 6000 + len(written_at)
+
+
+async def test_an_index_that_another_session_holds_at_the_start_is_built_later(database, plain, caplog, monkeypatch):
+    monkeypatch.setattr(databases, "_PATIENCE", 0.05)
+    store = create_backend(config(database))
+    await store.initialize()
+    await fill(store, ("a", "text"))
+    await store.close()
+    await plain.execute("drop index chunks_embedding_ann")
+    assert await plain.fetchval(queries()["maintenance_lock"].text)
+    await store.initialize()
+    assert "the indexes were left alone: another session is building indexes" in caplog.text
+    assert await vector_index(plain) is None
+    await plain.execute("select pg_advisory_unlock_all()")
+    await until_indexed(plain)
+    await store.close()
 
 
 async def test_a_missing_or_invalid_index_is_rebuilt_at_the_next_start(database, plain, caplog):
@@ -638,13 +706,14 @@ async def test_a_failing_upsert_writes_nothing(store, plain):
 
 
 def test_a_statement_is_bounded_in_bytes_and_rows():
-    def sizes(length: int, count: int) -> list[int]:
+    def sizes(length: int, count: int, letter: str = "x") -> list[int]:
         rules = Rules("postgres", DIMENSIONS, "cosine")
-        ids, texts = [f"{i}" for i in range(count)], ["x" * length] * count
+        ids, texts = [f"{i}" for i in range(count)], [letter * length] * count
         batch = prepare(rules, ids, np.ones((count, DIMENSIONS)), texts, [{"key": "value"}] * count)
         return [part.stop - part.start for part in writing._slices(batch)]
 
     assert sizes(2**20, 20) == [7, 7, 6], "8 MiB of text, vectors and metadata"
+    assert sizes(2**20, 5, "語") == [2, 2, 1], "bytes, not characters"
     assert sizes(9 * 2**20, 3) == [1, 1, 1], "a larger chunk goes alone"
     assert sizes(10, 2500) == [1000, 1000, 500]
 
@@ -1278,6 +1347,24 @@ async def test_a_graph_that_outgrows_its_memory_is_reported(database, plain, cap
     assert "maintenance_work_mem is 1 MiB: the build will be several times slower" in caplog.text
     assert "no longer fits into maintenance_work_mem" in caplog.text
     await store.close()
+
+
+async def test_a_small_load_beside_a_large_store_goes_into_the_index(store, plain):
+    await store.upsert_documents(*made_up(6000))
+    before = await vector_index(plain)
+    async with store.bulk_load() as load:
+        await load.upsert_documents(*made_up(1100, "new "))
+    assert await vector_index(plain) == before
+    async with store.bulk_load() as load:
+        await load.upsert_documents(*made_up(2000, "newer "))
+    assert await vector_index(plain) != before
+
+
+async def test_a_bulk_load_analyzes(store, plain):
+    async with store.bulk_load() as load:
+        await load.upsert_documents(*made_up(1500))
+    await until(plain, "select analyze_count > 0 from pg_stat_user_tables where relid = 'chunks'::regclass")
+    assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") == 1500
 
 
 async def test_progress_is_reported(database):

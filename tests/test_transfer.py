@@ -120,6 +120,23 @@ async def test_every_step_is_reported(two, tmp_path, backend):
     ]
 
 
+async def test_what_changed_on_the_way_is_noticed(two, tmp_path, monkeypatch):
+    store, other = two
+    await chunks(store, 20)
+    await export_documents(store, tmp_path / "out")
+    adopt = transfer._adopt_profile
+
+    async def meddle(target: Any, profile: Any) -> None:
+        await target.delete_by_ids(["chunk 000007"])
+        await adopt(target, profile)
+
+    monkeypatch.setattr(transfer, "_adopt_profile", meddle)
+    with pytest.raises(TransferError, match="the store holds 19 of 20 chunks as they were sent"):
+        await import_documents(other, tmp_path / "out")
+    with pytest.raises(TransferError, match="the store holds 19 of 20 chunks as they were sent"):
+        await copy_documents(store, other)
+
+
 async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "PART", 30)
     store, other = two

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _ATTEMPTS = 4  # of a transaction that loses to a concurrent one
+_PATIENCE = 30.0  # seconds between two tries to build an index that another session keeps from us
 _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -115,6 +116,8 @@ class Database:
             await self.indexes.ensure()
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
+            # A session may still be at it whose client has died: it will leave the index as it is by then.
+            self.indexes.in_background(self.indexes.repair_in_time(_PATIENCE))
 
     async def close(self) -> None:
         """Give everything back. Idempotent."""

@@ -165,6 +165,8 @@ class IndexKeeper:
                 await self.repair(None, patience)
                 break
             except StorageError as error:
+                if isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+                    break
                 log.info("the vector index is still not built: %s", error.message)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._settling.wait(), patience)

@@ -30,10 +30,14 @@ def _slices(batch: Batch) -> Iterator[slice]:
     """Parts of at most `_ROWS` chunks and about `_BYTES` of text, metadata and vectors."""
     start, size = 0, 0
     for position, (text, metadata) in enumerate(zip(batch.texts, batch.metadatas, strict=True)):
-        weight = len(text) + len(str(metadata)) + 4 * batch.vectors.shape[1]
+        weight = _bytes(text) + _bytes(str(metadata)) + 4 * batch.vectors.shape[1]
         if position > start and (position - start == _ROWS or size + weight > _BYTES):
             yield slice(start, position)
             start, size = position, 0
         size += weight
     if start < len(batch):
         yield slice(start, len(batch))
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
