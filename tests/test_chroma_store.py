@@ -345,7 +345,7 @@ async def beats_during(work: Awaitable[Any]) -> int:
 
 
 async def test_the_loop_beats_on_while_chunks_are_indexed_and_read(tmp_path):
-    count, dimensions = 4000, 384
+    count, dimensions = 2000, 384
     vectors = np.random.default_rng(0).normal(size=(count, dimensions)).tolist()
     ids = [f"{i:05}" for i in range(count)]
     texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(count)]
