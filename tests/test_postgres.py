@@ -1360,6 +1360,21 @@ async def test_a_small_load_beside_a_large_store_goes_into_the_index(store, plai
     assert await vector_index(plain) != before
 
 
+async def test_the_same_texts_embedded_anew_suspend_the_index(store, plain):
+    ids, vectors, texts, metadatas = made_up(3000)
+    await store.upsert_documents(ids, vectors, texts, metadatas)
+    before = await vector_index(plain)
+    async with store.bulk_load() as load:
+        await load.upsert_documents(ids, vectors, texts, metadatas)
+    assert await vector_index(plain) == before, "nothing has changed"
+    async with store.bulk_load() as load:
+        await load.upsert_documents(ids, vectors[::-1], texts, metadatas)
+    after = await vector_index(plain)
+    assert after != before
+    await store.upsert_documents(ids, vectors, texts, metadatas)
+    assert await vector_index(plain) != after, "as one call does"
+
+
 async def test_a_bulk_load_analyzes(store, plain):
     async with store.bulk_load() as load:
         await load.upsert_documents(*made_up(1500))

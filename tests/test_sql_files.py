@@ -49,6 +49,12 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "rename_index": {"name": "old", "new_name": "new"},
     "set_profile": {"provider": "test", "model": "hashed", "dimensions": str(DIMENSIONS)},
     "settings": {"schema": "agent_brain", "dimensions": "16", "distance": "cosine", "language": "english"},
+    "count_unchanged": {
+        "ids": "{x,y}",
+        "texts": '{"one \\"quoted\\"",two}',
+        "metadatas": r'{"{\"n\": 1}","{}"}',
+        "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
+    },
     "upsert_chunks": {
         "ids": "{x,y}",
         "texts": '{"one \\"quoted\\"",two}',

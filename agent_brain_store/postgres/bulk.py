@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
+from pgvector import Vector
 
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.loading import Loader
 from agent_brain_store.postgres.connection import Connection, translated
-from agent_brain_store.postgres.indexes import IndexKeeper
+from agent_brain_store.postgres.database import Database
 from agent_brain_store.protocol import BulkLoader, ProgressCallback, StorageBackend
 from agent_brain_store.records import Batch
 
@@ -31,11 +32,9 @@ _PATIENCE = 30.0  # seconds that a single call waits for transactions of others,
 class Suspension:
     """Drops the vector index when what comes is much beside what is there, and builds it again at the end."""
 
-    def __init__(
-        self, store: StorageBackend, indexes: IndexKeeper, pays_at: float, patience: float | None = None
-    ) -> None:
+    def __init__(self, database: Database, pays_at: float, patience: float | None = None) -> None:
         """``pays_at`` is how many writes it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
-        self._store, self._indexes, self._patience = store, indexes, patience
+        self._database, self._indexes, self._patience = database, database.indexes, patience
         self._pays_at, self._writes = max(FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
@@ -53,10 +52,16 @@ class Suspension:
 
     async def _share_to_write(self, batch: Batch) -> float:
         """How many of these chunks are new or changed, by a sample: loading the same again must not cost a build."""
-        sample = range(0, len(batch), max(1, len(batch) // _SAMPLE))
-        stored = await self._store.get_by_ids([batch.ids[i] for i in sample])
-        same = sum(stored.get(batch.ids[i]) == {"text": batch.texts[i], "metadata": batch.metadatas[i]} for i in sample)
-        return 1 - same / max(1, len(sample))
+        sample = slice(0, None, max(1, len(batch) // _SAMPLE))
+        ids = batch.ids[sample]
+        (row,) = await self._database.fetch(
+            "count_unchanged",
+            ids=ids,
+            texts=batch.texts[sample],
+            metadatas=batch.metadatas[sample],
+            embeddings=[Vector(vector) for vector in batch.vectors[sample]],
+        )
+        return 1 - int(row["chunks"]) / max(1, len(ids))
 
     async def _suspend(self) -> None:
         try:
@@ -96,13 +101,16 @@ async def bulk_load(
     backend: StorageBackend,
     prepare: Callable[..., Awaitable[Batch]],
     store: Callable[[Batch], Awaitable[int]],
-    indexes: IndexKeeper | None,
+    database: Database | None,
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
 ) -> AsyncIterator[BulkLoader]:
-    """A loader whose end builds what it suspended and counts the lexemes, also after an error in the block."""
+    """A loader whose end builds what it suspended and counts the lexemes, also after an error in the block.
+
+    Without ``database`` there is no vector index to suspend.
+    """
     before = await backend.get_count()
-    suspension = Suspension(backend, indexes, before * _PAYS_AT) if indexes is not None else None
+    suspension = Suspension(database, before * _PAYS_AT) if database is not None else None
 
     async def upsert(*lists: Any) -> int:
         batch = await prepare(*lists)
@@ -118,7 +126,7 @@ async def bulk_load(
             await count_lexemes()
 
     def ending() -> Awaitable[None]:
-        return end() if indexes is None else asyncio.shield(indexes.in_background(end()))
+        return end() if database is None else asyncio.shield(database.indexes.in_background(end()))
 
     try:
         yield Loader(upsert, progress)
@@ -132,10 +140,10 @@ async def bulk_load(
 
 
 @asynccontextmanager
-async def suspended_for_one_call(store: StorageBackend, indexes: IndexKeeper, batch: Batch) -> AsyncIterator[None]:
+async def suspended_for_one_call(store: StorageBackend, database: Database, batch: Batch) -> AsyncIterator[None]:
     """The same for one call that writes as much as there was. What it wrote is stored: a build that fails is a warning."""
     before = await store.get_count()
-    suspension = Suspension(store, indexes, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
+    suspension, indexes = Suspension(database, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE), database.indexes
 
     async def finish() -> None:
         try:

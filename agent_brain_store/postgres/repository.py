@@ -98,7 +98,7 @@ class PostgresBackend:
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         if len(batch) < FEWEST or not wants_index(self._config):
             return await self._store(batch)
-        async with suspended_for_one_call(self, self._database.indexes, batch):
+        async with suspended_for_one_call(self, self._database, batch):
             return await self._store(batch)
 
     async def _prepare(self, *lists: Any) -> Batch:
@@ -291,8 +291,8 @@ class PostgresBackend:
     # --- indexes ---
 
     def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
-        indexes = self._database.indexes if wants_index(self._config) else None
-        return bulk_load(self, self._prepare, self._store, indexes, self._lexemes.refresh, progress)
+        database = self._database if wants_index(self._config) else None
+        return bulk_load(self, self._prepare, self._store, database, self._lexemes.refresh, progress)
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
