@@ -418,53 +418,52 @@ async def test_a_crash_before_counting_is_made_up_at_the_next_start(database):
     await store.close()
 
 
-@pytest.mark.postgres
-async def test_a_large_store_is_counted_in_the_background(database):
+@pytest.fixture
+async def postgres_store(database):
     store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    assert isinstance(store, PostgresBackend)
     await store.initialize()
-
-    async def df(lexeme: str) -> int | None:
-        async with store._database._reader() as connection:
-            found: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", lexeme)
-            return found
-
-    await fill(store, *((f"{i}", "apple") for i in range(6000)))
-    assert await df("appl") == 6000, "a call that wrote much of the store waits"
-    await fill(store, *((f"p{i}", "pear") for i in range(500)))
-    assert store._lexemes._counting is None
-    assert await df("pear") is None, "less than a tenth"
-    await fill(store, *((f"q{i}", "pear") for i in range(500)))
-    counting = store._lexemes._counting
-    assert counting is not None
-    await counting
-    assert await df("pear") == 1000
+    yield store
     await store.close()
 
 
 @pytest.mark.postgres
-async def test_writers_and_counts_do_not_wait_for_each_other(database):
+async def test_a_large_store_is_counted_in_the_background(postgres_store):
+    async def df(lexeme: str) -> int | None:
+        async with postgres_store._database._reader() as connection:
+            found: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", lexeme)
+            return found
+
+    await fill(postgres_store, *((f"{i}", "apple") for i in range(6000)))
+    assert await df("appl") == 6000, "a call that wrote much of the store waits"
+    await fill(postgres_store, *((f"p{i}", "pear") for i in range(500)))
+    assert postgres_store._lexemes._counting is None
+    assert await df("pear") is None, "less than a tenth"
+    await fill(postgres_store, *((f"q{i}", "pear") for i in range(500)))
+    counting = postgres_store._lexemes._counting
+    assert counting is not None
+    await counting
+    assert await df("pear") == 1000
+
+
+@pytest.mark.postgres
+async def test_writers_and_counts_do_not_wait_for_each_other(postgres_store, database):
     from tests.test_postgres import connect
 
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    assert isinstance(store, PostgresBackend)
-    await store.initialize()
-    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    await fill(postgres_store, *((f"{i}", "apple") for i in range(40)))
     other = await connect(database)
     async with asyncio.timeout(10):
         async with other.transaction():
             await other.execute(
                 "update chunks set metadata = '{}' where chunk_id < '2'; delete from chunks where chunk_id = '3'"
             )
-            await fill(store, ("new", "pear"))
-            await store.delete_by_ids(["4"])
-            await store._lexemes.refresh()
+            await fill(postgres_store, ("new", "pear"))
+            await postgres_store.delete_by_ids(["4"])
+            await postgres_store._lexemes.refresh()
         async with other.transaction():
             await other.fetch(queries()["refresh_lexemes"].text)
-            await fill(store, ("newer", "plum"))
-            await store.delete_by_ids(["5"])
+            await fill(postgres_store, ("newer", "plum"))
+            await postgres_store.delete_by_ids(["5"])
     await other.close()
-    await store.close()
 
 
 @pytest.mark.postgres
