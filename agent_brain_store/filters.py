@@ -185,9 +185,9 @@ def _key(key: str, value: object, place: str) -> Node:
 
 
 def _operator(key: str, op: object, operand: object, place: str) -> Node:
-    build = _OPERATORS.get(op) if isinstance(op, str) else None
     if op in ("$and", "$or", "$not"):
         raise InvalidFilterError(f"{place}: {op} goes outside, around {{{key!r}: ...}}", place=place)
+    build = _OPERATORS.get(op) if isinstance(op, str) else None
     if build is None:
         raise InvalidFilterError(f"{place}: unknown operator; there are {' '.join(sorted(_OPERATORS))}", place=place)
     return build(key, operand, place)

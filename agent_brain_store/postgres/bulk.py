@@ -34,7 +34,7 @@ class Suspension:
 
     def __init__(self, database: Database, pays_at: float, patience: float | None = None) -> None:
         """``pays_at`` is how many writes it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
-        self._database, self._indexes, self._patience = database, database.indexes, patience
+        self._database, self._patience = database, patience
         self._pays_at, self._writes = max(FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
@@ -65,10 +65,10 @@ class Suspension:
 
     async def _suspend(self) -> None:
         try:
-            connection = await self._resources.enter_async_context(self._indexes.alone(self._patience))
+            connection = await self._resources.enter_async_context(self._database.indexes.alone(self._patience))
             self._maintenance = connection
             with translated("suspending the vector index"):
-                await self._indexes.suspend(connection)
+                await self._database.indexes.suspend(connection)
         except StorageError as error:
             log.warning("the vector index could not be suspended for this load: %s", error.message)
 
@@ -83,12 +83,12 @@ class Suspension:
                 await self._resume(self._maintenance, progress)
                 return
         # It was idle while the chunks were written, and something in between has closed it.
-        await self._indexes.repair(progress, self._patience)
+        await self._database.indexes.repair(progress, self._patience)
 
     async def _resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         try:
             with translated("building the vector index"):
-                await self._indexes.resume(connection, progress)
+                await self._database.indexes.resume(connection, progress)
         except QueryFailed as error:
             if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
                 raise
@@ -143,18 +143,18 @@ async def bulk_load(
 async def suspended_for_one_call(store: StorageBackend, database: Database, batch: Batch) -> AsyncIterator[None]:
     """The same for one call that writes as much as there was. What it wrote is stored: a build that fails is a warning."""
     before = await store.get_count()
-    suspension, indexes = Suspension(database, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE), database.indexes
+    suspension = Suspension(database, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
 
     async def finish() -> None:
         try:
             await suspension.finish()
         except StorageError as error:
             log.warning("the chunks are stored, but the vector index is not; trying again: %s", error.message)
-            indexes.in_background(indexes.repair_in_time(_PATIENCE))
+            database.indexes.in_background(database.indexes.repair_in_time(_PATIENCE))
 
     try:
         await suspension.consider(batch)
         yield
     finally:
-        building = indexes.in_background(finish())
+        building = database.indexes.in_background(finish())
     await asyncio.shield(building)
