@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from agent_brain_store.config import StoreConfig, load_config
 from agent_brain_store.errors import MissingDependency
-from agent_brain_store.protocol import StorageBackend
+from agent_brain_store.protocol import ProgressCallback, StorageBackend
 
 Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
 
@@ -40,14 +40,14 @@ def create_backend(source: Source = None) -> StorageBackend:
 
 
 @asynccontextmanager
-async def open_store(source: Source = None) -> AsyncIterator[StorageBackend]:
+async def open_store(source: Source = None, progress: ProgressCallback | None = None) -> AsyncIterator[StorageBackend]:
     """An initialized store, closed at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` is what `create_backend` takes.
+    ``source`` is what `create_backend` takes, ``progress`` what `StorageBackend.initialize` does.
     """
     store = create_backend(source)
     try:
-        await store.initialize()
+        await store.initialize(progress)
         yield store
     finally:
         await store.close()

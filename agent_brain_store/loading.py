@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Concatenate, TypeAlias
 
 from agent_brain_store.protocol import Metadata, Progress, ProgressCallback, Vectors
 
-Upsert = Callable[[Sequence[str], Vectors, Sequence[str], Sequence[Metadata]], Awaitable[int]]
+Written: TypeAlias = Callable[[int], None]
+"""Told how many chunks of a call are written: less than before, where a transaction starts over."""
+
+Upsert: TypeAlias = Callable[Concatenate[Written, ...], Awaitable[int]]
+"""A backend's `upsert_documents`, which also says how far it has come."""
 
 
 class Loader:
@@ -19,8 +24,19 @@ class Loader:
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
     ) -> int:
         """The store's `upsert_documents`."""
-        written = await self._upsert(ids, embeddings, documents, metadatas)
-        self._loaded += written
-        if self._progress is not None:
-            self._progress(Progress("loading", self._loaded, None))
-        return written
+        reported = 0
+
+        def written(chunks: int) -> None:
+            nonlocal reported
+            more, reported = chunks - reported, chunks
+            self._loaded += more
+            if self._progress is not None and more:
+                self._progress(Progress("loading", self._loaded, None))
+
+        try:
+            stored = await self._upsert(written, ids, embeddings, documents, metadatas)
+            written(stored)
+        except BaseException:
+            self._loaded -= reported
+            raise
+        return stored

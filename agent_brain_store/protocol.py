@@ -132,10 +132,11 @@ class StorageBackend(Protocol):
     def is_initialized(self) -> bool:
         """Whether `initialize` has succeeded and `close` was not called since. Never raises."""
 
-    async def initialize(self) -> None:
-        """Connect, bring the schema up to date and check it against the configuration.
+    async def initialize(self, progress: ProgressCallback | None = None) -> None:
+        """Connect, bring the schema up to date, check it against the configuration, and build indexes that are missing.
 
-        Idempotent, cheap the second time, and safe when several processes do it at once.
+        Idempotent, cheap the second time, and safe when several processes do it at once. ``progress`` hears of the
+        builds, which only a crash makes necessary.
         """
 
     async def close(self) -> None:
@@ -261,7 +262,10 @@ class StorageBackend(Protocol):
         """
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Build indexes that are missing or invalid; report those that differ from the configuration."""
+        """Build indexes that are missing or invalid; report those that differ from the configuration.
+
+        On Chroma this is the keyword index, which the first keyword search would build otherwise.
+        """
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew with the configured parameters, and rebuild the others as they are, one after the

@@ -21,7 +21,9 @@ from chromadb.config import Settings
 
 from agent_brain_store import (
     DimensionMismatchError,
+    IndexReport,
     NotInitialized,
+    Progress,
     ProviderMismatchError,
     QueryFailed,
     SchemaError,
@@ -29,6 +31,7 @@ from agent_brain_store import (
     StorageError,
     StoreConfig,
     StoreLocked,
+    open_store,
 )
 from agent_brain_store.chroma import driver, lock
 from agent_brain_store.chroma.keywords import KeywordIndex
@@ -396,6 +399,17 @@ async def test_the_index_follows_every_write_and_survives_a_restart(tmp_path):
         assert store._session.collection.indexes == {}
         assert await found(store, "fox") == ["d"]
         assert await found(store, "fox", where={"x": 2}) == []
+
+
+async def test_the_keyword_index_is_built_ahead_and_says_how_far_it_is(tmp_path):
+    async with open_store(config(tmp_path)) as store:
+        await fill(store, *((f"{i:04}", f"text {i}") for i in range(1200)))
+        seen: list[Progress] = []
+        assert (await store.ensure_indexes(seen.append)).created == ("keyword index",)
+        assert seen == [Progress("building the keyword index", done, 1200) for done in (1000, 1200)]
+        assert (await store.health()).details["keyword_index"] == "ready"
+        assert await store.ensure_indexes(seen.append) == IndexReport()
+        assert len(seen) == 2
 
 
 async def test_a_write_that_fails_half_way_leaves_no_stale_index(tmp_path, monkeypatch):

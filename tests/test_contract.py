@@ -13,6 +13,7 @@ import pytest
 from agent_brain_store import (
     DimensionMismatchError,
     EmbeddingMetadata,
+    InvalidDocumentError,
     InvalidFilterError,
     InvalidQueryError,
     NotInitialized,
@@ -735,8 +736,33 @@ async def test_bulk_load(store):
     assert [p.done for p in seen if p.operation == "loading"] == [1000, 2000, 3000]
 
 
+async def test_one_large_call_reports_its_parts(store):
+    seen: list[Progress] = []
+    ids = [f"{i:05}" for i in range(2500)]
+    vectors = np.random.default_rng(1).normal(size=(2500, DIMENSIONS))
+    async with store.bulk_load(seen.append) as load:
+        await load.upsert_documents(ids, vectors, ids, [{}] * 2500)
+        with pytest.raises(InvalidDocumentError):
+            await load.upsert_documents(["x", ""], vectors[:2], ["", ""], [{}] * 2)
+        await load.upsert_documents(ids[:10], vectors[:10], ids[:10], [{}] * 10)
+    loading = [p for p in seen if p.operation == "loading"]
+    assert loading == [Progress("loading", done, None) for done in (1000, 2000, 2500, 2510)]
+
+
+async def test_what_a_progress_callback_raises_ends_the_load(store):
+    def interrupt(progress: Progress) -> None:
+        raise RuntimeError("enough")
+
+    async with store.bulk_load(interrupt) as load:
+        with pytest.raises(RuntimeError, match="enough"):
+            await load.upsert_documents(["a"], [embed("a")], ["a"], [{}])
+    await fill(store, ("b", "b"))
+    assert (await store.health()).ok
+
+
 async def test_ensure_indexes_and_reindex(store):
     await fill(store, *ANIMALS)
+    await store.ensure_indexes()
     assert (await store.ensure_indexes()).created == ()
     await store.reindex()
     assert len(await store.vector_search(embed("bear"), 4)) == 4

@@ -41,11 +41,12 @@ from agent_brain_store import (
     StorageError,
     StoreConfig,
     create_backend,
+    open_store,
 )
 from agent_brain_store.chroma.matching import matches
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.filters import parse
-from agent_brain_store.postgres import bulk, indexes, writing
+from agent_brain_store.postgres import build_progress, bulk, indexes, writing
 from agent_brain_store.postgres import connection as connections
 from agent_brain_store.postgres import database as databases
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
@@ -444,7 +445,7 @@ async def test_a_build_has_memory_and_workers(store):
 
 
 async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
-    monkeypatch.setattr(indexes, "_POLL", 0.01)
+    monkeypatch.setattr(build_progress, "_POLL", 0.01)
     await store.upsert_documents(*made_up(6000))
     seen: list[Progress] = []
     written_at: list[int] = []
@@ -453,10 +454,58 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
         await fill(store, (f"beside {len(written_at)}", "text"))
         written_at.append(len(seen))
     await building
-    halfway = [step for step in seen if 0 < step.done < (step.total or 0)]
-    assert halfway, "what the server says of the build"
+    vector_index = [step for step in seen if step.operation == "building the vector index"]
+    assert any(0 < step.done < (step.total or 0) for step in vector_index), "what the server says of the build"
+    assert [step.done for step in vector_index] == sorted(step.done for step in vector_index)
+    others = {"chunks_tsv_gin", "chunks_metadata_gin", "chunks_source_btree", "chunks_pkey"}
+    done = {step.operation for step in seen if step.done == step.total and step.unit == "chunks"}
+    assert done == {"building the vector index", *(f"building {name}" for name in others)}
     assert len({count for count in written_at if 0 < count < len(seen)}) > 3, "writes between two reports"
     assert await store.get_count() == 6000 + len(written_at)
+
+
+async def test_what_a_method_does_not_count_is_told_by_what_it_has_scanned(store, plain, monkeypatch):
+    monkeypatch.setattr(build_progress, "_POLL", 0.005)
+    ids, vectors, _, metadatas = made_up(6000)
+    texts = [" ".join(f"word{i * j % 9973}" for j in range(120)) for i in range(6000)]
+    await store.upsert_documents(ids, vectors, texts, metadatas)
+    await plain.execute("drop index chunks_tsv_gin")
+    seen: list[Progress] = []
+    assert (await store.ensure_indexes(seen.append)).created == ("chunks_tsv_gin",)
+    steps = [(step.done, step.total) for step in seen if step.operation == "building chunks_tsv_gin"]
+    assert steps[-1] == (6000, 6000)
+    assert any(0 < done < 6000 for done, _ in steps)
+    assert steps == sorted(steps)
+
+
+async def test_waiting_for_a_transaction_is_reported(store, database, plain):
+    await fill(store, ("a", "text"), ("b", "more text"))
+    seen: list[Progress] = []
+    await plain.execute("begin; update chunks set content = content where chunk_id = 'a'")
+    building = asyncio.create_task(store.reindex(seen.append))
+    waits = Progress("waiting for other transactions", 0, 1, "transactions")
+    for _ in range(400):
+        if waits in seen:
+            break
+        await asyncio.sleep(0.05)
+    assert waits in seen
+    assert not building.done()
+    await plain.execute("rollback")
+    await building
+    assert seen[-1].done == seen[-1].total == 2
+
+
+async def test_a_build_at_the_start_is_reported(database, plain):
+    store = create_backend(config(database))
+    await store.initialize()
+    await fill(store, *((f"{i}", f"text {i}") for i in range(30)))
+    await store.close()
+    await plain.execute("drop index chunks_embedding_ann, chunks_tsv_gin")
+    seen: list[Progress] = []
+    async with open_store(config(database), seen.append):
+        pass
+    done = [step.operation for step in seen if step.done == step.total == 30]
+    assert list(dict.fromkeys(done)) == ["building chunks_tsv_gin", "building the vector index"]
 
 
 async def test_an_index_that_another_session_holds_at_the_start_is_built_later(database, plain, caplog, monkeypatch):
@@ -1334,7 +1383,6 @@ async def test_a_crash_in_a_bulk_load_is_repaired_by_the_next_start(database, pl
 
 
 async def test_a_graph_that_outgrows_its_memory_is_reported(database, plain, caplog, monkeypatch):
-    from agent_brain_store.postgres import indexes
 
     monkeypatch.setattr(indexes, "_SMALLEST_MEMORY", 2**20)
     monkeypatch.setattr(indexes, "_LARGEST_MEMORY", 2**20)

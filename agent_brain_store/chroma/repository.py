@@ -21,12 +21,12 @@ from agent_brain_store.chroma import reading, shared, writing
 from agent_brain_store.chroma.driver import Rows
 from agent_brain_store.chroma.hybrid import Hybrid, fused
 from agent_brain_store.chroma.searching import Question, count_matching, nearest
-from agent_brain_store.chroma.session import Session
+from agent_brain_store.chroma.session import Session, called_here
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
-from agent_brain_store.loading import Loader
+from agent_brain_store.loading import Loader, Written
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -35,6 +35,7 @@ from agent_brain_store.protocol import (
     Health,
     IndexReport,
     Metadata,
+    Progress,
     ProgressCallback,
     ReplaceResult,
     SearchResult,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from agent_brain_store.chroma.keywords import KeywordIndex
 
 _NAME = "chroma"
+_KEYWORD_INDEX = "keyword index"
 
 
 class ChromaBackend:
@@ -69,7 +71,7 @@ class ChromaBackend:
     def is_initialized(self) -> bool:
         return self._session.is_open
 
-    async def initialize(self) -> None:
+    async def initialize(self, progress: ProgressCallback | None = None) -> None:  # noqa: ARG002  nothing here is long
         """Open the directory and check its collection against the configuration.
 
         Raises `StoreLocked` when another process has the directory, `MissingDependency` without Chroma, `SchemaError`,
@@ -124,12 +126,26 @@ class ChromaBackend:
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
         """A loader that upserts: Chroma's index cannot be put off."""
         self._session.collection  # noqa: B018  fails early when the store is closed
-        yield Loader(self.upsert_documents, progress)
 
-    async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:  # noqa: ARG002
-        """Nothing to do: Chroma keeps its indexes itself."""
-        self._session.collection  # noqa: B018
-        return IndexReport()
+        async def upsert(written: Written, *lists: Any) -> int:
+            batch = await self._prepared(*lists)
+            with called_here(written) as told:
+                return await self._session.write(partial(writing.upsert, batch=batch, written=told))
+
+        yield Loader(upsert, progress)
+
+    async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
+        """Build the keyword index, unless this process has it. The vector index Chroma keeps itself."""
+
+        def indexed(done: int, total: int) -> None:
+            if progress is not None:
+                progress(Progress(f"building the {_KEYWORD_INDEX}", done, total))
+
+        if self._config.keyword in self._session.collection.indexes:
+            return IndexReport()
+        with called_here(indexed) as told:
+            await self._session.index(told)
+        return IndexReport(created=(_KEYWORD_INDEX,))
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:  # noqa: ARG002
         """Nothing to do: Chroma keeps its indexes itself."""

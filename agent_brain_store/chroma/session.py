@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.chroma import shared, writing
 from agent_brain_store.chroma.driver import Rows
@@ -81,16 +82,36 @@ class Session:
             raise _closed_meanwhile() from error
         return await future
 
-    async def index(self) -> KeywordIndex:
+    async def index(self, indexed: writing.Indexed | None = None) -> KeywordIndex:
         """The keyword index, built first if this process has not needed it yet, or a write has failed."""
         collection, config = self.collection, self._config.keyword
         while (index := collection.indexes.get(config)) is None:
             try:
-                building = collection.soon(partial(writing.build_index, collection, config))
+                building = collection.soon(partial(writing.build_index, collection, config, indexed))
             except RuntimeError as error:
                 raise _closed_meanwhile() from error
             await asyncio.wrap_future(building)
         return index
+
+
+@contextmanager
+def called_here(function: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """The function for another thread: it is called on this event loop. The block's end raises what it has raised."""
+    loop, errors = asyncio.get_running_loop(), list[Exception]()
+
+    def call(*values: Any) -> None:
+        try:
+            function(*values)
+        except Exception as error:
+            errors.append(error)
+
+    def call_soon(*values: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(call, *values)
+
+    yield call_soon
+    if errors:
+        raise errors[0]
 
 
 def _closed_meanwhile() -> NotInitialized:

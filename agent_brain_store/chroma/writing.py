@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,14 +14,21 @@ from agent_brain_store.chroma.translate import DIGEST, METADATA, from_stored, re
 from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters import Node
+from agent_brain_store.loading import Written
 from agent_brain_store.protocol import ReplaceResult
 from agent_brain_store.records import Batch
 
+Indexed: TypeAlias = Callable[[int, int], None]
+"""Told how many chunks are in an index, and of how many."""
 
-def upsert(collection: Collection, batch: Batch) -> int:
+
+def upsert(collection: Collection, batch: Batch, written: Written | None = None) -> int:
     """Write what is new or changed; returns the number of chunks given."""
     for start in range(0, len(batch), driver.PAGE):
-        _upsert_page(collection, _part(batch, np.arange(start, min(len(batch), start + driver.PAGE))))
+        stop = min(len(batch), start + driver.PAGE)
+        _upsert_page(collection, _part(batch, np.arange(start, stop)))
+        if written is not None:
+            written(stop)
     return len(batch)
 
 
@@ -48,15 +56,18 @@ def replace(collection: Collection, node: Node, batch: Batch) -> ReplaceResult:
     return ReplaceResult(delete_matching(collection, node, batch.ids), upserted)
 
 
-def build_index(collection: Collection, config: KeywordConfig) -> None:
+def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed | None = None) -> None:
     """Make the keyword index of one configuration from the stored chunks, unless it is there."""
     from agent_brain_store.chroma.keywords import KeywordIndex
 
     if config in collection.indexes:
         return
     index = KeywordIndex(config)
-    for row in collection.rows.read(collection.rows.ids(), text=True, stored=True):
+    ids = collection.rows.ids()
+    for done, row in enumerate(collection.rows.read(ids, text=True, stored=True), 1):
         index.put(row.chunk_id, row.text, from_stored(row.stored))
+        if indexed is not None and (done % driver.PAGE == 0 or done == len(ids)):
+            indexed(done, len(ids))
     collection.indexes[config] = index
 
 

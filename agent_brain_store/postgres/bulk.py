@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
-from pgvector import Vector
 
 from agent_brain_store.errors import QueryFailed, StorageError
-from agent_brain_store.loading import Loader
+from agent_brain_store.loading import Loader, Written
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.database import Database
-from agent_brain_store.protocol import BulkLoader, ProgressCallback, StorageBackend
+from agent_brain_store.postgres.writing import as_parameter
+from agent_brain_store.protocol import BulkLoader, Progress, ProgressCallback, StorageBackend
 from agent_brain_store.records import Batch
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Suspension:
             ids=ids,
             texts=batch.texts[sample],
             metadatas=batch.metadatas[sample],
-            embeddings=[Vector(vector) for vector in batch.vectors[sample]],
+            embeddings=as_parameter(batch.vectors[sample]),
         )
         return 1 - int(row["chunks"]) / max(1, len(ids))
 
@@ -100,7 +100,7 @@ class Suspension:
 async def bulk_load(
     backend: StorageBackend,
     prepare: Callable[..., Awaitable[Batch]],
-    store: Callable[[Batch], Awaitable[int]],
+    store: Callable[[Batch, Written], Awaitable[int]],
     database: Database | None,
     count_lexemes: Callable[[], Awaitable[None]],
     progress: ProgressCallback | None,
@@ -112,17 +112,19 @@ async def bulk_load(
     before = await backend.get_count()
     suspension = Suspension(database, before * _PAYS_AT) if database is not None else None
 
-    async def upsert(*lists: Any) -> int:
+    async def upsert(written: Written, *lists: Any) -> int:
         batch = await prepare(*lists)
         if suspension is not None:
             await suspension.consider(batch)
-        return await store(batch)
+        return await store(batch, written)
 
     async def end() -> None:
         try:
             if suspension is not None:
                 await suspension.finish(progress)
         finally:
+            if progress is not None:
+                progress(Progress("counting the words", 0, None))
             await count_lexemes()
 
     def ending() -> Awaitable[None]:

@@ -30,6 +30,7 @@ from agent_brain_store.postgres.connection import (
 )
 from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
 from agent_brain_store.postgres.migrator import migrate
+from agent_brain_store.protocol import ProgressCallback
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -58,13 +59,13 @@ class Database:
 
     # --- opening and closing ---
 
-    async def open(self) -> None:
-        """Start the private server if there is one, migrate, guard, and only then make the pools."""
+    async def open(self, progress: ProgressCallback | None = None) -> None:
+        """Start the private server if there is one, migrate, guard, make the pools, and repair indexes at the end."""
         try:
             await self._locate()
             vector_schema = await self._prepare()
             await self._open_pools(vector_schema)
-            await self._repair_indexes()
+            await self._repair_indexes(progress)
         except BaseException:
             await self.close()
             raise
@@ -103,7 +104,7 @@ class Database:
             async with acquire(self._readers, config.pool_timeout) as connection:
                 await check_session(connection, self._arguments["server_settings"])
 
-    async def _repair_indexes(self) -> None:
+    async def _repair_indexes(self, progress: ProgressCallback | None) -> None:
         for warning in too_long_for_an_index(self._config):
             log.warning(warning)
         with translated("checking the indexes"):
@@ -113,7 +114,7 @@ class Database:
             return
         log.warning("%s; building it", problem)
         try:
-            await self.indexes.ensure()
+            await self.indexes.ensure(progress)
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
             # A session may still be at it whose client has died: it will leave the index as it is by then.

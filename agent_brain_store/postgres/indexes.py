@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -20,8 +20,9 @@ import asyncpg
 from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
+from agent_brain_store.postgres.build_progress import watched
 from agent_brain_store.postgres.connection import BACKEND, Connection, run, translated
-from agent_brain_store.protocol import IndexReport, Progress, ProgressCallback
+from agent_brain_store.protocol import IndexReport, ProgressCallback
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
 _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
 _SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
-_POLL = 0.5  # seconds between two looks at the progress
 
 Connect = Callable[[float | None], Awaitable[Connection]]  # given how many seconds it waits for a lock
 
@@ -141,7 +141,7 @@ class IndexKeeper:
             await _run_written(connection, "drop_index", name=_OLD)
             for row in await run(connection, "index_facts"):
                 if row["name"] not in (VECTOR_INDEX, *created):
-                    await _run_written(connection, "rebuild_index", name=row["name"])
+                    await self._rebuild(connection, row["name"], progress)
                     rebuilt.append(row["name"])
         return IndexReport(created, tuple(rebuilt), too_long_for_an_index(self._config))
 
@@ -211,15 +211,20 @@ class IndexKeeper:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         created, rebuilt = [], []
         for row in await run(connection, "missing_indexes"):
-            await connection.execute(row["statement"])
+            async with self._watched(connection, row["name"], progress):
+                await connection.execute(row["statement"])
             created.append(row["name"])
         if await self._repair_vector_index(connection, progress):
             created.append(VECTOR_INDEX)
         for row in await run(connection, "index_facts"):
             if not row["valid"]:
-                await _run_written(connection, "rebuild_index", name=row["name"])
+                await self._rebuild(connection, row["name"], progress)
                 rebuilt.append(row["name"])
         return tuple(created), tuple(rebuilt)
+
+    async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
+        async with self._watched(connection, name, progress):
+            await _run_written(connection, "rebuild_index", name=name)
 
     async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
         """Build the vector index if it is missing or invalid, without what interrupted rebuilds have left: whether it did."""
@@ -256,20 +261,18 @@ class IndexKeeper:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
         memory = await self._give_memory(connection, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
+        parameters = _parameters(self._config.postgres, chunks, name, chunks > 0)
         connection.add_log_listener(_report_small_memory)
-        watcher = asyncio.create_task(self._watch(connection.get_server_pid(), chunks, progress)) if progress else None
         try:
-            await _run_written(
-                connection, "create_vector_index", **_parameters(self._config.postgres, chunks, name, chunks > 0)
-            )
+            async with self._watched(connection, "the vector index", progress):
+                await _run_written(connection, "create_vector_index", **parameters)
         finally:
             connection.remove_log_listener(_report_small_memory)
-            if watcher is not None:
-                watcher.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watcher
-        if progress is not None:
-            progress(Progress("building the vector index", chunks, chunks))
+
+    def _watched(
+        self, connection: Connection, what: str, progress: ProgressCallback | None
+    ) -> AbstractAsyncContextManager[None]:
+        return watched(self._connect, connection, f"building {what}", progress)
 
     async def _give_memory(self, connection: Connection, chunks: int) -> int:
         needed = build_bytes(self._config, chunks)
@@ -287,26 +290,6 @@ class IndexKeeper:
                 granted // 2**20,
             )
         return granted
-
-    async def _watch(self, pid: int, chunks: int, progress: ProgressCallback) -> None:
-        """Report what the server says of a build, until cancelled."""
-        done = 0
-        observer: Connection | None = None
-        try:
-            observer = await self._connect(None)
-            while True:
-                with translated("watching the build"):
-                    rows = await run(observer, "index_progress", pid=pid)
-                for row in rows:
-                    if row["phase"].startswith("building index"):
-                        done = max(done, min(row["tuples_done"], chunks))
-                        progress(Progress("building the vector index", done, chunks))
-                await asyncio.sleep(_POLL)
-        except StorageError as error:
-            log.info("the build goes on unwatched: %s", error.message)
-        finally:
-            if observer is not None:
-                observer.terminate()
 
 
 def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
+from agent_brain_store.loading import Written
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.postgres.database import Database
@@ -57,11 +58,11 @@ class PostgresBackend:
     def is_initialized(self) -> bool:
         return self._database.is_open
 
-    async def initialize(self) -> None:
+    async def initialize(self, progress: ProgressCallback | None = None) -> None:
         async with self._opening:
             if self._database.is_open:
                 return
-            await self._database.open()
+            await self._database.open(progress)
             try:
                 await self._lexemes.at_start()
             except BaseException:
@@ -104,9 +105,9 @@ class PostgresBackend:
     async def _prepare(self, *lists: Any) -> Batch:
         return await asyncio.to_thread(prepare, self._rules, *lists)
 
-    async def _store(self, batch: Batch) -> int:
+    async def _store(self, batch: Batch, written: Written | None = None) -> int:
         async def work(connection: Connection) -> int:
-            await upsert(connection, batch)
+            await upsert(connection, batch, written)
             return len(batch)
 
         return await self._write("upsert_documents", work, len(batch)) if len(batch) else self._nothing()

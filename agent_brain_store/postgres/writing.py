@@ -6,24 +6,32 @@ from collections.abc import Iterator
 
 from pgvector import Vector
 
+from agent_brain_store.arrays import Float32
+from agent_brain_store.loading import Written
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.records import Batch
 
 _ROWS, _BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
 
 
-async def upsert(connection: Connection, batch: Batch) -> None:
+async def upsert(connection: Connection, batch: Batch, written: Written | None = None) -> None:
     """Write a batch, on a connection that is in a transaction."""
     for part in _slices(batch):
-        vectors = [Vector(row) for row in batch.vectors[part]]  # asyncpg takes a bare array for nested dimensions
         await run(
             connection,
             "upsert_chunks",
             ids=batch.ids[part],
             texts=batch.texts[part],
             metadatas=batch.metadatas[part],
-            embeddings=vectors,
+            embeddings=as_parameter(batch.vectors[part]),
         )
+        if written is not None:
+            written(part.stop)
+
+
+def as_parameter(vectors: Float32) -> list[Vector]:
+    """Vectors for a query. asyncpg takes bare arrays for nested dimensions."""
+    return [Vector(row) for row in vectors]
 
 
 def _slices(batch: Batch) -> Iterator[slice]:

@@ -2,10 +2,16 @@
 --
 -- $1  pid  int4  the building session, from pg_backend_pid()
 --
--- returns many: phase text, tuples_done int8
+-- returns many: building bool, waiting bool, tuples_done int8, scanned float8, lockers_done int8, lockers_total int8
 --
 -- psql: \bind 4711
 --       \i sql/queries/index_progress.sql
-select phase, tuples_done
+select
+  phase like 'building index%' as building,
+  phase like 'waiting for%' as waiting,
+  tuples_done,
+  coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0) as scanned,
+  lockers_done,
+  lockers_total
 from pg_stat_progress_create_index
 where pid = $1::int4;
