@@ -753,9 +753,14 @@ async def test_what_a_progress_callback_raises_ends_the_load(store):
     def interrupt(progress: Progress) -> None:
         raise RuntimeError("enough")
 
-    async with store.bulk_load(interrupt) as load:
-        with pytest.raises(RuntimeError, match="enough"):
+    async def load_two() -> None:
+        async with store.bulk_load(interrupt) as load:
             await load.upsert_documents(["a"], [embed("a")], ["a"], [{}])
+            await load.upsert_documents(["c"], [embed("c")], ["c"], [{}])
+
+    with pytest.raises(RuntimeError, match="enough"):
+        await load_two()
+    assert await store.get_by_id("c") is None
     await fill(store, ("b", "b"))
     assert (await store.health()).ok
 

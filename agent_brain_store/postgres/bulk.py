@@ -122,9 +122,9 @@ async def bulk_load(
         try:
             if suspension is not None:
                 await suspension.finish(progress)
-        finally:
             if progress is not None:
                 progress(Progress("counting the words", 0, None))
+        finally:
             await count_lexemes()
 
     def ending() -> Awaitable[None]:
