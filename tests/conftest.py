@@ -108,6 +108,14 @@ def database(server: Server) -> Iterator[dict[str, Any]]:
         yield server.postgres(name)
 
 
+@pytest.fixture
+def embedded_path() -> Iterator[Path]:
+    """A directory that an ordinary user can reach: pytest's own belong to root alone."""
+    with tempfile.TemporaryDirectory(prefix="abs-embedded-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory) / "deep" / "pg"
+
+
 @pytest.fixture(params=["chroma", pytest.param("postgres", marks=pytest.mark.postgres)])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)

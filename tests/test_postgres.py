@@ -1232,16 +1232,6 @@ async def test_the_password_shows_nowhere(server: Server, database, plain, caplo
 # --- the embedded server ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def embedded_path():
-    """A directory that an ordinary user can reach: pytest's own belong to root alone."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="abs-embedded-") as directory:
-        Path(directory).chmod(0o755)
-        yield Path(directory) / "deep" / "pg"
-
-
 OPEN_AND_ADD = textwrap.dedent("""
     import asyncio, json, sys
     from agent_brain_store import open_store
@@ -1356,30 +1346,6 @@ async def test_a_second_bulk_load_leaves_the_index_to_the_first(store, database,
     assert await store.get_count() == 5000
     assert (await store.ensure_indexes()).created == ()
     await other.close()
-
-
-async def test_a_crash_in_a_bulk_load_is_repaired_by_the_next_start(database, plain, caplog):
-    program = textwrap.dedent("""
-        import asyncio, json, os, sys
-        import numpy as np
-        from agent_brain_store import open_store
-        async def main():
-            async with open_store(json.loads(sys.argv[1])) as store, store.bulk_load() as load:
-                ids = [str(i) for i in range(3000)]
-                await load.upsert_documents(ids, np.random.default_rng(1).normal(size=(3000, 16)), ids, [{}] * 3000)
-                os._exit(9)
-        asyncio.run(main())
-    """)
-    command = [sys.executable, "-c", program, json.dumps(mapping(backend="postgres", postgres=database))]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
-    assert done.returncode == 9, done.stderr
-    assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is None
-    store = create_backend(config(database))
-    await store.initialize()
-    assert "the vector index is missing; building it" in caplog.text
-    assert await plain.fetchval("select to_regclass('chunks_embedding_ann')") is not None
-    assert len(await store.vector_search(embed("x"), 100)) == 100
-    await store.close()
 
 
 async def test_a_graph_that_outgrows_its_memory_is_reported(database, plain, caplog, monkeypatch):
@@ -1753,34 +1719,6 @@ async def test_a_role_that_does_not_own_the_table_loads_into_the_index(store, da
     assert "the vector index is missing, and stays so: building the vector index was refused" in caplog.text
     assert await service.get_count() == 3000
     await service.close()
-
-
-async def test_a_crash_in_such_a_call_is_repaired_by_the_next_start(database, plain, caplog):
-    program = textwrap.dedent("""
-        import asyncio, json, sys
-        from agent_brain_store import open_store
-        from tests.test_postgres import made_up
-        async def main():
-            async with open_store(json.loads(sys.argv[1])) as store:
-                await store.upsert_documents(*made_up(8000))
-        asyncio.run(main())
-    """)
-    setting = json.dumps(mapping(backend="postgres", postgres=database))
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, setting)
-    await until_suspended(plain)
-    process.kill()
-    assert await process.wait() != 0
-    store = create_backend(config(database))
-    for _ in range(100):  # the server needs a moment to notice that its client is gone
-        await store.initialize()
-        if await vector_index(plain) is not None:
-            break
-        await store.close()
-        await asyncio.sleep(0.1)
-    assert "the vector index is missing; building it" in caplog.text
-    assert ((await vector_index(plain)) or (0, False))[1]
-    assert await store.get_count() in (0, 8000)
-    await store.close()
 
 
 # --- other people's settings -------------------------------------------------------------------------------------------
