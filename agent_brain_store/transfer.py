@@ -38,7 +38,8 @@ from agent_brain_store.export_files import (
 )
 from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
 
-PART = 2000  # chunks of a part: what is held in memory
+PART, PART_BYTES = 2000, 64 * 2**20  # chunks of a part, and of their texts and vectors: what is held in memory
+PAGE = 250  # chunks that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +176,15 @@ async def _adopt_profile(store: StorageBackend, profile: dict[str, Any] | None) 
 
 async def _pages(store: StorageBackend, after: str | None) -> AsyncIterator[list[Document]]:
     batch: list[Document] = []
-    async for document in store.iter_documents(batch_size=PART, include_embeddings=True):
+    size = 0
+    async for document in store.iter_documents(batch_size=PAGE, include_embeddings=True):
         if after is not None and document.chunk_id <= after:
             continue
         batch.append(document)
-        if len(batch) == PART:
+        size += 4 * len(document.text) + vector_of(document).nbytes
+        if len(batch) == PART or size >= PART_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
-import resource
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +26,10 @@ from agent_brain_store import (
     create_backend,
     export_documents,
     import_documents,
+    open_store,
     transfer,
 )
+from agent_brain_store.postgres.repository import PostgresBackend
 from tests.conftest import DIMENSIONS, fill, mapping
 
 METADATA: list[dict[str, Any]] = [
@@ -178,6 +186,60 @@ async def test_an_interrupted_import_goes_on(two, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError):
         await import_documents(other, tmp_path / "out", stop)
     assert await other.get_count() == 60
+    await import_documents(other, tmp_path / "out")
+    assert await everything(other) == await everything(store)
+
+
+async def test_what_an_interrupted_move_has_stored_is_not_written_again(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "PART", 30)
+    store, other = two
+    await chunks(store, 100)
+    await export_documents(store, tmp_path / "out")
+
+    class Stop(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 60:
+            raise Stop
+
+    async def interrupted(move: Callable[..., Awaitable[Any]], *what: Any) -> None:
+        await other.reset()
+        with pytest.raises(Stop):
+            await move(*what, stop)
+        assert await other.get_count() == 60
+        before = await versions(other)
+        assert (await move(*what)).chunks == 100
+        assert await everything(other) == await everything(store)
+        after = await versions(other)
+        assert {chunk_id: after[chunk_id] for chunk_id in before} == before
+
+    await interrupted(copy_documents, store, other)
+    await interrupted(import_documents, other, tmp_path / "out")
+
+
+async def versions(store) -> dict[str, Any]:
+    """What changes with each write of a chunk."""
+    if isinstance(store, PostgresBackend):
+        async with store._database._reader() as connection:
+            rows = await connection.fetch("select chunk_id, ctid, xmin from chunks")
+        return {row["chunk_id"]: tuple(row)[1:] for row in rows}
+    with sqlite3.connect(next(store._config.chroma.path.glob("chroma.sqlite3"))) as file:
+        segment = "select id from segments where scope = 'METADATA' and collection = ?"
+        collection = str(store._session.collection.rows._collection.id)
+        found = file.execute(
+            f"select embedding_id, seq_id from embeddings where segment_id = ({segment})", (collection,)
+        )
+        return dict(found.fetchall())
+
+
+async def test_parts_are_bounded_by_bytes(two, tmp_path, monkeypatch):
+    monkeypatch.setattr(transfer, "PART_BYTES", 10_000)
+    store, other = two
+    await fill(store, *((f"{i}", "x" * (2000 if i < 5 else 10)) for i in range(10)))
+    await export_documents(store, tmp_path / "out")
+    parts = json.loads((tmp_path / "out" / "manifest.json").read_text())["parts"]
+    assert [part["chunks"] for part in parts] == [2, 2, 6]
     await import_documents(other, tmp_path / "out")
     assert await everything(other) == await everything(store)
 
@@ -348,23 +410,42 @@ async def test_between_the_backends_and_back(database, tmp_path):
         await store.close()
 
 
+MOVE = textwrap.dedent("""
+    import asyncio, json, re, sys
+    from pathlib import Path
+    from agent_brain_store import copy_documents, export_documents, import_documents, open_store
+
+    def peak():
+        return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+    async def main():
+        source, target, another, out = (json.loads(given) for given in sys.argv[1:])
+        async with open_store(source) as one, open_store(target) as two, open_store(another) as three:
+            before = peak()
+            moved = [await export_documents(one, out), await import_documents(two, out), await copy_documents(one, three)]
+            print(json.dumps([report.chunks for report in moved] + [peak() - before]))
+
+    asyncio.run(main())
+""")
+
+
 @pytest.mark.postgres
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
 async def test_many_chunks_in_bounded_memory(database, tmp_path):
     """Memory is that of one part, whatever their number: all of these together would take more than 80 MB."""
-    places = [{**database, "index": "none", "schema": schema} for schema in ("source", "target")]
-    store, target = (
-        create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=place))) for place in places
-    )
-    await store.initialize()
-    await target.initialize()
+    places = [
+        mapping(backend="postgres", postgres={**database, "index": "none", "schema": schema})
+        for schema in ("source", "target", "another")
+    ]
     count, step = 100_000, 10_000
-    for start in range(0, count, step):
-        ids = [f"{i:06}" for i in range(start, start + step)]
-        vectors = np.random.default_rng(start).normal(size=(step, DIMENSIONS))
-        await store.upsert_documents(ids, vectors, [f"text {i} " * 8 for i in ids], [{"n": i} for i in range(step)])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert (await export_documents(store, tmp_path / "out")).chunks == count
-    assert (await import_documents(target, tmp_path / "out")).chunks == count
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
-    await store.close()
-    await target.close()
+    async with open_store(places[0]) as store:
+        for start in range(0, count, step):
+            ids = [f"{i:06}" for i in range(start, start + step)]
+            vectors = np.random.default_rng(start).normal(size=(step, DIMENSIONS))
+            await store.upsert_documents(ids, vectors, [f"text {i} " * 8 for i in ids], [{"n": i} for i in range(step)])
+    given = [json.dumps(value) for value in (*places, str(tmp_path / "out"))]
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", MOVE, *given, stdout=subprocess.PIPE)
+    printed, _ = await process.communicate()
+    *moved, kilobytes = json.loads(printed)
+    assert moved == [count] * 3
+    assert kilobytes < 40 * 1024
