@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store import StoreConfig, create_backend, open_store
 from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.filters import parse
 from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
+from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.protocol import Where
 from agent_brain_store.sql import queries
 from benchmarks.judged import filled, load, ndcg
 from tests.conftest import COLLECTIONS, DIMENSIONS, embed, fill, mapping
+from tests.conftest import WORDS as COMMON
 from tests.test_contract import _elsewhere
 
 WORDS = ["bear", "wolf", "fox", "hare", "deer", "owl", "crow", "swan", "duck", "frog"]
@@ -540,8 +544,65 @@ async def test_keyword_search_reads_no_chunks_but_by_an_index(large, where, hits
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("question", "most"),
+    [
+        ("", 0),
+        ("?! ... -- \\ ' \" ; :* <-> &|", 0),
+        ("the and of what is it", 0),
+        ("nowhere unheard", 0),
+        ("index", 1500),
+        (" ".join(COMMON), 1500),
+        (" ".join([*COMMON, *COMMON, "rare7"]), 1500),
+        (" ".join(f"{COMMON[i % 12]} rare{i} unique{i} nothing{i}" for i in range(50)), 1500),
+        ("索引 поиск émigré", 0),
+    ],
+    ids=[
+        "nothing",
+        "marks",
+        "stop words",
+        "unknown",
+        "a common word",
+        "common",
+        "repeated",
+        "200 words",
+        "no language",
+    ],
+)
+async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, question, most):
+    """Each is answered by indexes, whatever calls it takes, and fetches at most two budgets of the 20,000 chunks."""
+    from tests.test_postgres import config
+
+    postgres, _ = large
+    async with open_store(config(postgres)) as store:
+        assert isinstance(store, PostgresBackend)
+        connection = await store._database.connect_alone(None)
+        monkeypatch.setattr(store._database, "_reader", lambda: contextlib.nullcontext(connection))
+        async with connection.transaction():
+            hits = await store.keyword_search(question, 10)
+            (read,) = await connection.fetch(
+                "select seq_scan, idx_tup_fetch as fetched from pg_stat_xact_user_tables where relname = 'chunks'"
+            )
+        monkeypatch.undo()
+        await connection.close()
+    assert len(hits) == (10 if most else 0)
+    assert read["seq_scan"] == 0
+    assert bool(most) <= read["fetched"] <= most
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize("name", ["hybrid_rrf", "hybrid_relative_score"])
-async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name):
+@pytest.mark.parametrize(
+    ("where", "indexes"),
+    [
+        (None, ["chunks_embedding_ann", "chunks_tsv_gin"]),
+        ({"half": 1}, ["chunks_embedding_ann", "chunks_tsv_gin"]),
+        ({"thousandth": 7}, ["chunks_metadata_gin"]),
+        ({"source": {"$prefix": "/src/app7/"}}, ["chunks_source_btree"]),
+    ],
+    ids=["no filter", "wide", "narrow", "folder"],
+)
+async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name, where, indexes):
     from tests.test_postgres import connect, explain
 
     postgres, vectors = large
@@ -549,17 +610,16 @@ async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name):
     values: dict[str, Any] = {
         "query": "rare7 index",
         "query_embedding": str(vectors[0].tolist()),
-        "filter": "",
-        "source_prefix": "",
+        **filter_values(parse(where)),
     }
     values |= {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50, "budget": 750}
     values |= {"k1": 1.2, "b": 0.75, "heading_weight": 3, "summary_weight": 2, "explain": False}
     query = queries()[name]
     options = "analyze, costs off, timing off, summary off"
     plan = await explain(connection, name, *(values[parameter] for parameter, _ in query.parameters), options=options)
-    assert "Index Scan using chunks_embedding_ann" in plan
+    for index in indexes:
+        assert re.search(rf"Index Scan (using|on) {index}", plan)
     assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it
-    assert "Bitmap Index Scan on chunks_tsv_gin" in plan
     # One counts the matches, should fewer than the candidates have been found.
     assert [line for line in plan.splitlines() if "Seq Scan on chunks" in line and "never executed" not in line] == []
     await connection.close()
