@@ -60,8 +60,10 @@ async def measure(
 async def report(folder: Path, workplace: Path, console: Console) -> None:
     """One table for one collection."""
     collection = load(folder)
-    if collection.vectors is None or not collection.relevant:
-        return
+    ways = WAYS
+    if collection.vectors is None or collection.questions[0][2] is None:
+        ways = {name: search for name, search in WAYS.items() if name.startswith("keyword")}
+        console.print(f"{folder.name}: without docs.npy and queries.npy only keyword search can be measured")
     table = Table(
         title=f"{collection.name}: {len(collection.ids)} documents, {len(collection.relevant)} judged questions"
     )
@@ -77,7 +79,7 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
         filled(collection, **exact) as everything,  # the same chunks
         filled(collection, watched(f"{collection.name}, Chroma"), **places["Chroma"]) as chroma,
     ):
-        for name, search in WAYS.items():
+        for name, search in ways.items():
             for backend, store in (("PostgreSQL", pruned), ("Chroma", chroma)):
                 _add(table, name, backend, await measure(store, collection, search, f"{name}, {backend}"))
         exactly = await measure(everything, collection, WAYS["keyword, top 10 only"], "keyword, exact")

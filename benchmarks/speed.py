@@ -430,6 +430,8 @@ MEASUREMENTS = {
 
 async def main() -> None:
     names = sys.argv[1:] or list(MEASUREMENTS)
+    if unknown := set(names) - set(MEASUREMENTS):
+        sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         Path(directory).chmod(0o755)
         bench = Bench(Path(directory), Console(width=100))

@@ -1,0 +1,113 @@
+"""The benchmarks run, and what they compute is right: their figures are what the documentation claims."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks import retrieval, speed
+from benchmarks.judged import ndcg, recall
+from tests.conftest import embed
+
+
+def test_ndcg_and_recall_by_hand():
+    relevant = {"a": 2, "b": 1, "c": 1}
+    ideal = 2 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)
+    assert ndcg(["x", "b", "a"], relevant) == pytest.approx((1 / math.log2(3) + 2 / math.log2(4)) / ideal)
+    assert ndcg(["a", "b", "c", "x"], relevant) == ndcg(["a", "c", "b"], relevant) == pytest.approx(1)
+    assert ndcg(["x"] * 10 + ["a"], relevant) == ndcg([], relevant) == 0
+    assert recall(["x", "b", "a"], relevant, 2) == pytest.approx(1 / 3)
+    assert recall(["x", "b", "a"], relevant, 3) == pytest.approx(2 / 3)
+
+
+def write_collection(folder: Path, with_vectors: bool) -> None:
+    """Twenty documents, each with a word of its own, and questions for five of them; the words of one are nowhere."""
+    folder.mkdir()
+    texts = [f"passage about topic{i}" for i in range(20)]
+    asked = [f"topic{i}" for i in range(4)] + ["elsewhere"]
+    for name, lines in (
+        ("corpus", [{"id": str(i), "title": "", "text": text} for i, text in enumerate(texts)]),
+        ("queries", [{"id": f"q{i}", "text": text} for i, text in enumerate(asked)]),
+    ):
+        with gzip.open(folder / f"{name}.jsonl.gz", "wt") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+    judgements = [f"q{i}\t{i}\t1" for i in range(5)]
+    (folder / "qrels.tsv").write_text("\n".join(["query\tdocument\tgrade", *judgements]))
+    if with_vectors:
+        np.save(folder / "docs.npy", np.array([embed(text) for text in texts], np.float16))
+        np.save(folder / "queries.npy", np.array([embed(text) for text in [*asked[:4], texts[4]]], np.float16))
+
+
+def use_server(monkeypatch: pytest.MonkeyPatch, database: dict[str, Any]) -> None:
+    login = ":".join(quote(database[key], safe="") for key in ("user", "password") if key in database)
+    place = urlencode({"host": database["host"], "port": database.get("port", 5432)})
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://{login}@/{database['database']}?{place}")
+
+
+@pytest.mark.postgres
+async def test_retrieval_of_any_folder_in_the_format(database, tmp_path, monkeypatch, capsys):
+    write_collection(tmp_path / "with", True)
+    write_collection(tmp_path / "without", False)
+    use_server(monkeypatch, database)
+    monkeypatch.setattr(sys, "argv", ["retrieval", str(tmp_path)])
+    await retrieval.main()
+    shown = capsys.readouterr().out
+    first, second = shown.split("without: ", 1)
+    assert "with: 20 documents, 5 judged questions" in first
+    for backend in ("PostgreSQL", "Chroma"):
+        # Four of five questions find their document by its word, and the vector of the fifth is that document's own.
+        assert re.search(rf"keyword +│ {backend} +│ +0.8000 │ +0.8000 │ +0.8000", first)
+        assert re.search(rf"vector +│ {backend} +│ +\d.\d+ │ +1.0000 │ +1.0000", first)
+        assert re.search(rf"keyword +│ {backend} +│ +0.8000 │ +0.8000 │ +0.8000", second)
+    assert re.search(r"keyword, exact +│ PostgreSQL +│ +0.8000", first)
+    assert "only keyword search can be measured" in second
+    assert "hybrid" not in second
+
+
+async def test_without_collections_it_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["retrieval", str(tmp_path)])
+    with pytest.raises(SystemExit, match="no judged collections: make bench-retrieval COLLECTIONS=folder"):
+        await retrieval.main()
+
+
+@pytest.mark.postgres
+async def test_what_it_is_measured_against_still_runs(database, tmp_path, monkeypatch, capsys):
+    """The statements by hand write into our tables: they must follow them."""
+    use_server(monkeypatch, database)
+    monkeypatch.setattr(speed, "CHUNKS", 20)
+    monkeypatch.setattr(speed, "FIRST_LOAD", 40)
+    bench = speed.Bench(tmp_path, Console(width=100))
+    await speed.upsert(bench)
+    shown = capsys.readouterr().out
+    for way in ("COPY and insert by hand", "upsert_documents", "bulk_load", "a row at a time", "unchanged again"):
+        assert way in shown
+    batch = speed.made_up(30, 1)
+    async with bench.store() as ours, bench.store() as by_hand:
+        await ours.upsert_documents(*batch)
+        await speed.copy_by_hand(by_hand, batch)
+        stored = []
+        for store in (ours, by_hand):
+            async with speed.raw(store) as connection:
+                stored.append(await connection.fetch("select * from chunks order by chunk_id"))
+        assert [tuple(map(str, row)) for row in stored[0]] == [tuple(map(str, row)) for row in stored[1]]
+        question = batch[2][7][:40]
+        found = await speed.by_hand(ours, speed.ANY_WORD_TS_RANK, question)
+        assert {row["chunk_id"] for row in found} <= {h.chunk_id for h in await ours.keyword_search(question, 100)}
+        near = await speed.by_hand(ours, speed.VECTOR_BY_HAND, batch[1][7])
+        assert near[0]["chunk_id"] == batch[0][7]
+
+
+async def test_a_measurement_that_does_not_exist(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["speed", "everything"])
+    with pytest.raises(SystemExit, match="no such measurement: everything; there are keyword, vector"):
+        await speed.main()
