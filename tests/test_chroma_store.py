@@ -495,6 +495,47 @@ async def test_unchanged_chunks_are_not_written_again(tmp_path, monkeypatch):
         assert sorted(written) == ["007", "009"]
 
 
+async def test_chroma_counts_once_after_each_write(tmp_path, monkeypatch):
+    """It reads through all its rows for that, and every vector search wants to know."""
+    async with open_store(config(tmp_path)) as store:
+        asked: list[int] = []
+        count = chromadb.Collection.count
+
+        def counted(self: chromadb.Collection) -> int:
+            asked.append(1)
+            return count(self)
+
+        monkeypatch.setattr(chromadb.Collection, "count", counted)
+        for expected in range(1, 6):
+            await fill(store, (f"{expected}", "text"))
+            for _ in range(3):
+                assert await store.get_count() == expected
+                assert len(await store.vector_search(embed("text"), 10)) == expected
+        assert 0 < len(asked) <= 5
+        for expected in (4, 3):
+            await store.delete_by_ids([f"{expected + 1}"])
+            assert await store.get_count() == expected
+        await store.reset()
+        assert await store.get_count() == 0
+
+
+async def test_counting_beside_a_writer_ends_with_the_right_number(tmp_path):
+    async with open_store(config(tmp_path)) as store:
+        seen: list[int] = []
+
+        async def count() -> None:
+            while not writing.done():
+                seen.append(await store.get_count())
+
+        ids = [f"{i:04}" for i in range(600)]
+        write = store.upsert_documents(ids, [embed(chunk_id) for chunk_id in ids], ids, [{}] * 600)
+        writing = asyncio.create_task(write)
+        await asyncio.gather(count(), count())
+        await writing
+        assert seen == sorted(seen)
+        assert await store.get_count() == 600
+
+
 async def test_reads_are_paged(tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "PAGE", 7)
     monkeypatch.setattr(driver, "NUMBERS", 50)

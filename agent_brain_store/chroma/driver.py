@@ -142,6 +142,7 @@ class Rows:
         self._collection = collection
         self._max_piece = max_piece
         self._piece, self._took = MIN_PIECE, 0.0
+        self._version, self._counted = 0, (-1, 0)  # what was written, and the count at one of its states
 
     # --- the collection itself ---------------------------------------------------------------------------------------
 
@@ -163,9 +164,14 @@ class Rows:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many rows there are."""
-        with driver_errors("count"):
-            return int(self._collection.count())
+        """How many rows there are. Chroma reads through all of them for it: it is asked once after a write."""
+        version, counted = self._counted
+        if version != self._version:
+            version = self._version
+            with driver_errors("count"):
+                counted = int(self._collection.count())
+            self._counted = version, counted
+        return counted
 
     def ids(self, where: Clause | None = None, limit: int | None = None) -> list[str]:
         """The ids of all rows, or of those that match, or of the first ``limit`` of them; in code point order."""
@@ -223,14 +229,14 @@ class Rows:
     def put(self, ids: list[str], texts: list[str], stored: list[Stored], vectors: NDArray[np.float32]) -> None:
         """Write one piece. Metadata is merged into what there is; None removes a key."""
         metadatas: Any = stored
-        with driver_errors("write chunks"), self._timed():
+        with driver_errors("write chunks"), self._writing():
             self._collection.upsert(ids=ids, embeddings=vectors, metadatas=metadatas, documents=texts)
             self.settle()
 
     def put_metadata(self, ids: list[str], stored: list[Stored]) -> None:
         """The same for rows whose text and vector stay: to write a vector again takes several times as long."""
         metadatas: Any = stored
-        with driver_errors("write chunks"), self._timed():
+        with driver_errors("write chunks"), self._writing():
             self._collection.update(ids=ids, metadatas=metadatas)
             self.settle()
 
@@ -245,14 +251,18 @@ class Rows:
 
     def delete(self, ids: list[str]) -> None:
         """Delete one piece of rows that exist."""
-        with driver_errors("delete chunks"), self._timed():
+        with driver_errors("delete chunks"), self._writing():
             self._collection.delete(ids=ids)
 
     @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         began = time.perf_counter()
-        yield
-        self._took += time.perf_counter() - began
+        self._version += 1
+        try:
+            yield
+        finally:
+            self._version += 1  # again: what was counted meanwhile is of neither state
+            self._took += time.perf_counter() - began
 
 
 def _pages(ids: Sequence[str], size: int) -> Iterator[list[str]]:

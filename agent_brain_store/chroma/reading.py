@@ -70,6 +70,7 @@ def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list
 
 def health(rows: Rows, dimensions: int) -> dict[str, Any]:
     """Ask both parts of Chroma something: its database and its vector index."""
+    rows.ids(limit=1)  # the count may be from memory
     chunks = rows.count()
     if chunks:
         rows.nearest(np.ones(dimensions, np.float32), 1, None, False)
