@@ -82,10 +82,14 @@ begin
   -- Ranking reads many tsvectors: kept in the row, they cost one page instead of three.
   alter table chunks alter column tsv set storage main;
 
-  -- as_stored(embedding) is a vector as the column keeps it: halfvec rounds.
+  -- is_stored(a chunk's columns, what is given) is whether the chunk is stored just so, to the bit: jsonb takes 1 and 1.0 for
+  -- equal, and pgvector 0 and -0, which are not what was given. halfvec rounds what is given. The planner replaces the call by
+  -- its body.
   execute format(
-    'create function as_stored(embedding vector) returns vector language sql immutable parallel safe
-     return embedding::%s::vector',
+    'create function is_stored(content text, metadata jsonb, embedding %1$s, text text, given jsonb, vector vector) returns bool
+     language sql immutable parallel safe
+     return (content, metadata::text, vector_send(embedding::vector))
+       is not distinct from (text, given::text, vector_send(vector::%1$s::vector))',
     vector_type
   );
 

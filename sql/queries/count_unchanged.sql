@@ -12,5 +12,4 @@
 select count(*) as chunks
 from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
 join chunks c using (chunk_id)
-where (c.content, c.metadata::text, vector_send(c.embedding::vector))
-  is not distinct from (g.content, g.metadata::text, vector_send(as_stored(g.embedding)));
+where is_stored(c.content, c.metadata, c.embedding, g.content, g.metadata, g.embedding);

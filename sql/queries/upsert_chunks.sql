@@ -1,7 +1,5 @@
 -- upsert_chunks: store chunks, replacing those that exist. Chunks that are the same already are left alone.
 --
--- The same means to the bit: jsonb takes 1 and 1.0 for equal, and pgvector 0 and -0, which are not what was given.
---
 -- $1  ids         text[]    distinct
 -- $2  texts       text[]
 -- $3  metadatas   jsonb[]
@@ -16,8 +14,7 @@ with changed as (
   from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
   left join chunks c using (chunk_id)
   where c.chunk_id is null
-    or (c.content, c.metadata::text, vector_send(c.embedding::vector))
-      is distinct from (g.content, g.metadata::text, vector_send(as_stored(g.embedding)))
+    or not is_stored(c.content, c.metadata, c.embedding, g.content, g.metadata, g.embedding)
   offset 0  -- before the insert, and before the text search parser has any work
 ),
 written as (
@@ -32,8 +29,9 @@ written as (
       tokens = excluded.tokens,
       embedding = excluded.embedding
   -- Again, for what others stored meanwhile.
-  where (c.content, c.metadata::text, vector_send(c.embedding::vector))
-    is distinct from (excluded.content, excluded.metadata::text, vector_send(excluded.embedding::vector))
+  where not is_stored(
+    c.content, c.metadata, c.embedding, excluded.content, excluded.metadata, excluded.embedding::vector
+  )
   returning 1
 )
 select count(*) as written
