@@ -495,6 +495,29 @@ async def test_waiting_for_a_transaction_is_reported(store, database, plain):
     assert seen[-1].done == seen[-1].total == 2
 
 
+async def test_a_reset_while_the_index_is_built(database, plain, caplog):
+    """They wait for each other. Whoever notices last loses, and starts over."""
+    await plain.execute(f"alter database {database['database']} set deadlock_timeout = '10ms'")
+    caplog.set_level("INFO")
+    store = create_backend(config(database))
+    await store.initialize()
+    await fill(store, ("a", "text"), ("b", "more text"))
+    await plain.execute("begin; update chunks set content = content where chunk_id = 'a'")
+    waiting = asyncio.Event()
+    rebuilding = asyncio.create_task(store.reindex(lambda _: waiting.set()))
+    await waiting.wait()
+    resetting = asyncio.create_task(store.reset())
+    await until_blocked(database, "truncate")
+    await plain.execute("rollback")
+    await asyncio.gather(rebuilding, resetting)
+    assert "starts over after a deadlock" in caplog.text
+    names = await plain.fetch("select indexrelid::regclass::text from pg_index where indrelid = 'chunks'::regclass")
+    assert len(names) == 5
+    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await store.get_count() == 0
+    await store.close()
+
+
 async def test_a_build_at_the_start_is_reported(database, plain):
     store = create_backend(config(database))
     await store.initialize()
@@ -1617,6 +1640,16 @@ async def until_suspended(plain: asyncpg.Connection) -> None:
 
 async def until_indexed(plain: asyncpg.Connection) -> None:
     await until(plain, "select indisvalid from pg_index where indexrelid = to_regclass('chunks_embedding_ann')")
+
+
+async def until_blocked(database: dict[str, Any], statement: str) -> None:
+    """Until such a statement waits for a lock, and has looked for deadlocks in vain."""
+    look = await connect(database)
+    await until(
+        look, f"select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%{statement}%'"
+    )
+    await asyncio.sleep(0.1)
+    await look.close()
 
 
 async def until(plain: asyncpg.Connection, query: str) -> None:

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -25,12 +25,15 @@ from agent_brain_store.postgres.connection import BACKEND, Connection, run, tran
 from agent_brain_store.protocol import IndexReport, ProgressCallback
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 VECTOR_INDEX = "chunks_embedding_ann"
 INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
 _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
 _SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
+
+_ATTEMPTS = 4  # of work that loses to a concurrent transaction
 
 Connect = Callable[[float | None], Awaitable[Connection]]  # given how many seconds it waits for a lock
 
@@ -121,29 +124,15 @@ class IndexKeeper:
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build what is missing or invalid; report what differs from the configuration."""
         async with self.alone() as connection:
-            created, rebuilt = await self._repair(connection, progress)
+            created, rebuilt = await _starting_over(self._repair, connection, progress)
             warnings = (*too_long_for_an_index(self._config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew beside the old one and swap them; rebuild the others as they are."""
         async with self.alone() as connection:
-            created, _ = await self._repair(connection, progress)
-            rebuilt = []
-            if wants_index(self._config) and VECTOR_INDEX not in created:
-                await self._build_beside(connection, progress)
-                async with connection.transaction():
-                    await _run_written(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
-                    await _run_written(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
-                rebuilt.append(VECTOR_INDEX)
-            elif not wants_index(self._config):
-                await _run_written(connection, "drop_index", name=VECTOR_INDEX)
-            await _run_written(connection, "drop_index", name=_OLD)
-            for row in await run(connection, "index_facts"):
-                if row["name"] not in (VECTOR_INDEX, *created):
-                    await self._rebuild(connection, row["name"], progress)
-                    rebuilt.append(row["name"])
-        return IndexReport(created, tuple(rebuilt), too_long_for_an_index(self._config))
+            created, rebuilt = await _starting_over(self._rebuild_all, connection, progress)
+        return IndexReport(created, rebuilt, too_long_for_an_index(self._config))
 
     async def suspend(self, connection: Connection) -> None:
         """Drop the vector index; `ensure`, or the next start, builds it again."""
@@ -151,7 +140,7 @@ class IndexKeeper:
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build what `suspend` dropped."""
-        await self._repair_vector_index(connection, progress)
+        await _starting_over(self._repair_vector_index, connection, progress)
 
     async def repair(self, progress: ProgressCallback | None, patience: float | None) -> None:
         """`resume` on a connection of its own."""
@@ -222,6 +211,26 @@ class IndexKeeper:
                 rebuilt.append(row["name"])
         return tuple(created), tuple(rebuilt)
 
+    async def _rebuild_all(
+        self, connection: Connection, progress: ProgressCallback | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        created, _ = await self._repair(connection, progress)
+        rebuilt = []
+        if wants_index(self._config) and VECTOR_INDEX not in created:
+            await self._build_beside(connection, progress)
+            async with connection.transaction():
+                await _run_written(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
+                await _run_written(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
+            rebuilt.append(VECTOR_INDEX)
+        elif not wants_index(self._config):
+            await _run_written(connection, "drop_index", name=VECTOR_INDEX)
+        await _run_written(connection, "drop_index", name=_OLD)
+        for row in await run(connection, "index_facts"):
+            if row["name"] not in (VECTOR_INDEX, *created):
+                await self._rebuild(connection, row["name"], progress)
+                rebuilt.append(row["name"])
+        return created, tuple(rebuilt)
+
     async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         async with self._watched(connection, name, progress):
             await _run_written(connection, "rebuild_index", name=name)
@@ -290,6 +299,19 @@ class IndexKeeper:
                 granted // 2**20,
             )
         return granted
+
+
+async def _starting_over(
+    work: Callable[[Connection, ProgressCallback | None], Awaitable[Result]],
+    connection: Connection,
+    progress: ProgressCallback | None,
+) -> Result:
+    """Work on indexes, again where it has lost to a transaction that it waited for: a reset. What it left is dropped first."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(asyncpg.DeadlockDetectedError):
+            return await work(connection, progress)
+        log.info("work on the indexes starts over after a deadlock")
+    return await work(connection, progress)
 
 
 def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
