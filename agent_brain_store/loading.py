@@ -1,8 +1,9 @@
-"""What `bulk_load` yields, on both backends."""
+"""What `bulk_load` yields, and how a caller is told of progress, on both backends."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Concatenate, TypeAlias
 
 from agent_brain_store.protocol import Metadata, Progress, ProgressCallback, Vectors
@@ -12,6 +13,24 @@ Written: TypeAlias = Callable[[int], None]
 
 Upsert: TypeAlias = Callable[Concatenate[Written, ...], Awaitable[int]]
 """A backend's `upsert_documents`, which also says how far it has come."""
+
+
+@contextmanager
+def told(progress: ProgressCallback | None) -> Iterator[ProgressCallback | None]:
+    """The callback for one call. When it raises, it is told no more, and the block's end raises that: in the middle it would be
+    taken for an error of the driver, or undo a build."""
+    raised: list[Exception] = []
+
+    def report(step: Progress) -> None:
+        if progress is not None and not raised:
+            try:
+                progress(step)
+            except Exception as error:
+                raised.append(error)
+
+    yield progress and report
+    if raised:
+        raise raised[0]
 
 
 class Loader:
@@ -30,13 +49,14 @@ class Loader:
             nonlocal reported
             more, reported = chunks - reported, chunks
             self._loaded += more
-            if self._progress is not None and more:
-                self._progress(Progress("loading", self._loaded, None))
+            if report is not None and more:
+                report(Progress("loading", self._loaded, None))
 
-        try:
-            stored = await self._upsert(written, ids, embeddings, documents, metadatas)
-            written(stored)
-        except BaseException:
-            self._loaded -= reported
-            raise
+        with told(self._progress) as report:
+            try:
+                stored = await self._upsert(written, ids, embeddings, documents, metadatas)
+                written(stored)
+            except BaseException:
+                self._loaded -= reported
+                raise
         return stored

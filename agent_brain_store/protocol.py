@@ -136,7 +136,7 @@ class StorageBackend(Protocol):
         """Connect, bring the schema up to date, check it against the configuration, and build indexes that are missing.
 
         Idempotent, cheap the second time, and safe when several processes do it at once. ``progress`` hears of the
-        builds, which only a crash makes necessary.
+        builds.
         """
 
     async def close(self) -> None:

@@ -38,8 +38,8 @@ from agent_brain_store.export_files import (
 )
 from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
 
-PART, PART_BYTES = 2000, 64 * 2**20  # chunks of a part, and of their texts and vectors: what is held in memory
-PAGE = 250  # chunks that are read at a time
+PART, PART_BYTES = 2000, 64 * 2**20  # chunks of a part, and about what they take in memory
+PAGE = 50  # chunks that are read at a time: they come on top
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ async def _pages(store: StorageBackend, after: str | None) -> AsyncIterator[list
         if after is not None and document.chunk_id <= after:
             continue
         batch.append(document)
-        size += 4 * len(document.text) + vector_of(document).nbytes
+        size += 4 * (len(document.text) + len(str(document.metadata))) + vector_of(document).nbytes
         if len(batch) == PART or size >= PART_BYTES:
             yield batch
             batch, size = [], 0

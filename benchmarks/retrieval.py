@@ -60,6 +60,9 @@ async def measure(
 async def report(folder: Path, workplace: Path, console: Console) -> None:
     """One table for one collection."""
     collection = load(folder)
+    if not any(collection.relevant.get(question_id) for question_id, _, _ in collection.questions):
+        console.print(f"{folder.name}: no question has a relevant document")
+        return
     ways = WAYS
     if collection.vectors is None or collection.questions[0][2] is None:
         ways = {name: search for name, search in WAYS.items() if name.startswith("keyword")}

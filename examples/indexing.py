@@ -66,10 +66,10 @@ async def update(
     new = [passage for passage in passages if passage.id not in there]
 
     def loaded(step: Progress) -> None:
-        if progress is not None:
-            progress(replace(step, total=len(new)) if step.operation == "loading" else step)
+        assert progress is not None
+        progress(replace(step, total=len(new)) if step.operation == "loading" else step)
 
-    async with store.bulk_load(loaded) as load:
+    async with store.bulk_load(loaded if progress else None) as load:
         for start in range(0, len(new), _BATCH):
             part = new[start : start + _BATCH]
             await load.upsert_documents(

@@ -31,6 +31,7 @@ from agent_brain_store import (
     StorageError,
     StoreConfig,
     StoreLocked,
+    create_backend,
     open_store,
 )
 from agent_brain_store.chroma import driver, lock
@@ -519,21 +520,67 @@ async def test_chroma_counts_once_after_each_write(tmp_path, monkeypatch):
         assert await store.get_count() == 0
 
 
-async def test_counting_beside_a_writer_ends_with_the_right_number(tmp_path):
+async def test_what_was_counted_during_a_write_is_not_remembered(tmp_path, monkeypatch):
     async with open_store(config(tmp_path)) as store:
-        seen: list[int] = []
+        assert isinstance(store, ChromaBackend)
+        rows, upsert = store._session.collection.rows, chromadb.Collection.upsert
 
-        async def count() -> None:
+        def counted_before(self: chromadb.Collection, **given: Any) -> None:
+            rows.count()  # as a reader may, while a piece is being written
+            upsert(self, **given)
+
+        monkeypatch.setattr(chromadb.Collection, "upsert", counted_before)
+        await fill(store, ("a", "text"))
+        assert await store.get_count() == 1
+
+
+async def test_counting_beside_a_writer_never_goes_back(tmp_path):
+    async with open_store(config(tmp_path)) as store:
+
+        async def count() -> list[int]:
+            seen = []
             while not writing.done():
                 seen.append(await store.get_count())
+            return seen
 
         ids = [f"{i:04}" for i in range(600)]
         write = store.upsert_documents(ids, [embed(chunk_id) for chunk_id in ids], ids, [{}] * 600)
         writing = asyncio.create_task(write)
-        await asyncio.gather(count(), count())
-        await writing
-        assert seen == sorted(seen)
+        for seen in await asyncio.gather(count(), count()):
+            assert seen == sorted(seen)
         assert await store.get_count() == 600
+
+
+async def test_health_asks_chroma_although_the_count_is_known(tmp_path, monkeypatch):
+    async with open_store(config(tmp_path)) as store:
+        assert await store.get_count() == 0
+
+        def fail(self: chromadb.Collection, **_: Any) -> None:
+            raise chromadb.errors.InternalError("the disk is gone")
+
+        monkeypatch.setattr(chromadb.Collection, "get", fail)
+        assert not (await store.health()).ok
+
+
+def test_a_write_outlives_the_event_loop_that_it_reports_to(tmp_path):
+    store = create_backend(config(tmp_path))
+    ids = [f"{i:04}" for i in range(3000)]
+
+    async def begin() -> None:
+        await store.initialize()
+        begun = asyncio.Event()
+        async with store.bulk_load(lambda _: begun.set()) as load:
+            call = asyncio.create_task(load.upsert_documents(ids, [embed("x")] * 3000, ids, [{}] * 3000))
+            await begun.wait()
+            call.cancel()
+
+    async def end() -> None:
+        assert await store.delete_by_ids(["0000"]) == 1, "after the write"
+        assert await store.get_count() == 2999
+        await store.close()
+
+    asyncio.run(begin())
+    asyncio.run(end())
 
 
 async def test_reads_are_paged(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import ConnectionFailed, Progress, StorageError, StoreConfig, create_backend
+from agent_brain_store.postgres import build_progress
 from tests.conftest import embed, mapping
 from tests.test_postgres import config, connect, until_indexed, until_suspended, vector_index
 
@@ -57,7 +58,7 @@ async def test_what_was_acknowledged_survives_the_server(embedded_path):
                 enough.set()
 
     writers = [asyncio.create_task(write(name)) for name in "abcd"]
-    await enough.wait()
+    await asyncio.wait_for(enough.wait(), 60)
     kill_server(embedded_path)
     ends = await asyncio.gather(*writers, return_exceptions=True)
     assert all(isinstance(end, StorageError) for end in ends), ends
@@ -78,7 +79,8 @@ async def test_what_was_acknowledged_survives_the_server(embedded_path):
     await store.close()
 
 
-async def test_a_server_that_dies_while_it_builds_the_index(embedded_path, caplog):
+async def test_a_server_that_dies_while_it_builds_the_index(embedded_path, caplog, monkeypatch):
+    monkeypatch.setattr(build_progress, "_POLL", 0.01)
     postgres = {"embedded_path": str(embedded_path)}
     store = create_backend(StoreConfig.from_dict(mapping(dimensions=512, backend="postgres", postgres=postgres)))
     await store.initialize()
@@ -171,6 +173,8 @@ async def test_a_client_killed_while_the_index_is_built(database, plain):
         import asyncio, json, sys
         import numpy as np
         from agent_brain_store import open_store
+        from agent_brain_store.postgres import build_progress
+        build_progress._POLL = 0.01
         def tell(progress):
             if progress.operation == "building the vector index" and progress.done < 4000:
                 print("building", flush=True)

@@ -478,6 +478,45 @@ async def test_what_a_method_does_not_count_is_told_by_what_it_has_scanned(store
     assert steps == sorted(steps)
 
 
+async def test_an_index_is_built_although_a_callback_raises(store, plain, monkeypatch):
+    monkeypatch.setattr(build_progress, "_POLL", 0.01)
+    await store.upsert_documents(*made_up(2000))
+    before = await vector_index(plain)
+    error = TimeoutError("mine")
+
+    def fail(_: Progress) -> None:
+        raise error
+
+    with pytest.raises(TimeoutError) as caught:
+        await store.reindex(fail)
+    assert caught.value is error
+    after = await vector_index(plain)
+    assert after != before
+    assert after is not None
+    assert after[1]
+    await plain.execute("drop index chunks_tsv_gin")
+    await store.close()
+    with pytest.raises(TimeoutError):
+        await store.initialize(fail)
+    assert not store.is_initialized
+    await store.initialize(fail)  # nothing is left to build
+
+
+async def test_words_are_counted_although_a_callback_raises(store, plain):
+    def fail(progress: Progress) -> None:
+        if progress.operation == "counting the words":
+            raise RuntimeError("no interest in words")
+
+    async def load() -> None:
+        async with store.bulk_load(fail) as loader:
+            await loader.upsert_documents(*made_up(10))
+            await plain.execute("delete from lexemes; update lexemes_counted set changes = 10")
+
+    with pytest.raises(RuntimeError, match="no interest"):
+        await load()
+    assert await plain.fetchval("select count(*) from lexemes") > 0
+
+
 async def test_waiting_for_a_transaction_is_reported(store, database, plain):
     await fill(store, ("a", "text"), ("b", "more text"))
     seen: list[Progress] = []

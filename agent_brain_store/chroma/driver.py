@@ -142,7 +142,7 @@ class Rows:
         self._collection = collection
         self._max_piece = max_piece
         self._piece, self._took = MIN_PIECE, 0.0
-        self._version, self._counted = 0, (-1, 0)  # what was written, and the count at one of its states
+        self._counts: list[int] = []  # the count, once it was asked for; a write begins another list
 
     # --- the collection itself ---------------------------------------------------------------------------------------
 
@@ -165,13 +165,11 @@ class Rows:
 
     def count(self) -> int:
         """How many rows there are. Chroma reads through all of them for it: it is asked once after a write."""
-        version, counted = self._counted
-        if version != self._version:
-            version = self._version
+        counts = self._counts
+        if not counts:
             with driver_errors("count"):
-                counted = int(self._collection.count())
-            self._counted = version, counted
-        return counted
+                counts.append(int(self._collection.count()))
+        return counts[0]
 
     def ids(self, where: Clause | None = None, limit: int | None = None) -> list[str]:
         """The ids of all rows, or of those that match, or of the first ``limit`` of them; in code point order."""
@@ -257,11 +255,11 @@ class Rows:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         began = time.perf_counter()
-        self._version += 1
+        self._counts = []
         try:
             yield
         finally:
-            self._version += 1  # again: what was counted meanwhile is of neither state
+            self._counts = []  # again: what was counted meanwhile is of neither state
             self._took += time.perf_counter() - began
 
 

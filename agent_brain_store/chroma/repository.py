@@ -26,7 +26,7 @@ from agent_brain_store.chroma.vectors import searched
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
-from agent_brain_store.loading import Loader, Written
+from agent_brain_store.loading import Loader, Written, told
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -129,8 +129,8 @@ class ChromaBackend:
 
         async def upsert(written: Written, *lists: Any) -> int:
             batch = await self._prepared(*lists)
-            with called_here(written) as told:
-                return await self._session.write(partial(writing.upsert, batch=batch, written=told))
+            with called_here(written) as call:
+                return await self._session.write(partial(writing.upsert, batch=batch, written=call))
 
         yield Loader(upsert, progress)
 
@@ -138,13 +138,13 @@ class ChromaBackend:
         """Build the keyword index, unless this process has it. The vector index Chroma keeps itself."""
 
         def indexed(done: int, total: int) -> None:
-            if progress is not None:
-                progress(Progress(f"building the {_KEYWORD_INDEX}", done, total))
+            if report is not None:
+                report(Progress(f"building the {_KEYWORD_INDEX}", done, total))
 
         if self._config.keyword in self._session.collection.indexes:
             return IndexReport()
-        with called_here(indexed) as told:
-            await self._session.index(told)
+        with told(progress) as report, called_here(indexed) as call:
+            await self._session.index(call)
         return IndexReport(created=(_KEYWORD_INDEX,))
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:  # noqa: ARG002

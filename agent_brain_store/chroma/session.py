@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,22 +97,21 @@ class Session:
 
 @contextmanager
 def called_here(function: Callable[..., None]) -> Iterator[Callable[..., None]]:
-    """The function for another thread: it is called on this event loop. The block's end raises what it has raised."""
-    loop, errors = asyncio.get_running_loop(), list[Exception]()
+    """The function for another thread: it is called on this event loop, and no more when the block has ended."""
+    loop, context, listening = asyncio.get_running_loop(), copy_context(), True
 
     def call(*values: Any) -> None:
-        try:
+        if listening:
             function(*values)
-        except Exception as error:
-            errors.append(error)
 
     def call_soon(*values: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(call, *values)
+            loop.call_soon_threadsafe(call, *values, context=context)
 
-    yield call_soon
-    if errors:
-        raise errors[0]
+    try:
+        yield call_soon
+    finally:
+        listening = False  # a write goes on when its caller is cancelled
 
 
 def _closed_meanwhile() -> NotInitialized:

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from agent_brain_store.errors import QueryFailed, StorageError
-from agent_brain_store.loading import Loader, Written
+from agent_brain_store.loading import Loader, Written, told
 from agent_brain_store.postgres.connection import Connection, translated
 from agent_brain_store.postgres.database import Database
 from agent_brain_store.postgres.writing import as_parameter
@@ -120,10 +120,11 @@ async def bulk_load(
 
     async def end() -> None:
         try:
-            if suspension is not None:
-                await suspension.finish(progress)
-            if progress is not None:
-                progress(Progress("counting the words", 0, None))
+            with told(progress) as report:
+                if suspension is not None:
+                    await suspension.finish(report)
+                if report is not None:
+                    report(Progress("counting the words", 0, None))
         finally:
             await count_lexemes()
 
@@ -135,8 +136,8 @@ async def bulk_load(
     except BaseException:
         try:
             await ending()
-        except StorageError as error:  # what went wrong in the block comes first
-            log.warning("the end of a bulk load has failed: %s", error.message)
+        except Exception as error:  # what went wrong in the block comes first
+            log.warning("the end of a bulk load has failed: %s", error)
         raise
     await ending()
 

@@ -13,6 +13,7 @@ import asyncpg
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConnectionFailed, NotInitialized, PoolTimeout, QueryFailed
+from agent_brain_store.loading import told
 from agent_brain_store.postgres.checks import check_session, check_store
 from agent_brain_store.postgres.connection import (
     BACKEND,
@@ -114,7 +115,8 @@ class Database:
             return
         log.warning("%s; building it", problem)
         try:
-            await self.indexes.ensure(progress)
+            with told(progress) as report:
+                await self.indexes.ensure(report)
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
             # A session may still be at it whose client has died: it will leave the index as it is by then.

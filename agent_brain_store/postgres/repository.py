@@ -13,7 +13,7 @@ from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters import combine, parse, parse_required
-from agent_brain_store.loading import Written
+from agent_brain_store.loading import Written, told
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.postgres.database import Database
@@ -297,8 +297,10 @@ class PostgresBackend:
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
-        return await self._database.indexes.ensure(progress)
+        with told(progress) as report:
+            return await self._database.indexes.ensure(report)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         self._database.require_open()
-        return await self._database.indexes.reindex(progress)
+        with told(progress) as report:
+            return await self._database.indexes.reindex(report)

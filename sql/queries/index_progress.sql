@@ -8,7 +8,7 @@
 --       \i sql/queries/index_progress.sql
 select
   phase like 'building index%' as building,
-  phase like 'waiting for%' as waiting,
+  phase like 'waiting for%' and lockers_total > 0 as waiting,
   tuples_done,
   coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0) as scanned,
   lockers_done,
