@@ -39,7 +39,7 @@ from agent_brain_store.export_files import (
 from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
 
 PART, PART_BYTES = 2000, 64 * 2**20  # chunks of a part, and about what they take in memory
-PAGE = 50  # chunks that are read at a time: they come on top
+PAGE = 100  # chunks that are read at a time: they come on top
 
 
 @dataclass(frozen=True, slots=True)
