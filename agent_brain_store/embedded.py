@@ -85,6 +85,8 @@ class EmbeddedServer:
                     server.cleanup()
                 except Exception:
                     log.warning("the private PostgreSQL did not stop as it should", exc_info=True)
+                # Where other processes go on using the server: else our next start would not be counted as a user.
+                _wheel().PostgresServer._instances.pop(self._path, None)
 
     def _check_place(self) -> None:
         """Refuse what is not ours before it is touched: run as root, the wheel gives the directory to another user."""

@@ -271,7 +271,7 @@ def _scalar(value: object, place: str) -> Scalar:
 def _operand(number: int | float) -> int | float:
     """What is stored beyond 64 bits is a float, which PostgreSQL takes for its shortest decimal: compared with a float."""
     try:
-        return float(number) if isinstance(number, int) and number not in INT64 else number
+        return plain_number(float(number)) if isinstance(number, int) and number not in INT64 else number
     except OverflowError:
         return number
 

@@ -55,7 +55,7 @@ ODD = [
     "a_ _b c. .d /e f/ :g h:", "'a' 'b'c d'e' f''g", "A.B.C x.YZ yz.X AbC.dE", "ÄÖÜ.äöü Ä_Ö é.è Я.Б я_б",
     "word\u2028line\u2029para", "U.S. U.S U.S.A. (U.S) self.x 3d.x x.y aB.c a1.b foo.a wait..then",
     "getUserIDs parsePDFs IDs IDsFor APIsOf As Is OAuth2Token", "db/001_init.sql my-app/my-part.tsx --config.file I/O a/b-c",
-    "naïve_bayes größe_max обход_графа.py 的_x —_a …/b é/é.é_é",
+    "naïve_bayes größe_max обход_графа.py 的_x —_a …/b é/é.é_é", "αγα ώτε रत छछ גע ـ ing ed",
 ]  # fmt: skip
 
 

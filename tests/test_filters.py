@@ -7,7 +7,9 @@ import datetime as dt
 import itertools
 import json
 import math
+import operator
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,7 @@ def _equal(stored: Any, operand: Any) -> bool:
 
 def _comparable(value: Any) -> tuple[str, Any] | None:
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, int) and value.bit_length() > 64:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         value = float(value)
     if isinstance(value, bool):
         return "boolean", value
@@ -167,6 +169,7 @@ OPERANDS: list[Any] = [
     float(2**53),
     2**63 - 1,
     -(2**63),
+    -(2**63) - 1,
     2**60,
     2**63,
     2**64 + 2**13,
@@ -240,6 +243,29 @@ async def test_the_truth_table(store):
         if found != expected or await store.get_count(where) != len(expected):
             wrong.append((where, [STORED[int(i)] for i in set(found) ^ set(expected)]))
     assert not wrong
+
+
+async def test_neighbouring_numbers_are_told_apart(store):
+    """Chroma writes a float as a decimal, and not always as that of the nearest one: 9.9 * 0.1 as 0.99."""
+    rng = Random(1)
+    numbers = {0.0, 0.1 * 3, 1966.275, 2020.0, 3.0, -7.0, 2**52 + 0.5, 1 / 3, 1e-9, 12345678901.5}
+    numbers |= {rng.randint(1, 99) / 10 * (rng.randint(1, 99) / 10) for _ in range(40)}
+    numbers |= {round(number, 2) for number in numbers}
+    numbers |= {math.nextafter(number, end) for number in numbers for end in (-math.inf, math.inf)}
+    ordered = sorted(numbers)
+    await fill(store, *((f"{i:03}", "text", {"n": number}) for i, number in enumerate(ordered)))
+    operators = {"$eq": operator.eq, "$ne": operator.ne, "$gt": operator.gt, "$gte": operator.ge}
+    operators |= {"$lt": operator.lt, "$lte": operator.le}
+    for operand in [*ordered[::3], 0, 3, 2020, -7]:
+        for name, holds in operators.items():
+            expected = [f"{i:03}" for i, number in enumerate(ordered) if holds(number, operand)]
+            found = [chunk.chunk_id async for chunk in store.iter_documents({"n": {name: operand}})]
+            assert found == expected, (name, operand)
+            assert await store.get_count({"n": {name: operand}}) == len(expected), (name, operand)
+    some = ordered[::2]
+    assert await store.get_count({"n": {"$in": some}}) == len(some)
+    assert await store.delete_by_metadata({"n": {"$nin": some}}) == len(ordered) - len(some)
+    assert [chunk.metadata["n"] async for chunk in store.iter_documents()] == some
 
 
 async def test_every_way_of_filtering_agrees(store):

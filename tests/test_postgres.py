@@ -1097,6 +1097,24 @@ async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(database, p
     await store.close()
 
 
+async def test_nothing_is_committed_after_a_cancelled_call_has_ended(store, plain):
+    """A commit under way goes to its end first: what the caller does next comes after it."""
+    await plain.execute(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return null; end';"
+        "create constraint trigger slow after insert on chunks deferrable initially deferred"
+        " for each row execute function slow()"
+    )
+    writing = asyncio.create_task(fill(store, ("a", "text")))
+    await until(plain, "select pid from pg_stat_activity where query = 'COMMIT;' and state = 'active'")
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await store.delete_by_ids(["a"]) == 1
+    assert await store.get_count() == 0
+    await asyncio.sleep(0.7)
+    assert await store.get_count() == 0
+
+
 async def test_pool_timeout(database):
     store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3}))
     assert isinstance(store, PostgresBackend)
@@ -1326,6 +1344,35 @@ async def test_embedded_server_is_shared_and_keeps_its_data(embedded_path):
     assert await two.get_count() == 3
     await two.close()
     assert not (embedded_path / "postmaster.pid").exists()
+
+
+async def test_an_embedded_server_outlives_the_process_that_started_it(embedded_path):
+    """A store that is closed and opened again is a user again, although another process had kept the server running."""
+    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+    program = textwrap.dedent("""
+        import asyncio, json, sys
+        from agent_brain_store import open_store
+        async def main():
+            async with open_store(json.loads(sys.argv[1])):
+                print("open", flush=True)
+                await asyncio.to_thread(sys.stdin.readline)
+        asyncio.run(main())
+    """)
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, json.dumps(setting), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert await other.stdout.readline() == b"open\n"
+    store = create_backend(StoreConfig.from_dict(setting))
+    for _ in range(2):
+        await store.initialize()
+        await store.close()
+    await store.initialize()
+    await other.communicate(b"end\n")
+    await fill(store, ("a", "text"))
+    assert await store.get_count() == 1
+    await store.close()
+    assert not (embedded_path / "postmaster.pid").exists(), "the last one has stopped it"
 
 
 async def test_an_embedded_server_that_cannot_start(embedded_path):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -119,8 +120,18 @@ def _copy(value: Any) -> str | float | bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, (int, float)):
-        return float(value)
+        return _number(value)
     return value if isinstance(value, str) and len(value) <= LONGEST else None
+
+
+def _number(value: float) -> float:
+    """A number as Chroma gets it. Chroma writes it as a decimal that is not always the nearest: an integer's neighbours are
+    moved away from it, so that what is compared with an integer is compared exactly."""
+    number = float(value)
+    integer = round(number)
+    if number != integer and abs(number - integer) <= 8 * math.ulp(integer):
+        number = integer + math.copysign(16 * math.ulp(integer), number - integer)
+    return number
 
 
 def _folder_key(depth: int) -> str:
@@ -178,16 +189,16 @@ def _clause(node: Node) -> tuple[Clause | None, bool]:
 
 def _in(key: str, values: Iterable[Scalar]) -> tuple[Clause | None, bool]:
     """What Chroma decides exactly as one list of each type: ``$in`` takes thousands of values, ``$or`` a few hundred."""
-    parts: list[tuple[Clause | None, bool]] = []
+    all_exact = True
     lists: dict[type, dict[Scalar, None]] = {}
     for value in values:
         clause, exact = _comparison(key, "==", value)
-        if exact and clause is not None:
-            copy = clause[key]["$eq"]
-            lists.setdefault(type(copy), {})[copy] = None
-        else:
-            parts.append((clause, exact))
-    return _any([*parts, *(({key: {"$in": list(copies)}}, True) for copies in lists.values())])
+        if clause is None:
+            return None, False
+        all_exact &= exact
+        copy = clause[key]["$eq"]
+        lists.setdefault(type(copy), {})[copy] = None
+    return _any([({key: {"$in": list(copies)}}, all_exact) for copies in lists.values()])
 
 
 def _comparison(key: str, op: str, value: Scalar) -> tuple[Clause | None, bool]:
@@ -198,17 +209,17 @@ def _comparison(key: str, op: str, value: Scalar) -> tuple[Clause | None, bool]:
     if isinstance(value, (bool, str)):
         return (_element(key, value), False) if op == "contains" else ({key: {"$eq": value}}, True)
     try:
-        number = float(value)
+        number = _number(value)
     except OverflowError:
         return None, False
     if op == "contains":
         return _element(key, number), False
-    exact = abs(value) < EXACT
+    exact = abs(value) < EXACT and number.is_integer()
     return {key: {_operator(op, exact): number}}, exact
 
 
 def _operator(op: str, exact: bool) -> str:
-    """Beyond 2^53 neighbours share a float, so that an order has to admit equality."""
+    """Beyond 2^53, and among fractions as Chroma writes them, neighbours are one number: an order has to admit equality."""
     wide = {">": "$gte", "<": "$lte"}
     plain = {"==": "$eq", ">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte"}
     return plain[op] if exact else wide.get(op, plain[op])

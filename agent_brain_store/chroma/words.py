@@ -73,7 +73,8 @@ def lexeme(word: str, language: str) -> str:
         return sys.intern(lower)
     if language in _ENGLISH_FOR_ASCII and word.isascii():
         language = "english"
-    return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language))
+    # A word that consists of endings, as short ones do in some languages, is kept as it is.
+    return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language) or lower)
 
 
 def lowered(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -192,20 +192,19 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
 
     Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
     """
-    failed: BaseException | None = None
-    ended = False
+    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up quietly.
+    managed = connection.transaction(isolation="read_committed")
+    await managed.__aenter__()
     try:
-        async with connection.transaction(isolation="read_committed"):
-            try:
-                yield
-            except BaseException as error:
-                failed = error
-                raise
-            ended = True
+        yield
     except BaseException as error:
-        if failed is not None and not isinstance(error, asyncio.CancelledError):
-            raise failed  # noqa: B904  and not what the rollback has met
-        if not ended or not (is_lost(error) or isinstance(error, TimeoutError)):
+        with suppress(Exception):  # the caller's error counts, and not what the rollback has met
+            await managed.__aexit__(type(error), error, None)
+        raise
+    try:
+        await _to_its_end(managed.__aexit__(None, None, None))
+    except Exception as error:
+        if not (is_lost(error) or isinstance(error, TimeoutError)):
             raise
         what = (
             "storage.postgres.command_timeout was over"
@@ -217,6 +216,16 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
             "safe",
             BACKEND,
         ) from error
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do work that a cancellation cannot stop: who is told of it can rely on that nothing happens later."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
