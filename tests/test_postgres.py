@@ -466,15 +466,15 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
 
 async def test_what_a_method_does_not_count_is_told_by_what_it_has_scanned(store, plain, monkeypatch):
     monkeypatch.setattr(build_progress, "_POLL", 0.005)
-    ids, vectors, _, metadatas = made_up(6000)
-    texts = [" ".join(f"word{i * j % 9973}" for j in range(120)) for i in range(6000)]
+    ids, vectors, _, metadatas = made_up(3000)
+    texts = [" ".join(f"word{i * j % 9973}" for j in range(120)) for i in range(3000)]
     await store.upsert_documents(ids, vectors, texts, metadatas)
     await plain.execute("drop index chunks_tsv_gin")
     seen: list[Progress] = []
     assert (await store.ensure_indexes(seen.append)).created == ("chunks_tsv_gin",)
     steps = [(step.done, step.total) for step in seen if step.operation == "building chunks_tsv_gin"]
-    assert steps[-1] == (6000, 6000)
-    assert any(0 < done < 6000 for done, _ in steps)
+    assert steps[-1] == (3000, 3000)
+    assert any(0 < done < 3000 for done, _ in steps)
     assert steps == sorted(steps)
 
 
