@@ -23,6 +23,7 @@ from typing import Any
 
 import asyncpg
 import numpy as np
+import pgvector
 import pytest
 
 from agent_brain_store import (
@@ -814,6 +815,24 @@ async def test_a_failing_upsert_writes_nothing(store, plain):
     assert "insert" not in caught.value.message
     assert isinstance(caught.value.__cause__, asyncpg.PostgresError)
     assert await store.get_count() == 0
+
+
+@pytest.mark.parametrize("dimensions", [DIMENSIONS, 2100])
+async def test_vectors_travel_in_binary(database, dimensions, monkeypatch):
+    def refuse(*_: Any) -> str:
+        raise AssertionError("as text")
+
+    for kind in (pgvector.Vector, pgvector.HalfVector):
+        monkeypatch.setattr(kind, "to_text", refuse)
+        monkeypatch.setattr(kind, "from_text", refuse)
+    store = create_backend(config({**database, "schema": "wide"}, dimensions=dimensions))
+    await store.initialize()
+    given = np.random.default_rng(1).normal(size=(3, dimensions)).astype(np.float16).astype(np.float32)
+    await store.upsert_documents(["a", "b", "c"], given, ["text"] * 3, [{}] * 3)
+    stored = [chunk.embedding async for chunk in store.iter_documents(include_embeddings=True)]
+    assert np.array_equal(np.array(stored), given)
+    assert (await store.vector_search(given[1], 1))[0].chunk_id == "b"
+    await store.close()
 
 
 def test_a_statement_is_bounded_in_bytes_and_rows():
