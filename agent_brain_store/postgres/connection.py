@@ -7,7 +7,7 @@ import json
 import logging
 import math
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ import asyncpg
 from pgvector.asyncpg import register_vector
 
 from agent_brain_store.config import PostgresConfig
-from agent_brain_store.errors import ConnectionFailed, OutcomeUnknown, PoolTimeout, QueryFailed, StorageError
+from agent_brain_store.errors import ConnectionFailed, PoolTimeout, QueryFailed, StorageError
 from agent_brain_store.records import INT64
 from agent_brain_store.sql import queries
 
@@ -184,48 +184,6 @@ async def run(connection: Connection, name: str, /, **values: Any) -> list[async
     query = queries()[name]
     rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
     return rows
-
-
-@asynccontextmanager
-async def transaction(connection: Connection, operation: str) -> AsyncIterator[None]:
-    """A transaction whose lost or too slow commit is `OutcomeUnknown`; any other failure means that nothing happened.
-
-    Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
-    """
-    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up quietly.
-    managed = connection.transaction(isolation="read_committed")
-    await managed.__aenter__()
-    try:
-        yield
-    except BaseException as error:
-        with suppress(Exception):  # the caller's error counts, and not what the rollback has met
-            await managed.__aexit__(type(error), error, None)
-        raise
-    try:
-        await _to_its_end(managed.__aexit__(None, None, None))
-    except Exception as error:
-        if not (is_lost(error) or isinstance(error, TimeoutError)):
-            raise
-        what = (
-            "storage.postgres.command_timeout was over"
-            if isinstance(error, TimeoutError)
-            else "the connection was lost"
-        )
-        raise OutcomeUnknown(
-            f"{what} while {operation} was being committed: it may or may not have happened. Repeat the call, which is "
-            "safe",
-            BACKEND,
-        ) from error
-
-
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Do work that a cancellation cannot stop: who is told of it can rely on that nothing happens later."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
@@ -26,19 +25,17 @@ from agent_brain_store.postgres.connection import (
     open_pool,
     run,
     session_settings,
-    transaction,
     translated,
 )
 from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
 from agent_brain_store.postgres.migrator import migrate
+from agent_brain_store.postgres.transactions import starting_over, transaction
 from agent_brain_store.protocol import ProgressCallback
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-_ATTEMPTS = 4  # of a transaction that loses to a concurrent one
 _PATIENCE = 30.0  # seconds between two tries to build an index that another session keeps from us
-_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 class Database:
@@ -172,20 +169,14 @@ class Database:
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do ``work`` in one transaction. Starts over when it loses to a concurrent one."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return await self._write(operation, work)
-            except QueryFailed as error:
-                if attempt == _ATTEMPTS or not isinstance(error.__cause__, _CONFLICTS):
-                    raise
-            await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
-        raise AssertionError("unreachable")
 
-    async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        with self._translated(operation):
+        async def attempt() -> Result:
             pool, timeout = self._pool(self._writers), self._config.postgres.pool_timeout
             async with acquire(pool, timeout) as connection, transaction(connection, operation):
                 return await work(connection)
+
+        with self._translated(operation):
+            return await starting_over(operation, attempt)
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:

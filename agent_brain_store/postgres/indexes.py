@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 
@@ -22,18 +22,17 @@ from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.build_progress import watched
 from agent_brain_store.postgres.connection import BACKEND, Connection, run, translated
+from agent_brain_store.postgres.transactions import starting_over
 from agent_brain_store.protocol import IndexReport, ProgressCallback
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 VECTOR_INDEX = "chunks_embedding_ann"
 INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
+_OPERATION = "index maintenance"
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
 _LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
 _SMALLEST_MEMORY, _LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that we ask for
-
-_ATTEMPTS = 4  # of work that loses to a concurrent transaction
 
 Connect = Callable[[float | None], Awaitable[Connection]]  # given how many seconds it waits for a lock
 
@@ -124,14 +123,14 @@ class IndexKeeper:
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build what is missing or invalid; report what differs from the configuration."""
         async with self.alone() as connection:
-            created, rebuilt = await _starting_over(self._repair, connection, progress)
+            created, rebuilt = await starting_over(_OPERATION, lambda: self._repair(connection, progress))
             warnings = (*too_long_for_an_index(self._config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew beside the old one and swap them; rebuild the others as they are."""
         async with self.alone() as connection:
-            created, rebuilt = await _starting_over(self._rebuild_all, connection, progress)
+            created, rebuilt = await starting_over(_OPERATION, lambda: self._rebuild_all(connection, progress))
         return IndexReport(created, rebuilt, too_long_for_an_index(self._config))
 
     async def suspend(self, connection: Connection) -> None:
@@ -140,7 +139,7 @@ class IndexKeeper:
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build what `suspend` dropped."""
-        await _starting_over(self._repair_vector_index, connection, progress)
+        await starting_over(_OPERATION, lambda: self._repair_vector_index(connection, progress))
 
     async def repair(self, progress: ProgressCallback | None, patience: float | None) -> None:
         """`resume` on a connection of its own."""
@@ -182,7 +181,7 @@ class IndexKeeper:
 
         ``patience`` is how many seconds it then waits, at each step, for transactions that are in its way.
         """
-        with translated("index maintenance"):
+        with translated(_OPERATION):
             connection = await self._connect(patience)
             try:
                 if not (await run(connection, "maintenance_lock"))[0]["locked"]:
@@ -299,19 +298,6 @@ class IndexKeeper:
                 granted // 2**20,
             )
         return granted
-
-
-async def _starting_over(
-    work: Callable[[Connection, ProgressCallback | None], Awaitable[Result]],
-    connection: Connection,
-    progress: ProgressCallback | None,
-) -> Result:
-    """Work on indexes, again where it has lost to a transaction that it waited for: a reset. What it left is dropped first."""
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(asyncpg.DeadlockDetectedError):
-            return await work(connection, progress)
-        log.info("work on the indexes starts over after a deadlock")
-    return await work(connection, progress)
 
 
 def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:

@@ -16,8 +16,9 @@ import asyncpg
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
-from agent_brain_store.postgres.connection import BACKEND, Connection, run, transaction
+from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.postgres.indexes import create_first_vector_index
+from agent_brain_store.postgres.transactions import transaction
 from agent_brain_store.sql import sql_directory
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,73 @@
+"""Transactions that go to their end, and work that starts over when it loses to another session's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+import asyncpg
+
+from agent_brain_store.errors import OutcomeUnknown
+from agent_brain_store.postgres.connection import BACKEND, Connection, is_lost
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+_ATTEMPTS = 4
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+@asynccontextmanager
+async def transaction(connection: Connection, operation: str) -> AsyncIterator[None]:
+    """A transaction whose lost or too slow commit is `OutcomeUnknown`; any other failure means that nothing happened.
+
+    Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
+    """
+    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up quietly.
+    managed = connection.transaction(isolation="read_committed")
+    await managed.__aenter__()
+    try:
+        yield
+    except BaseException as error:
+        with suppress(Exception):  # the caller's error counts, and not what the rollback has met
+            await managed.__aexit__(type(error), error, None)
+        raise
+    try:
+        await _to_its_end(managed.__aexit__(None, None, None))
+    except Exception as error:
+        if not (is_lost(error) or isinstance(error, TimeoutError)):
+            raise
+        what = (
+            "storage.postgres.command_timeout was over"
+            if isinstance(error, TimeoutError)
+            else "the connection was lost"
+        )
+        raise OutcomeUnknown(
+            f"{what} while {operation} was being committed: it may or may not have happened. Repeat the call, which is "
+            "safe",
+            BACKEND,
+        ) from error
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do work that a cancellation cannot stop: who is told of it can rely on that nothing happens later."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def starting_over(operation: str, work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do work, again when it loses to a concurrent transaction; up to four times. Raises the driver's errors."""
+    for attempt in range(1, _ATTEMPTS):
+        with suppress(*_CONFLICTS):
+            return await work()
+        log.info("%s starts over after a deadlock, or the like", operation)
+        await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
+    return await work()
