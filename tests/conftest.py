@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import numpy as np
 import pytest
 
@@ -106,6 +107,24 @@ def database(server: Server) -> Iterator[dict[str, Any]]:
     name = f"abs_{uuid.uuid4().hex[:12]}"
     with server.janitor(name, server.template):
         yield server.postgres(name)
+
+
+async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
+    settings = {
+        "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
+        "plan_cache_mode": "force_custom_plan",
+    }
+    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
+    names = ("host", "port", "user", "password", "database")
+    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
+
+
+@pytest.fixture
+async def plain(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of our own to the test's database."""
+    connection = await connect(database)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

@@ -18,19 +18,11 @@ import pytest
 from agent_brain_store import ConnectionFailed, Progress, StorageError, StoreConfig, create_backend
 from agent_brain_store.postgres import build_progress
 from tests.conftest import embed, mapping
-from tests.test_postgres import config, connect, until_indexed, until_suspended, vector_index
+from tests.test_postgres import config, until_indexed, until_suspended, vector_index
 
 pytestmark = pytest.mark.postgres
 
 BUILDING = "building the vector index"
-
-
-@pytest.fixture
-async def plain(database):
-    """A connection of our own to the test's database."""
-    connection = await connect(database)
-    yield connection
-    await connection.close()
 
 
 def kill_server(directory: Path) -> None:

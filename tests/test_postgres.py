@@ -55,31 +55,13 @@ from agent_brain_store.postgres.migrator import load_migrations, migrate
 from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.records import Rules, prepare
 from agent_brain_store.sql import queries, sql_directory
-from tests.conftest import DIMENSIONS, Server, embed, fill, large_metadata, mapping, wheel_server
+from tests.conftest import DIMENSIONS, Server, connect, embed, fill, large_metadata, mapping, wheel_server
 
 pytestmark = pytest.mark.postgres
 
 
 def config(postgres: dict[str, Any], **storage: Any) -> StoreConfig:
     return StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres, **storage))
-
-
-async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
-    settings = {
-        "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
-        "plan_cache_mode": "force_custom_plan",
-    }
-    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
-    names = ("host", "port", "user", "password", "database")
-    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
-
-
-@pytest.fixture
-async def plain(database):
-    """A connection of our own to the test's database."""
-    connection = await connect(database)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.protocol import Where
 from agent_brain_store.sql import queries
 from benchmarks.judged import Collection, filled, load, ndcg
-from tests.conftest import COLLECTIONS, DIMENSIONS, embed, fill, mapping
+from tests.conftest import COLLECTIONS, DIMENSIONS, connect, embed, fill, mapping
 from tests.conftest import WORDS as COMMON
 from tests.test_contract import _elsewhere
 
@@ -453,8 +453,6 @@ async def test_a_large_store_is_counted_in_the_background(postgres_store):
 
 @pytest.mark.postgres
 async def test_writers_and_counts_do_not_wait_for_each_other(postgres_store, database):
-    from tests.test_postgres import connect
-
     await fill(postgres_store, *((f"{i}", "apple") for i in range(40)))
     other = await connect(database)
     async with asyncio.timeout(10):
@@ -495,8 +493,6 @@ async def test_counting_waits_for_nobody_and_nobody_for_it(database):
 @pytest.mark.postgres
 @pytest.mark.parametrize("language", ["english", "german", "french", "russian", "simple"])
 async def test_gin_serves_every_language(database, language):
-    from tests.test_postgres import connect
-
     postgres = {**database, "schema": f"in_{language}"}
     setting = mapping(backend="postgres", postgres=postgres, keyword={"language": language})
     store = create_backend(StoreConfig.from_dict(setting))
@@ -519,8 +515,6 @@ async def test_gin_serves_every_language(database, language):
 @pytest.mark.parametrize(("where", "hits"), [(None, 10), ({"one": 7}, 1)], ids=["no filter", "a filter"])
 async def test_keyword_search_reads_no_chunks_but_by_an_index(large, where, hits):
     # Its plans are made within functions, where explain does not look: what was scanned is counted.
-    from tests.test_postgres import connect
-
     postgres, _ = large
     connection = await connect(postgres)
     values: dict[str, Any] = {
@@ -605,7 +599,7 @@ async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, 
     ids=["no filter", "wide", "narrow", "folder"],
 )
 async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name, where, indexes):
-    from tests.test_postgres import connect, explain
+    from tests.test_postgres import explain
 
     postgres, vectors = large
     connection = await connect(postgres)
@@ -746,8 +740,6 @@ async def test_words_that_always_come_together_do_not_push_the_best_out(make):
 @pytest.mark.postgres
 @pytest.mark.parametrize("number", [3, 31, 32, 33, 40, 64])
 async def test_a_question_of_any_number_of_common_words_is_asked_for_combinations(database, number):
-    from tests.test_postgres import connect
-
     store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres={**database, "index": "none"})))
     await store.initialize()
     words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}x" for i in range(number)]
