@@ -317,6 +317,8 @@ begin atomic
     from chunks
     where tsv @@ (select combined from question)
       and matches(metadata, filter, source_prefix)
+    -- The shortest, in which these words weigh most; and the same ones wherever they are stored.
+    order by tokens, chunk_id collate "C"
     limit budget + 1::int8
   )
   select
@@ -352,11 +354,15 @@ begin atomic
       and matches(metadata, filter, source_prefix)
     union all
     (
-      select ctid
-      from chunks
-      where (select count(*) from together) > budget
-        and tsv @@ (select heaviest from question)
-        and matches(metadata, filter, source_prefix)
+      (
+        select ctid
+        from chunks
+        where (select count(*) from together) > budget
+          and tsv @@ (select heaviest from question)
+          and matches(metadata, filter, source_prefix)
+        order by tokens, chunk_id collate "C"
+        limit greatest(budget, 0)
+      )
       union all
       select ctid
       from together
