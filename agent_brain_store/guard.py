@@ -74,7 +74,8 @@ def check_new_profile(provider: str, model: str, dimensions: int, stored: int, b
             raise InvalidQueryError(f"{name} is {value!a}; it must be a non-empty text", backend)
     if dimensions != stored:
         raise DimensionMismatchError(
-            f"the profile says {dimensions} dimensions, the store holds vectors of {stored}",
+            f"the profile says {dimensions} dimensions, the store holds vectors of {stored}: "
+            "use the model that filled it, or another store for the other model",
             backend,
             expected=stored,
             actual=dimensions,

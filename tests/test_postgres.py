@@ -280,6 +280,16 @@ async def test_a_hostile_public_schema_is_not_used(database, plain):
     await store.close()
 
 
+async def test_a_dropped_extension_is_named(store, plain, database):
+    """With it the vectors are gone."""
+    await store.close()
+    await plain.execute("drop extension vector cascade")
+    with pytest.raises(
+        SchemaError, match=r"store_settings or the column chunks\.embedding is gone: restore it from a backup"
+    ):
+        await store.initialize()
+
+
 @pytest.mark.parametrize("version", [1, 99])
 async def test_tables_of_others_in_public_with_our_names(database, plain, version):
     await plain.execute(f"create table public.schema_version as select {version} as version")
@@ -1015,6 +1025,14 @@ async def test_killed_connections_are_replaced(store, plain):
             break
     else:
         pytest.fail("writing never worked again")
+
+
+async def test_an_exact_read_is_asked_again_too(store, plain):
+    await fill(store, ("a", "text"))
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
+    for _ in range(20):
+        await plain.execute(kill)
+        assert (await store._database.fetch_exact("count_chunks"))[0]["chunks"] == 1
 
 
 async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):

@@ -19,11 +19,13 @@ _PGVECTOR = (0, 8, 0)  # iterative scans
 _PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, index corruption by vacuum
 
 
-async def check_store(connection: Connection, config: StoreConfig) -> None:
-    """Versions, schema, column, distance, language, index and profile, in this order."""
+async def check_store(connection: Connection, config: StoreConfig) -> str:
+    """Versions, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
     rows = await run(connection, "store_facts")
     if not rows:
-        raise SchemaError("the row of store_settings is gone: restore it from a backup", BACKEND)
+        raise SchemaError(
+            "the row of store_settings or the column chunks.embedding is gone: restore it from a backup", BACKEND
+        )
     facts = rows[0]
     _check_versions(facts)
     if not facts["functions_at_home"]:
@@ -39,6 +41,7 @@ async def check_store(connection: Connection, config: StoreConfig) -> None:
     wanted = config.embedding
     for row in await run(connection, "get_profile"):
         guard.check_profile(wanted.provider, wanted.model, wanted.dimensions, EmbeddingMetadata(**row), BACKEND)
+    return str(facts["vector_schema"])
 
 
 def _check_versions(facts: asyncpg.Record) -> None:
@@ -75,4 +78,8 @@ async def check_session(connection: Connection, asked: dict[str, str]) -> None:
     for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode"):
         got = facts[setting.removeprefix("hnsw.")]
         if got != asked[setting]:
-            raise ConfigError(f"the server runs with {setting} = {got}, asked for was {asked[setting]}", BACKEND)
+            raise ConfigError(
+                f"the server runs with {setting} = {got}, asked for was {asked[setting]}: "
+                "a pooler in between may drop the settings of a start; connect to the server itself",
+                BACKEND,
+            )

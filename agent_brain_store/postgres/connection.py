@@ -66,7 +66,7 @@ def _tls(config: PostgresConfig) -> dict[str, Any]:
 
 
 def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]:
-    """Settings that ride in the startup packet: no round trip, and they survive the reset of a pooled connection.
+    """Settings that ride in the startup packet: no round trip, and they are what the session falls back to.
 
     Iterative scans keep filtered vector searches complete. Custom plans see how selective this very filter is.
     """

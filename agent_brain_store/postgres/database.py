@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
@@ -27,10 +27,13 @@ from agent_brain_store.postgres.connection import (
     session_settings,
     translated,
 )
-from agent_brain_store.postgres.indexes import IndexKeeper, too_long_for_an_index
+from agent_brain_store.postgres.indexes import IndexKeeper, index_warnings
 from agent_brain_store.postgres.migrator import migrate
 from agent_brain_store.postgres.transactions import starting_over, transaction
 from agent_brain_store.protocol import ProgressCallback
+
+if TYPE_CHECKING:
+    from agent_brain_store.embedded import EmbeddedServer
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -47,7 +50,7 @@ class Database:
         self._readers: Pool | None = None
         self._writers: Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._embedded: Any = None
+        self._embedded: EmbeddedServer | None = None
         self.indexes = IndexKeeper(config, self.connect_alone)
 
     @property
@@ -84,8 +87,7 @@ class Database:
             with translated("migrating the schema"):
                 await migrate(connection, self._config)
             with translated("checking the store"):
-                schema = str((await run(connection, "vector_schema"))[0]["schema"])
-                await check_store(connection, self._config)
+                schema = await check_store(connection, self._config)
         finally:
             await connection.close()
         self._arguments["server_settings"]["search_path"] = f'"{self._config.postgres.schema}", "{schema}", pg_temp'
@@ -99,11 +101,11 @@ class Database:
         self._readers = await open_pool(self._arguments, size - for_writers, vector_schema)
         self._writers = await open_pool(self._arguments, for_writers, vector_schema) if for_writers else self._readers
         with translated("checking the session"):
-            async with acquire(self._readers, config.pool_timeout) as connection:
+            async with self._reader() as connection:
                 await check_session(connection, self._arguments["server_settings"])
 
     async def _repair_indexes(self, progress: ProgressCallback | None) -> None:
-        for warning in too_long_for_an_index(self._config):
+        for warning in index_warnings(self._config):
             log.warning(warning)
         with translated("checking the indexes"):
             async with self._reader() as connection:
@@ -149,23 +151,27 @@ class Database:
 
     async def fetch(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """The rows of a query. Asks once more on a fresh connection when one was lost: reading twice is harmless."""
-        try:
-            return await self._fetch(name, values)
-        except ConnectionFailed:
-            log.info("%s: the connection was lost; asking again", name)
-            return await self._fetch(name, values)
+        return await self._read(name, values, exact=False)
 
     async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """The same, planned without the vector index."""
-        with self._translated(name):
-            async with self._reader() as connection, connection.transaction(readonly=True):
-                await run(connection, "use_exact_scan")
-                return await run(connection, name, **values)
+        return await self._read(name, values, exact=True)
 
-    async def _fetch(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
+    async def _read(self, name: str, values: dict[str, Any], exact: bool) -> list[asyncpg.Record]:
+        try:
+            return await self._read_once(name, values, exact)
+        except ConnectionFailed:
+            log.info("%s: the connection was lost; asking again", name)
+            return await self._read_once(name, values, exact)
+
+    async def _read_once(self, name: str, values: dict[str, Any], exact: bool) -> list[asyncpg.Record]:
         with self._translated(name):
             async with self._reader() as connection:
-                return await run(connection, name, **values)
+                if not exact:
+                    return await run(connection, name, **values)
+                async with connection.transaction(readonly=True):
+                    await run(connection, "use_exact_scan")
+                    return await run(connection, name, **values)
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do ``work`` in one transaction. Starts over when it loses to a concurrent one."""

@@ -42,7 +42,7 @@ def wants_index(config: StoreConfig) -> bool:
     return config.postgres.index != "none" and config.embedding.dimensions <= INDEXABLE_DIMENSIONS
 
 
-def too_long_for_an_index(config: StoreConfig) -> tuple[str, ...]:
+def index_warnings(config: StoreConfig) -> tuple[str, ...]:
     """The warning for embeddings that no index can hold."""
     if config.postgres.index == "none" or wants_index(config):
         return ()
@@ -124,14 +124,14 @@ class IndexKeeper:
         """Build what is missing or invalid; report what differs from the configuration."""
         async with self.alone() as connection:
             created, rebuilt = await starting_over(_OPERATION, lambda: self._repair(connection, progress))
-            warnings = (*too_long_for_an_index(self._config), *await self._differences(connection))
+            warnings = (*index_warnings(self._config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew beside the old one and swap them; rebuild the others as they are."""
         async with self.alone() as connection:
             created, rebuilt = await starting_over(_OPERATION, lambda: self._rebuild_all(connection, progress))
-        return IndexReport(created, rebuilt, too_long_for_an_index(self._config))
+        return IndexReport(created, rebuilt, index_warnings(self._config))
 
     async def suspend(self, connection: Connection) -> None:
         """Drop the vector index; `ensure`, or the next start, builds it again."""

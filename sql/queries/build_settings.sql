@@ -16,7 +16,6 @@ select
   set_config('maintenance_work_mem', w.memory_kb || 'kB', false) is not null
     and set_config('max_parallel_maintenance_workers', $2::int4::text, false) is not null
     -- or a table below 8 MB, where a build already takes a second, gets no worker
-    and set_config('min_parallel_table_scan_size', '0', false) is not null
-    and set_config('statement_timeout', '0', false) is not null as done,
+    and set_config('min_parallel_table_scan_size', '0', false) is not null as done,
   w.memory_kb
 from wanted w;

@@ -1,6 +1,6 @@
 -- index_facts: the indexes of the chunks, as they are.
 --
--- returns many: name text, method text, operator_class text, options text[], valid bool, bytes int8
+-- returns many: name text, method text, operator_class text, options text[], valid bool
 --
 -- psql: \i sql/queries/index_facts.sql
 select
@@ -8,8 +8,7 @@ select
   a.amname::text as method,
   o.opcname::text as operator_class,
   coalesce(c.reloptions, '{}') as options,
-  i.indisvalid and i.indisready as valid,
-  pg_relation_size(c.oid) as bytes
+  i.indisvalid and i.indisready as valid
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_am a on a.oid = c.relam

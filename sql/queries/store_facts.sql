@@ -1,12 +1,13 @@
 -- store_facts: what this store really is: versions, column type and settings. The start-up guard reads it.
 --
--- returns one: server_version int4, vector_version text, column_type text, dimensions int4, distance text, language text,
---   functions_at_home bool
+-- returns one: server_version int4, vector_version text, vector_schema text, column_type text, dimensions int4, distance text,
+--   language text, functions_at_home bool
 --
 -- psql: \i sql/queries/store_facts.sql
 select
   current_setting('server_version_num')::int4 as server_version,
-  (select extversion from pg_extension where extname = 'vector') as vector_version,
+  e.extversion as vector_version,
+  n.nspname::text as vector_schema,
   split_part(format_type(a.atttypid, null), '.', -1) as column_type,
   a.atttypmod as dimensions,
   s.distance,
@@ -19,4 +20,6 @@ select
   ) as functions_at_home
 from pg_attribute a
 cross join store_settings s
+join pg_extension e on e.extname = 'vector'
+join pg_namespace n on n.oid = e.extnamespace
 where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';
