@@ -27,6 +27,7 @@ from agent_brain_store.protocol import (
     BulkLoader,
     Document,
     EmbeddingMetadata,
+    Fusion,
     Health,
     IndexReport,
     Progress,
@@ -34,7 +35,6 @@ from agent_brain_store.protocol import (
     ReplaceResult,
     SearchResult,
     StorageBackend,
-    StorageBackendProtocol,
 )
 from agent_brain_store.transfer import TransferReport, copy_documents, export_documents, import_documents
 
@@ -45,6 +45,7 @@ __all__ = [
     "DimensionMismatchError",
     "Document",
     "EmbeddingMetadata",
+    "Fusion",
     "Health",
     "IndexReport",
     "InvalidDocumentError",
@@ -64,7 +65,6 @@ __all__ = [
     "SchemaTooNew",
     "SearchResult",
     "StorageBackend",
-    "StorageBackendProtocol",
     "StorageError",
     "StoreConfig",
     "StoreLocked",

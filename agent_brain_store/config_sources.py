@@ -299,8 +299,7 @@ class _Draft:
 
     def _settle_paths(self) -> None:
         base = self.env.get("AGENT_BRAIN_STATE_DIR")
-        self.given["storage.chroma"].setdefault("path", "chroma_db")
         for section, key in (("storage.chroma", "path"), (_PG, "embedded_path")):
-            value = self.given[section].get(key)
+            value = self.given[section].get(key, ruled_fields(self.sections[section])[key].default)
             if base and isinstance(value, (str, Path)) and is_path(value):
                 self.given[section][key] = expanded(base) / expanded(value)

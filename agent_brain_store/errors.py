@@ -25,6 +25,8 @@ the driver's own exception is chained as ``__cause__``.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class StorageError(Exception):
     """The root of the tree.
@@ -37,13 +39,21 @@ class StorageError(Exception):
         self.message = message
         self.backend = backend
 
+    def __reduce__(self) -> Any:
+        # Pickle's own way, and that of copy, would call subclasses without their keywords.
+        return _bare, (type(self), self.message), self.__dict__
+
+
+def _bare(kind: type[StorageError], message: str) -> StorageError:
+    return kind.__new__(kind, message)
+
 
 class ConfigError(StorageError):
     """The configuration is wrong. ``problems`` holds one line for each finding."""
 
     def __init__(self, message: str, backend: str | None = None, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, backend)
-        self.problems = problems
+        self.problems = problems or (message,)
 
 
 class MissingDependency(StorageError):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Concatenate, TypeAlias
 
-from agent_brain_store.protocol import Metadata, Progress, ProgressCallback, Vectors
+from agent_brain_store.protocol import Metadatas, Progress, ProgressCallback, Vectors
 
 Written: TypeAlias = Callable[[int], None]
 """Told how many chunks of a call are written: less than before, where a transaction starts over."""
@@ -40,7 +40,7 @@ class Loader:
         self._upsert, self._progress, self._loaded = upsert, progress, 0
 
     async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> int:
         """The store's `upsert_documents`."""
         reported = 0

@@ -22,6 +22,7 @@ else:  # importing this package does not import numpy
     Vector = Vectors = Embedding = Any
 
 Metadata: TypeAlias = dict[str, Any]
+Metadatas: TypeAlias = Sequence[Mapping[str, Any]]
 Where: TypeAlias = Mapping[str, Any]
 Fusion: TypeAlias = Literal["rrf", "relative_score"]
 
@@ -115,8 +116,10 @@ class BulkLoader(Protocol):
         ids: Sequence[str],
         embeddings: Vectors,
         documents: Sequence[str],
-        metadatas: Sequence[Metadata],
-    ) -> int: ...
+        metadatas: Metadatas,
+    ) -> int:
+        """As `StorageBackend.upsert_documents`, of which each call is one."""
+        ...
 
 
 @runtime_checkable
@@ -124,8 +127,13 @@ class StorageBackend(Protocol):
     """A store of chunks: text, embedding, metadata and id in; the best chunks for a question out.
 
     Constructors do no I/O. Methods raise the errors of `agent_brain_store.errors` and no others, apart from
-    ``ValueError`` for parallel lists of unequal length. Metadata filters (``where``) are one language on every backend,
-    described in ``docs/filters.md``; None and ``{}`` match every chunk.
+    ``ValueError`` for an argument that is no list and for parallel lists of unequal length, and from what a ``progress``
+    callback raises. Any method that asks the backend may raise `NotInitialized`, `ConnectionFailed`, `PoolTimeout` or
+    `QueryFailed`; a write may also raise `OutcomeUnknown`.
+
+    Metadata filters (``where``) are one language on every backend, described in ``docs/filters.md``; None and ``{}`` match
+    every chunk. One that cannot be understood is an `InvalidFilterError`. ``top_k`` and other numbers out of their range
+    are an `InvalidQueryError`.
     """
 
     @property
@@ -136,7 +144,8 @@ class StorageBackend(Protocol):
         """Connect, bring the schema up to date, check it against the configuration, and build indexes that are missing.
 
         Idempotent, cheap the second time, and safe when several processes do it at once. ``progress`` hears of the
-        builds.
+        builds. Raises `SchemaError`, `DimensionMismatchError` or `ProviderMismatchError` where the store is not what the
+        configuration asks for, `ConnectionFailed`, and on Chroma `StoreLocked` when another process has the directory open.
         """
 
     async def close(self) -> None:
@@ -147,9 +156,12 @@ class StorageBackend(Protocol):
         ids: Sequence[str],
         embeddings: Vectors,
         documents: Sequence[str],
-        metadatas: Sequence[Metadata],
+        metadatas: Metadatas,
     ) -> int:
         """Store chunks, given as parallel lists; an id that exists is replaced: text, vector and the whole metadata.
+
+        ``embeddings`` has a row of the store's dimensions for each id. The first chunk that cannot be stored is an
+        `InvalidDocumentError`, or a `DimensionMismatchError`.
 
         A repeated id in one call: the last one wins. Everything is checked before anything is written. All or nothing on
         PostgreSQL; on Chroma a crash or a cancellation can leave a part, and repeating the call completes it. On
@@ -163,7 +175,7 @@ class StorageBackend(Protocol):
         ids: Sequence[str],
         embeddings: Vectors,
         documents: Sequence[str],
-        metadatas: Sequence[Metadata],
+        metadatas: Metadatas,
     ) -> ReplaceResult:
         """Store the given chunks and delete every other chunk that matches ``where``: re-indexing one file.
 
@@ -179,7 +191,7 @@ class StorageBackend(Protocol):
         where: Where | None = None,
     ) -> list[SearchResult]:
         """The chunks nearest to a vector, best first: exactly ``min(top_k, matching)``, less those whose score is below
-        ``similarity_threshold`` (0..1)."""
+        ``similarity_threshold`` (0..1). A vector of other dimensions is a `DimensionMismatchError`."""
 
     async def keyword_search(
         self,
@@ -245,7 +257,7 @@ class StorageBackend(Protocol):
         """The stored embedding profile, or None before the first one was set."""
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        """Store the embedding profile. ``dimensions`` must be the store's own."""
+        """Store the embedding profile. ``dimensions`` must be the store's own, else `DimensionMismatchError`."""
 
     def validate_embedding_compatibility(
         self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None
@@ -264,12 +276,10 @@ class StorageBackend(Protocol):
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build indexes that are missing or invalid; report those that differ from the configuration.
 
-        On Chroma this is the keyword index, which the first keyword search would build otherwise.
+        `QueryFailed` when another session works on the indexes. On Chroma this is the keyword index, which the first keyword
+        search would build otherwise.
         """
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew with the configured parameters, and rebuild the others as they are, one after the
-        other, while searches and writes go on."""
-
-
-StorageBackendProtocol = StorageBackend
+        other, while searches and writes go on. `QueryFailed` when another session works on the indexes."""

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from agent_brain_store.arrays import Float32, as_row, as_rows
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
-from agent_brain_store.protocol import Metadata, Vector, Vectors
+from agent_brain_store.protocol import Metadata, Metadatas, Vector, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def prepare(
     ids: Sequence[str],
     embeddings: Vectors,
     documents: Sequence[str],
-    metadatas: Sequence[Metadata],
+    metadatas: Metadatas,
 ) -> Batch:
     """Check a whole call and bring it into its stored form.
 

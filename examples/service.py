@@ -102,7 +102,7 @@ async def search(request: Request) -> JSONResponse:
 
 
 async def add_documents(request: Request) -> JSONResponse:
-    """Store the chunks of a JSON body; all of them or none."""
+    """Store the chunks of a JSON body, in one call."""
     documents = await _documents(request)
     texts = [document["text"] for document in documents]
     bare = [position for position, document in enumerate(documents) if document.get("embedding") is None]

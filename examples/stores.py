@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 from embedder import DIMENSIONS, MODEL, PROVIDER
 
 from agent_brain_store import StoreConfig
-
-warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of the private PostgreSQL; harmless
 
 ROOT = Path(__file__).resolve().parents[1]
 

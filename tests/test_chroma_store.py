@@ -37,7 +37,7 @@ from agent_brain_store import (
 from agent_brain_store.chroma import driver, lock
 from agent_brain_store.chroma.keywords import KeywordIndex
 from agent_brain_store.chroma.repository import ChromaBackend
-from agent_brain_store.errors import ConnectionFailed, MissingDependency
+from agent_brain_store.errors import ConnectionFailed
 from tests.conftest import embed, fill, mapping
 
 HOLDER = """
@@ -149,14 +149,6 @@ async def test_a_directory_that_cannot_be_made(tmp_path):
     with pytest.raises(ConnectionFailed, match=r"storage\.chroma\.path") as caught:
         await ChromaBackend(config(tmp_path / "file" / "db")).initialize()
     assert str(tmp_path) not in caught.value.message
-
-
-async def test_a_missing_package_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "rank_bm25", None)
-    store = ChromaBackend(config(tmp_path))
-    with pytest.raises(MissingDependency, match="pip install rank-bm25"):
-        await store.initialize()
-    assert not store.is_initialized
 
 
 # --- the guard -------------------------------------------------------------------------------------------------------

@@ -532,13 +532,6 @@ async def test_a_leg_without_weight_is_not_searched(store, fusion):
         assert hit.vector_score is None
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
-async def test_hybrid_when_no_word_is_known(store, fusion):
-    await fill(store, *ANIMALS)
-    hits = await store.hybrid_search("zyzzyva", embed("moon"), 4, fusion=fusion)
-    assert [hit.chunk_id for hit in hits] == [hit.chunk_id for hit in await store.vector_search(embed("moon"), 4)]
-
-
 async def test_hybrid_filters_both_legs(store):
     await fill(store, *ANIMALS)
     hits = await store.hybrid_search(

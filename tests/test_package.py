@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import agent_brain_store
-from agent_brain_store import StorageBackend, StorageBackendProtocol, errors
+from agent_brain_store import errors
 
 PACKAGE = Path(agent_brain_store.__file__).parent
 ROOT = PACKAGE.parent
@@ -82,7 +84,6 @@ def test_all_is_sorted_and_complete():
     public = {n for n in vars(agent_brain_store) if not n.startswith("_")}
     modules = {n for n in public if type(getattr(agent_brain_store, n)).__name__ == "module"}
     assert public - modules == set(names)
-    assert StorageBackendProtocol is StorageBackend
 
 
 def test_every_error_is_in_the_tree_and_exported():
@@ -90,6 +91,16 @@ def test_every_error_is_in_the_tree_and_exported():
     assert all(issubclass(c, errors.StorageError) for c in classes.values())
     assert set(classes) <= set(agent_brain_store.__all__)
     assert all(name in (errors.__doc__ or "") for name in classes), "the drawing shows every class"
+
+
+@pytest.mark.parametrize("kind", [getattr(errors, name) for name in agent_brain_store.__all__ if hasattr(errors, name)])
+def test_errors_survive_pickling(kind):
+    """As between the processes of a pool."""
+    keywords = {n: n for n, p in inspect.signature(kind).parameters.items() if p.kind is p.KEYWORD_ONLY}
+    error = kind("what is wrong", "postgres", **keywords)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.args, vars(again)) == (kind, "what is wrong", error.args, vars(error))
+    assert {name: getattr(again, name) for name in keywords} == keywords
 
 
 # Which modules of ours each module may import: data flows one way, and the backends never meet.
@@ -182,7 +193,8 @@ def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
 
 def test_the_project_speaks_of_itself_alone():
     """No path of a machine, and no word of the place where it was written."""
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert tracked
     banned = ("/work/", "/root/", "issue #", "pypi.org/simple")
     for name in tracked:
         path = ROOT / name

@@ -1,7 +1,8 @@
 """Keyword search in memory: BM25 over an inverted index that follows every write.
 
-`KeywordIndex` is a ``rank_bm25.BM25Okapi`` with what that class lacks: chunks come and go one by one, only chunks that
-contain a word of the question are scored, by numpy, and the inverse document frequency is never negative.
+`KeywordIndex` can stand where a ``rank_bm25.BM25Okapi`` does, and has its parameters and ``get_scores()``. What that class
+does with a fixed corpus is done otherwise: chunks come and go one by one, only chunks that contain a word of the question are
+scored, by numpy, and the inverse document frequency is never negative.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from rank_bm25 import BM25Okapi  # type: ignore[import-untyped,unused-ignore]
+from rank_bm25 import BM25Okapi
 
 from agent_brain_store.chroma.frequencies import POSITIONS, frequencies
 from agent_brain_store.chroma.matching import matches

@@ -34,7 +34,7 @@ from agent_brain_store.protocol import (
     Fusion,
     Health,
     IndexReport,
-    Metadata,
+    Metadatas,
     Progress,
     ProgressCallback,
     ReplaceResult,
@@ -86,7 +86,7 @@ class ChromaBackend:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> int:
         """Store chunks; those that are stored just so already cost no write."""
         batch = await self._prepared(ids, embeddings, documents, metadatas)
@@ -98,7 +98,7 @@ class ChromaBackend:
         ids: Sequence[str],
         embeddings: Vectors,
         documents: Sequence[str],
-        metadatas: Sequence[Metadata],
+        metadatas: Metadatas,
     ) -> ReplaceResult:
         """Store the given chunks, then delete every other chunk that matches."""
         node = parse_required(where, "replace_documents")
@@ -106,7 +106,7 @@ class ChromaBackend:
         return await self._session.write(partial(writing.replace, node=node, batch=batch))
 
     async def _prepared(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> Batch:
         work = partial(prepare, self._rules, ids, embeddings, documents, metadatas)
         return await self._session.compute(work)
@@ -185,7 +185,7 @@ class ChromaBackend:
             hits = index.search(text, top_k, node)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
             found = reading.results(rows, scored, top_k)
-            return _explained(index, text, found) if explain else found
+            return _with_matched_terms(index, text, found) if explain else found
 
         return await self._session.read(search)
 
@@ -213,7 +213,7 @@ class ChromaBackend:
         def search(rows: Rows) -> list[SearchResult]:
             legs = fused(collection, index, asked)
             found = [legs.explained(result) for result in reading.results(rows, legs.ranked, top_k)]
-            return _explained(index, text, found) if explain else found
+            return _with_matched_terms(index, text, found) if explain else found
 
         return await self._session.read(search)
 
@@ -272,6 +272,6 @@ class ChromaBackend:
         return Health(True, _NAME, details | {"exact_fallbacks": collection.exact_fallbacks})
 
 
-def _explained(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:
+def _with_matched_terms(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:
     terms = index.matched(query, [result.chunk_id for result in found])
     return [replace(result, matched_terms=terms[result.chunk_id]) for result in found]

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
 
-import Stemmer  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import Stemmer
 
 from agent_brain_store.chroma.searchable import searchable
 

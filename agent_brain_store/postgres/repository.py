@@ -28,7 +28,7 @@ from agent_brain_store.protocol import (
     Fusion,
     Health,
     IndexReport,
-    Metadata,
+    Metadatas,
     ProgressCallback,
     ReplaceResult,
     SearchResult,
@@ -94,7 +94,7 @@ class PostgresBackend:
     # --- writing ---
 
     async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Sequence[Metadata]
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> int:
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         if len(batch) < FEWEST or not wants_index(self._config):
@@ -118,7 +118,7 @@ class PostgresBackend:
         ids: Sequence[str],
         embeddings: Vectors,
         documents: Sequence[str],
-        metadatas: Sequence[Metadata],
+        metadatas: Metadatas,
     ) -> ReplaceResult:
         matching = filter_values(parse_required(where, "replace_documents"))
         batch = await self._prepare(ids, embeddings, documents, metadatas)
