@@ -52,4 +52,4 @@ down:  ## Stop it; its data stay
 	POSTGRES_PASSWORD=$${POSTGRES_PASSWORD:-unused} docker compose down
 
 clean:  ## Remove what the targets above have made
-	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

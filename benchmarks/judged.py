@@ -2,6 +2,7 @@
 
 A collection is a folder with ``corpus.jsonl.gz`` ({"id", "title", "text"}), ``queries.jsonl.gz`` ({"id", "text"}), ``qrels.tsv``
 (a header line, then query id, document id, grade), and ``docs.npy`` and ``queries.npy``: embeddings in the order of the lines.
+They are looked for in the folder that ``COLLECTIONS`` names.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store import ProgressCallback, StorageBackend, StoreConfig, create_backend
+
+COLLECTIONS = Path(os.environ.get("COLLECTIONS") or Path(__file__).parents[2] / "shared" / "collections")
 
 
 @dataclass(frozen=True)

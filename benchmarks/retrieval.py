@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent_brain_store import SearchResult, StorageBackend
-from benchmarks.judged import Collection, filled, load, ndcg, recall
+from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg, recall
 from benchmarks.progress import tracked, watched
 
 DEPTH = 100
@@ -103,8 +103,7 @@ def postgres(workplace: Path, schema: str) -> dict[str, Any]:
 
 
 async def main() -> None:
-    default = Path(__file__).parents[2] / "shared" / "collections"
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else COLLECTIONS
     folders = [folder for folder in sorted(root.iterdir()) if (folder / "qrels.tsv").exists()] if root.is_dir() else []
     if not folders:
         sys.exit(

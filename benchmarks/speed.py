@@ -1,6 +1,6 @@
 """Speed as ratios, each measured against its alternative in the same run, interleaved, medians: ``make bench``.
 
-The alternatives are what a user would write by hand with asyncpg, what the client's former backend did, and plain
+The alternatives are what a user would write by hand with asyncpg, what Agent Brain's former backend did, and plain
 ``ts_rank``. Names of measurements may be given as arguments; ``make bench`` runs all. docs/performance.md explains them.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import statistics
 import sys
@@ -31,11 +32,10 @@ from agent_brain_store import StoreConfig, create_backend, export_documents, imp
 from agent_brain_store.filters import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
-from benchmarks.judged import Collection, filled, load
+from benchmarks.judged import COLLECTIONS, Collection, filled, load
 from benchmarks.progress import tracked, watched
 from benchmarks.retrieval import postgres
 
-COLLECTIONS = Path(__file__).parents[2] / "shared" / "collections"
 Write = Callable[[PostgresBackend, tuple[Any, ...]], Awaitable[Any]]
 CHUNKS, FIRST_LOAD, DIMENSIONS = 2000, 10_000, 384
 
@@ -69,7 +69,7 @@ WITHOUT_IMPACTS = """
     language sql immutable parallel safe rows 1 as
     'select lexemes, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(lexemes)'
 """
-# The client's former backend, with SQLAlchemy as it used it: a table of its own, each row written twice,
+# Agent Brain's former backend, with SQLAlchemy as it used it: a table of its own, each row written twice,
 # each time in a transaction and after a ping of its pooled connection, vectors as text.
 FORMER_TABLE = """
     create table if not exists former (
@@ -100,28 +100,33 @@ class Bench:
         self.workplace, self.console, self._schemas = workplace, console, 0
 
     @asynccontextmanager
-    async def store(self, dimensions: int = DIMENSIONS, **options: Any) -> AsyncIterator[PostgresBackend]:
-        self._schemas += 1
-        place = postgres(self.workplace, f"speed_{self._schemas}") | options
-        profile = {"provider": "local", "model": "made up", "dimensions": dimensions}
-        config = StoreConfig.from_dict({"embedding": profile, "storage": {"backend": "postgres", "postgres": place}})
+    async def store(self) -> AsyncIterator[PostgresBackend]:
+        profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
+        storage = {"backend": "postgres", "postgres": self._place()}
+        config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
         store = create_backend(config)
         assert isinstance(store, PostgresBackend)
         await store.initialize()
         try:
             yield store
+            await _drop(store)
         finally:
             await store.close()
 
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[PostgresBackend]:
-        self._schemas += 1
-        place = postgres(self.workplace, f"speed_{self._schemas}")
+        place = self._place()
         async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
             assert isinstance(store, PostgresBackend)
             async with raw(store) as connection:
                 await connection.execute("vacuum analyze")
             yield store
+            await _drop(store)
+
+    def _place(self) -> dict[str, Any]:
+        """A schema that no run before has filled: what is stored already would be written in no time."""
+        self._schemas += 1
+        return postgres(self.workplace, f"speed_{os.getpid()}_{self._schemas}")
 
     def show(self, title: str, rows: Sequence[tuple[str, float]], unit: str, base: str) -> None:
         """A table of figures, each with its ratio to the base's."""
@@ -132,6 +137,11 @@ class Bench:
         for name, figure in rows:
             table.add_row(name, f"{figure:,.2f}" if figure < 100 else f"{figure:,.0f}", f"{figure / reference:.2f}")
         self.console.print(table)
+
+
+async def _drop(store: PostgresBackend) -> None:
+    async with raw(store) as connection:
+        await connection.execute(f"drop schema {await connection.fetchval('select current_schema()')} cascade")
 
 
 @asynccontextmanager

@@ -25,7 +25,6 @@ from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.connection_url import parse_connection_url
 
 DIMENSIONS = 16
-COLLECTIONS = Path(os.environ.get("AGENT_BRAIN_TEST_COLLECTIONS", Path(__file__).parents[2] / "shared" / "collections"))
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests

@@ -81,7 +81,7 @@ async def test_without_collections_it_says_what_is_missing(tmp_path, monkeypatch
 
 
 @pytest.mark.postgres
-async def test_what_it_is_measured_against_still_runs(database, tmp_path, monkeypatch, capsys):
+async def test_what_it_is_measured_against_still_runs(database, plain, tmp_path, monkeypatch, capsys):
     """The statements by hand write into our tables: they must follow them."""
     use_server(monkeypatch, database)
     monkeypatch.setattr(speed, "CHUNKS", 20)
@@ -105,6 +105,7 @@ async def test_what_it_is_measured_against_still_runs(database, tmp_path, monkey
         assert {row["chunk_id"] for row in found} <= {h.chunk_id for h in await ours.keyword_search(question, 100)}
         near = await speed.by_hand(ours, speed.VECTOR_BY_HAND, batch[1][7])
         assert near[0]["chunk_id"] == batch[0][7]
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
 async def test_a_measurement_that_does_not_exist(monkeypatch):

@@ -21,7 +21,8 @@ from agent_brain_store.chroma.frequencies import frequencies
 from agent_brain_store.chroma.keywords import KeywordIndex
 from agent_brain_store.chroma.words import asked_words, lexeme, terms
 from agent_brain_store.config import LANGUAGES, KeywordConfig
-from tests.conftest import COLLECTIONS, embed, mapping
+from benchmarks.judged import COLLECTIONS
+from tests.conftest import embed, mapping
 
 SNOWBALL_2 = pytest.mark.skipif(
     int(Stemmer.version().split(".")[0]) >= 3, reason="PostgreSQL's stems are those of PyStemmer < 3"
