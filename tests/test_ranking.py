@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import StoreConfig, create_backend, open_store
@@ -24,8 +24,8 @@ from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.protocol import Where
 from agent_brain_store.sql import queries
-from benchmarks.judged import Collection, filled, load, ndcg
-from tests.conftest import COLLECTIONS, DIMENSIONS, connect, embed, fill, mapping
+from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg
+from tests.conftest import DIMENSIONS, connect, embed, fill, mapping
 from tests.conftest import WORDS as COMMON
 from tests.test_contract import _elsewhere
 
@@ -266,26 +266,39 @@ async def test_one_leg_alone_is_that_ranking_also_when_pruned(make, fusion):
             assert [hit.chunk_id for hit in hits] == expected
 
 
-async def test_rrf_in_the_backend_is_fusion_py(store):
-    rng = np.random.default_rng(1)
-    words = [f"word{i}" for i in range(40)]
-    texts = [" ".join(rng.choice(words, 8)) for _ in range(150)]
-    names = [f"{i:03}" for i in range(150)]
-    await store.upsert_documents(names, rng.normal(size=(150, DIMENSIONS)), texts, [{}] * 150)
-    for _ in range(60):
-        question, vector = " ".join(rng.choice(words, 3)), rng.normal(size=DIMENSIONS)
-        # Simple weights make ties, which end on the id.
-        weights = (0.5, 1.0)[int(rng.integers(2))], (0.5, float(rng.uniform(0.1, 2)))[int(rng.integers(2))]
-        rrf_k, candidates = (0, 1, 60, int(rng.integers(1, 100)))[int(rng.integers(4))], int(rng.integers(10, 60))
-        by_vector = [hit.chunk_id for hit in await store.vector_search(vector, candidates)]
-        by_keyword = [hit.chunk_id for hit in await store.keyword_search(question, candidates)]
-        expected = reciprocal_rank_fusion(by_vector, by_keyword, *weights, rrf_k)[:10]
-        hits = await store.hybrid_search(question, vector, 10, *weights, rrf_k, candidates=candidates)
-        assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
-        assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
-        for hit in hits:
-            assert hit.vector_rank == (by_vector.index(hit.chunk_id) + 1 if hit.chunk_id in by_vector else None)
-            assert hit.keyword_rank == (by_keyword.index(hit.chunk_id) + 1 if hit.chunk_id in by_keyword else None)
+SIDES = st.lists(st.integers(0, 4), min_size=DIMENSIONS, max_size=DIMENSIONS)  # what each chunk weighs; many are equal
+
+
+@given(
+    by_vector=SIDES.filter(any),
+    by_keyword=SIDES,
+    weights=st.tuples(
+        *[st.sampled_from([0.5, 1.0]) | st.floats(0.01, 5)] * 2
+    ),  # simple ones make ties, which end on the id
+    rrf_k=st.sampled_from([0, 1, 60]) | st.integers(0, 1000),
+    top_k=st.integers(1, DIMENSIONS),
+    more=st.integers(0, DIMENSIONS),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_rrf_in_the_backend_is_fusion_py(store, by_vector, by_keyword, weights, rrf_k, top_k, more):
+    """Each chunk has a direction and a word of its own, so that a question can put them in any two orders."""
+    names = [f"{i:02}" for i in range(DIMENSIONS)]
+    words = [f"word{letter}" for letter in "abcdefghijklmnop"]
+    await store.upsert_documents(names, np.eye(DIMENSIONS), words, [{}] * DIMENSIONS)
+    question = " ".join(f"{word} " * times for word, times in zip(words, by_keyword, strict=True))
+    candidates = top_k + more
+    vector_ids = [hit.chunk_id for hit in await store.vector_search(by_vector, candidates)]
+    keyword_ids = [hit.chunk_id for hit in await store.keyword_search(question, candidates)]
+    assert (
+        keyword_ids == sorted((n for n in names if by_keyword[int(n)]), key=lambda n: -by_keyword[int(n)])[:candidates]
+    )
+    expected = reciprocal_rank_fusion(vector_ids, keyword_ids, *weights, rrf_k)[:top_k]
+    hits = await store.hybrid_search(question, by_vector, top_k, *weights, rrf_k, candidates=candidates)
+    assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
+    assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
+    for hit in hits:
+        assert hit.vector_rank == (vector_ids.index(hit.chunk_id) + 1 if hit.chunk_id in vector_ids else None)
+        assert hit.keyword_rank == (keyword_ids.index(hit.chunk_id) + 1 if hit.chunk_id in keyword_ids else None)
 
 
 async def test_relative_score_in_the_backend_is_fusion_py(store):
