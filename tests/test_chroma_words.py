@@ -42,6 +42,7 @@ ODD = [
     "generously communication arsenal exceed proceeding succeed inning canning", "sses ies ied's ing ed",
     "naïve café Ärger Straße STRASSE ẞ groß",
     "Häuser Häusern laufend laufen schönsten Möglichkeiten aufgegeben Aepfel Moewe Queue",
+    "Benutzerinnen Lehrerin Mitarbeiterinnen Regeln Regelns Artikeln erinnern Kerin Berinnen Feuerin Bahnsystem Systemen Ekel",
     "continuellement été nationalité majestueuse où à çà nous",
     "бегущий бегать Программирование и в не что ёлка Ёлка компьютеры", "смешанный mixedСлово СловоWord словоСлово",
     "ΟΔΟΣ οδός Σίσυφος ΣΑΣ ς", "İstanbul ISPARTA ıssız İ", "हिन्दी में भाषा", "ภาษาไทย", "日本語のテキスト 中文 한국어",

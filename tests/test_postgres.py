@@ -280,6 +280,19 @@ async def test_a_hostile_public_schema_is_not_used(database, plain):
     await store.close()
 
 
+@pytest.mark.parametrize(
+    "made", ["encoding 'UTF8' locale 'C'", "encoding 'LATIN1' locale 'C'", "encoding 'SQL_ASCII' locale 'C'"]
+)
+async def test_a_database_that_knows_ascii_alone_is_refused(database, plain, made):
+    name = f"{database['database']}_ascii"
+    await plain.execute(f"create database {name} template template0 {made}")
+    with pytest.raises(
+        SchemaError, match=r"character type 'C', which know no letters beyond ASCII: .* Make one that does"
+    ):
+        await create_backend(config({**database, "database": name})).initialize()
+    await plain.execute(f"drop database {name} with (force)")
+
+
 async def test_a_dropped_extension_is_named(store, plain, database):
     """With it the vectors are gone."""
     await store.close()
@@ -1341,6 +1354,17 @@ OPEN_AND_ADD = textwrap.dedent("""
             print(await store.get_count() > 0)
     asyncio.run(main())
 """)
+
+
+async def test_embedded_server_knows_all_letters_whatever_the_environment(embedded_path, monkeypatch):
+    """As where a service starts it."""
+    monkeypatch.setenv("LC_ALL", "C")
+    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+    async with open_store(setting) as store:
+        await fill(store, ("a", "he said “quoted words”—ÄRGER"), ("b", "other"))
+        for question in ("quoted", "words", "ärger"):
+            assert [hit.chunk_id for hit in await store.keyword_search(question, 2)] == ["a"]
+    assert os.environ["LC_ALL"] == "C"
 
 
 async def test_embedded_server_is_shared_and_keeps_its_data(embedded_path):

@@ -266,32 +266,33 @@ async def test_one_leg_alone_is_that_ranking_also_when_pruned(make, fusion):
             assert [hit.chunk_id for hit in hits] == expected
 
 
+WEIGHT = st.sampled_from([0.5, 1.0]) | st.floats(0.01, 5)  # simple ones make ties, which end on the id
 SIDES = st.lists(st.integers(0, 4), min_size=DIMENSIONS, max_size=DIMENSIONS)  # what each chunk weighs; many are equal
 
 
 @given(
     by_vector=SIDES.filter(any),
     by_keyword=SIDES,
-    weights=st.tuples(
-        *[st.sampled_from([0.5, 1.0]) | st.floats(0.01, 5)] * 2
-    ),  # simple ones make ties, which end on the id
+    vector_weight=WEIGHT,
+    keyword_weight=WEIGHT,
     rrf_k=st.sampled_from([0, 1, 60]) | st.integers(0, 1000),
     top_k=st.integers(1, DIMENSIONS),
     more=st.integers(0, DIMENSIONS),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_rrf_in_the_backend_is_fusion_py(store, by_vector, by_keyword, weights, rrf_k, top_k, more):
+async def test_rrf_in_the_backend_is_fusion_py(
+    store, by_vector, by_keyword, vector_weight, keyword_weight, rrf_k, top_k, more
+):
     """Each chunk has a direction and a word of its own, so that a question can put them in any two orders."""
     names = [f"{i:02}" for i in range(DIMENSIONS)]
     words = [f"word{letter}" for letter in "abcdefghijklmnop"]
     await store.upsert_documents(names, np.eye(DIMENSIONS), words, [{}] * DIMENSIONS)
     question = " ".join(f"{word} " * times for word, times in zip(words, by_keyword, strict=True))
-    candidates = top_k + more
+    candidates, weights = top_k + more, (vector_weight, keyword_weight)
     vector_ids = [hit.chunk_id for hit in await store.vector_search(by_vector, candidates)]
     keyword_ids = [hit.chunk_id for hit in await store.keyword_search(question, candidates)]
-    assert (
-        keyword_ids == sorted((n for n in names if by_keyword[int(n)]), key=lambda n: -by_keyword[int(n)])[:candidates]
-    )
+    asked = sorted((name for name in names if by_keyword[int(name)]), key=lambda name: -by_keyword[int(name)])
+    assert keyword_ids == asked[:candidates]
     expected = reciprocal_rank_fusion(vector_ids, keyword_ids, *weights, rrf_k)[:top_k]
     hits = await store.hybrid_search(question, by_vector, top_k, *weights, rrf_k, candidates=candidates)
     assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])

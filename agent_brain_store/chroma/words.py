@@ -3,7 +3,7 @@
 `terms` does what ``to_tsvector(search_config(), searchable(text))`` does: PostgreSQL's parser, of which no more is needed
 than a text without ASCII punctuation asks for, then its dictionaries. Letters are those of a server whose locale knows
 Unicode. Stems are PostgreSQL 18's, which come from Snowball 2 like PyStemmer 2's: Snowball 3 has other stems for some words
-(``internal``, ``organization``), and older servers for ``added`` and, in German, for ``ae``, ``oe`` and ``ue``.
+(``internal``, ``organization``), and older servers for ``added`` and, in German, for ``ae``, ``oe``, ``ue`` and some endings.
 """
 
 from __future__ import annotations
@@ -102,11 +102,26 @@ def _stem(word: str, language: str) -> str:
         return undoubled[1]
     for pattern, letter in _RESPELLED.get(language, ()):
         word = pattern.sub(letter, word)
-    return str(stemmer.stemWord(word))
+    if language == "german":
+        word = _without_german_endings(word)
+    stem = str(stemmer.stemWord(word))
+    return f"{stem}em" if language == "german" and word.endswith("system") else stem
 
 
-# What Snowball got after version 2, and PostgreSQL 18 has: "added" is "add" and not "ad"; other spellings of a letter.
+def _without_german_endings(word: str) -> str:
+    """Those that Snowball 2 leaves: Lehrerin(nen) is Lehrer, Regeln is Regel. Behind a vowel, a consonant and three letters."""
+    if (ending := _GERMAN_ENDING.search(word)) is None:
+        return word
+    begin = _GERMAN_BEGIN.search(_BETWEEN_VOWELS.sub("-", word))
+    return word[: ending.end()] if begin and ending.start() >= max(3, begin.end()) else word
+
+
+# What Snowball got after version 2, and PostgreSQL 18 has: "added" is "add" and not "ad"; other spellings of a letter; more
+# endings in German, and "system" keeps its own.
 _UNDOUBLED = re.compile("([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|edly|ing|ingly)")
+_GERMAN_ENDING = re.compile("er(?=in(?:nen)?$)|l(?=ns?$)")
+_GERMAN_BEGIN = re.compile("[aeiouyäöü][^aeiouyäöü]")
+_BETWEEN_VOWELS = re.compile("(?<=[aeiouyäöü])[uy](?=[aeiouyäöü])")
 _RESPELLED = {
     "german": [(re.compile(p), x) for p, x in (("ß", "ss"), ("ae", "ä"), ("oe", "ö"), ("(?<![qaeiouyäöü])ue", "ü"))],
     "romanian": [(re.compile("ş"), "ș"), (re.compile("ţ"), "ț")],

@@ -20,7 +20,7 @@ _PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, ind
 
 
 async def check_store(connection: Connection, config: StoreConfig) -> str:
-    """Versions, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
+    """Versions, locale, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
     rows = await run(connection, "store_facts")
     if not rows:
         raise SchemaError(
@@ -28,6 +28,7 @@ async def check_store(connection: Connection, config: StoreConfig) -> str:
         )
     facts = rows[0]
     _check_versions(facts)
+    _check_letters(facts)
     if not facts["functions_at_home"]:
         raise SchemaError(
             f"the functions in the schema {config.postgres.schema!r} were made for one of another name, whose tables they "
@@ -58,6 +59,17 @@ def _check_versions(facts: asyncpg.Record) -> None:
         )
     if version < _PGVECTOR_SOUND:
         log.warning("pgvector %s has known index corruption bugs: upgrade to 0.8.4 or newer", facts["vector_version"])
+
+
+def _check_letters(facts: asyncpg.Record) -> None:
+    """PostgreSQL's parser tells letters from marks by the database's character type, and lower case from upper."""
+    if not facts["knows_letters"]:
+        raise SchemaError(
+            f"the database has encoding {facts['encoding']} and character type {facts['ctype']!r}, which know no letters "
+            "beyond ASCII: keyword search would miss words. Make one that does: "
+            "create database … template template0 encoding 'UTF8' locale 'C.UTF-8'",
+            BACKEND,
+        )
 
 
 async def _check_operator_classes(connection: Connection, config: StoreConfig, column_type: str) -> None:
