@@ -36,7 +36,7 @@ ODD = [
     "1e5 1e5abc 1E5 1e5e3 12e 0x1F 3.14 -5 +7 1,000,000 12:30 2024-05-06",
     "don't we'll it's O'Neill rock'n'roll l'été d'un", "well-known state-of-the-art re-use a-b-c x-1 1-x",
     "user@example.com http://example.com/a/b?c=d&e=f#g www.x.de", "<b>bold</b> &amp; &lt;x&gt; <!-- c -->",
-    "foo::bar foo->bar foo:bar foo/bar a/b/c", "C++ C# F# .NET node.js",
+    "foo::bar foo->bar foo:bar foo/bar a/b/c", "a/b.py:42: x:y/z file:///a/b C:\\a\\b std::vector::at x:::y x:/y /:z::", "C++ C# F# .NET node.js",
     "#tag @name $var %d ~/x `code` {a:b} [x] (y)",
     "running runs ran runner organization international added adding egg eggs offing dying lying skies news",
     "generously communication arsenal exceed proceeding succeed inning canning", "sses ies ied's ing ed",

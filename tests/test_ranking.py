@@ -122,6 +122,8 @@ CODE = {
     "parts": "get the user by his id, then join the path of the app to the main source",
     "plural": "mapUserIDs and parsePDFs do that",
     "numbered": "the schema is in db/migrations/001_init.sql",
+    "traced": "Error in lib/core/run.py:42: a name is not defined",
+    "scattered": "Error in the core, a lib, its run and py: a name is not defined",
     "abbreviated": "as the U.S. office has it",
     "other": "nothing of the kind",
 }
@@ -135,6 +137,7 @@ CODE = {
         ("what does src/app/main.py do", "path"),
         ("db/migrations/001_init.sql", "numbered"),
         ("mapUserIDs", "plural"),
+        ("lib/core/run.py", "traced"),
     ],
 )
 async def test_identifiers_are_found_whole(store, question, first):

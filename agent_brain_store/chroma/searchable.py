@@ -13,7 +13,7 @@ SEAM = re.compile(
 # Each begins where a run of its characters does: trying every place inside a long run would take quadratic time.
 NAME = re.compile(rf"(?<![{_WORD}])[0-9]*([{_LETTER}][{_WORD}]*(?:_+[{_WORD}]+)+)")
 PATH = re.compile(
-    rf"(?<![{_WORD}_-])[0-9_-]*([{_LETTER}][{_WORD}_-]*(?:[/:\\]+[{_WORD}_-]+|\.[{_LETTER}][{_WORD}_-]+)+)"
+    rf"(?<![{_WORD}_-])[0-9_-]*([{_LETTER}][{_WORD}_-]*(?:(?:[/\\]+|::)[{_WORD}_-]+|\.[{_LETTER}][{_WORD}_-]+)+)"
 )
 MARKS = re.compile(r"[-!-,/:-@\[-`{-~]+|\.(?=[A-Za-z][A-Za-z0-9_])")
 JOINTS = re.compile(r"[-./:\\_]+")

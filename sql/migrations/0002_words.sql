@@ -36,7 +36,7 @@ begin atomic
      from regexp_matches(
        seamed,
        '[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]*'
-         '(?:[/:\\]+[A-Za-z0-9\u0080-\U0010ffff_-]+|\.[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]+)+',
+         '(?:(?:[/\\]+|::)[A-Za-z0-9\u0080-\U0010ffff_-]+|\.[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]+)+',
        'g') as paths(path)))
   from (
     -- A name's parts begin at a capital or a digit, or after a digit: getUserById, HTTPServer, userIDs, sha256, list2string;
