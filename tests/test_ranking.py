@@ -19,6 +19,7 @@ from agent_brain_store import StoreConfig, create_backend, open_store
 from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.filters import parse
 from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
+from agent_brain_store.postgres import lexemes
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.repository import PostgresBackend
 from agent_brain_store.postgres.searching import filter_values
@@ -384,9 +385,12 @@ async def test_a_word_that_is_asked_twice_counts_twice(store):
 
 # --- freshness, on PostgreSQL ----------------------------------------------------------------------------------------
 
+DF = "select df from lexemes where lexeme = $1"
+
 
 @pytest.mark.postgres
-async def test_word_counts_stay_fresh(database):
+async def test_word_counts_stay_fresh(database, monkeypatch):
+    monkeypatch.setattr(lexemes, "_REST", 60)  # seconds a chunk: what is a small change stays uncounted
     store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
     await store.initialize()
 
@@ -450,22 +454,64 @@ async def postgres_store(database):
 
 
 @pytest.mark.postgres
-async def test_a_large_store_is_counted_in_the_background(postgres_store):
-    async def df(lexeme: str) -> int | None:
-        async with postgres_store._database._reader() as connection:
-            found: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", lexeme)
-            return found
-
+async def test_a_large_store_is_counted_in_the_background(postgres_store, plain, monkeypatch):
+    monkeypatch.setattr(lexemes, "_REST", 60)
+    monkeypatch.setattr(lexemes, "_LOOK", 0.05)
     await fill(postgres_store, *((f"{i}", "apple") for i in range(6000)))
-    assert await df("appl") == 6000, "a call that wrote much of the store waits"
+    assert await plain.fetchval(DF, "appl") == 6000, "a call that wrote much of the store waits"
     await fill(postgres_store, *((f"p{i}", "pear") for i in range(500)))
-    assert postgres_store._lexemes._counting is None
-    assert await df("pear") is None, "less than a tenth"
+    await asyncio.sleep(0.3)
+    assert await plain.fetchval(DF, "pear") is None, "less than a tenth"
     await fill(postgres_store, *((f"q{i}", "pear") for i in range(500)))
-    counting = postgres_store._lexemes._counting
-    assert counting is not None
-    await counting
-    assert await df("pear") == 1000
+    await postgres_store._lexemes._counting
+    assert await plain.fetchval(DF, "pear") == 1000
+
+
+@pytest.mark.postgres
+async def test_a_small_change_is_counted_in_time(postgres_store, plain):
+    await fill(postgres_store, *((f"{i}", "apple") for i in range(1000)))
+    await fill(postgres_store, ("p", "pear"))
+    assert await plain.fetchval(DF, "pear") is None
+    await postgres_store._lexemes._counting
+    assert await plain.fetchval(DF, "pear") == 1
+    assert await plain.fetchval("select extract(epoch from now() - counted_at) < 60 from lexemes_counted")
+    await postgres_store.upsert_documents(["p"], [embed("pear")], ["pear"], [{}])
+    assert postgres_store._lexemes._counting.done(), "nothing has changed"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("hybrid", [False, True])
+async def test_a_search_makes_up_for_a_count_that_another_process_owes(postgres_store, plain, hybrid):
+    """It has died after its commit, or its role may not count."""
+    await fill(postgres_store, *((f"{i}", "apple") for i in range(40)))
+    await plain.execute("delete from lexemes")
+    await plain.execute("update lexemes_counted set changes = 0")
+    if hybrid:
+        await postgres_store.hybrid_search("apple", embed("apple"), 3)
+    else:
+        await postgres_store.keyword_search("apple", 3)
+    await postgres_store._lexemes._counting
+    assert await plain.fetchval(DF, "appl") == 40
+    looked = postgres_store._lexemes._counting
+    await postgres_store.keyword_search("apple", 3)
+    assert postgres_store._lexemes._counting is looked, "not every search looks"
+
+
+@pytest.mark.postgres
+async def test_a_call_that_is_cancelled_before_it_counts(postgres_store, plain, monkeypatch):
+    waiting = asyncio.Event()
+
+    async def waits(_: int) -> None:
+        waiting.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(postgres_store._lexemes, "after_write", waits)
+    call = asyncio.create_task(fill(postgres_store, *((f"{i}", "apple") for i in range(40))))
+    await waiting.wait()
+    call.cancel()
+    await asyncio.wait({call})
+    await postgres_store._lexemes._counting
+    assert await plain.fetchval(DF, "appl") == 40
 
 
 @pytest.mark.postgres
@@ -952,7 +998,7 @@ async def test_a_wide_search_scores_no_more_than_it_takes(database, monkeypatch)
     fetch = store._database.fetch
 
     async def watched(name: str, /, **values: Any) -> Any:
-        if name != "count_matching_chunks":
+        if name not in ("count_matching_chunks", "lexemes_age"):
             budgets.append(values.get("budget"))
         return await fetch(name, **values)
 

@@ -1,17 +1,20 @@
 """Keeps counts fresh: document frequencies for BM25, the planner's statistics, and ``chunk_counts``, which it keeps short.
 
-The rule: lexemes are counted again when the chunks written or deleted since exceed a tenth of all chunks. A call that wrote
-a good part of the store itself, or a small store, waits for it; otherwise it runs in the background, one at a time over
-all processes, and again if more was written meanwhile. The number of chunks and their lengths are always exact, so that what
-ages is only how rare a word seems. The planner's statistics are refreshed with them, whatever becomes of the count: without
-any it takes every filter for a wide one, until autovacuum comes.
+The rule: lexemes are counted again when the chunks written or deleted since exceed a tenth of all chunks, and whenever any
+were, if the last count is long enough ago for counting to be a fiftieth of the time. A call that wrote a good part of the
+store itself, or a small store, waits for the first; otherwise it runs in the background, one at a time over all processes,
+and again if more was written meanwhile. Searches look now and then whether another process has left that undone. The number of
+chunks and their lengths are always exact, so that what ages is only how rare a word seems. The planner's statistics are
+refreshed with them, whatever becomes of the count: without any it takes every filter for a wide one, until autovacuum comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
+from typing import NamedTuple
 
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, run
@@ -23,9 +26,30 @@ log = logging.getLogger(__name__)
 _AGED_AT = 0.1  # of all chunks changed
 _SMALL = 5000  # chunks: counting them takes about a tenth of a second
 _LARGE_PART = 0.25  # of all chunks, written by one call: then waiting is a small part of what it took
+_REST = 0.00125  # seconds a chunk from one count to the next: fifty times what counting it takes
+_LOOK = 10.0  # seconds until it is looked again whether a count is due
 _PATIENCE = 3600.0  # seconds for one count
 _PAUSE = 1.0  # seconds until asking again whether another session has finished its count
 _COMPACT_AT = 50  # rows of chunk_counts, one for each write: every question adds them up
+
+
+class Age(NamedTuple):
+    """What ``lexemes_age`` says."""
+
+    changes: int
+    seconds: float
+    chunks: int
+    rows: int
+
+    @property
+    def is_high(self) -> bool:
+        """Whether the counts may no longer wait."""
+        return self.changes > self.chunks * _AGED_AT
+
+    @property
+    def rest(self) -> float:
+        """In how many seconds the next count is due, if anything has changed."""
+        return 0.0 if self.is_high else self.chunks * _REST - self.seconds
 
 
 class LexemeKeeper:
@@ -36,30 +60,37 @@ class LexemeKeeper:
         self._database, self._lock_timeout = database, f"{lock_timeout * 1000:.0f}ms"
         self._turn, self._settling = asyncio.Lock(), asyncio.Event()
         self._counting: asyncio.Task[None] | None = None
+        self._next_look = 0.0  # by the monotonic clock
 
     async def at_start(self) -> None:
         """Count now if the counts have aged: what a crash has left undone."""
         self._turn = asyncio.Lock()  # which belongs to one event loop
         await self._count()
+        self._next_look = 0.0
+
+    def look(self) -> None:
+        """See in the background whether the counts have aged, but not for every search that calls this."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK
+            self.soon()
 
     async def after_write(self, written: int) -> None:
         """See whether the counts have aged, after a call that wrote so many chunks, or deleted some and wrote none."""
-        changes, chunks, rows = await self._age()
-        if rows > _COMPACT_AT:
+        age = await self._age()
+        if age.rows > _COMPACT_AT:
             await self._compact()
-        if changes <= chunks * _AGED_AT:
-            return
-        waits = chunks <= _SMALL or written >= chunks * _LARGE_PART
-        if not waits or await self._count() is False:
-            self._later()
+        waits = age.is_high and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
+        if age.changes and (not waits or await self._count() is False):
+            self.soon()
 
     async def refresh(self) -> None:
         """Count now, aged or not; later, if another session is counting."""
         if await self._count(always=True) is False:
-            self._later()
+            self.soon()
 
     async def settle(self) -> None:
-        """Wait for a count in the background, but not for another session's."""
+        """Wait for a count in the background, but not for another session's, nor for one that is not due yet."""
         self._settling.set()
         try:
             while self._counting is not None and not self._counting.done():
@@ -67,30 +98,30 @@ class LexemeKeeper:
         finally:
             self._settling = asyncio.Event()
 
-    def _later(self) -> None:
-        if self._counting is None or self._counting.done():
+    def soon(self) -> None:
+        """Count in the background, as soon as it is due."""
+        if self._database.is_open and (self._counting is None or self._counting.done()):
             self._counting = asyncio.create_task(self._until_fresh())
 
     async def _until_fresh(self) -> None:
-        while not self._settling.is_set() and await self._aged():
-            counted = await self._count()
-            if counted is None:
-                break
-            if not counted:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._settling.wait(), _PAUSE)
+        while not self._settling.is_set() and (age := await self._age()).changes:
+            pause = min(age.rest, _LOOK)
+            if pause <= 0:
+                counted = await self._count(always=True)
+                if counted is None:
+                    self._next_look = time.monotonic() + _PATIENCE  # as where a role may only read
+                    break
+                pause = 0 if counted else _PAUSE
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._settling.wait(), pause)
 
-    async def _aged(self) -> bool:
-        changes, chunks, _ = await self._age()
-        return changes > chunks * _AGED_AT
-
-    async def _age(self) -> tuple[int, int, int]:
+    async def _age(self) -> Age:
         try:
             row = (await self._database.fetch("lexemes_age"))[0]
         except StorageError as error:  # what the caller asked for is done: this must not look like its failure
             log.warning("the age of the lexemes could not be read: %s", error.message)
-            return 0, 0, 0
-        return row["changes"], row["chunks"], row["rows"]
+            return Age(0, 0.0, 0, 0)
+        return Age(**row)
 
     async def _compact(self) -> None:
         try:
@@ -113,7 +144,7 @@ class LexemeKeeper:
             await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
 
         async with self._turn:
-            if not always and not await self._aged():
+            if not always and not (await self._age()).is_high:
                 return True
             try:
                 counted = await self._database.write("counting the lexemes", count)

@@ -11,7 +11,7 @@ import asyncpg
 
 from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import StorageError
+from agent_brain_store.errors import OutcomeUnknown, StorageError
 from agent_brain_store.filters import combine, parse, parse_required
 from agent_brain_store.loading import Written, told
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
@@ -155,8 +155,12 @@ class PostgresBackend:
 
     async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0) -> Result:
         """Do ``work`` in one transaction, then count the lexemes again if they have aged."""
-        result = await self._database.write(operation, work)
-        await self._lexemes.after_write(written)
+        try:
+            result = await self._database.write(operation, work)
+            await self._lexemes.after_write(written)
+        except (asyncio.CancelledError, OutcomeUnknown):
+            self._lexemes.soon()  # it may be stored
+            raise
         return result
 
     def _nothing(self) -> int:
@@ -192,6 +196,7 @@ class PostgresBackend:
             rows = await self._searcher.some("keyword_search", values | {"budget": budget})
             return rows, len(rows)
 
+        self._lexemes.look()
         return results(await self._searcher.widened(search, query, node, top_k))
 
     async def hybrid_search(
@@ -233,6 +238,7 @@ class PostgresBackend:
             )
             return rows, rows[0]["keyword_hits"] if rows else 0
 
+        self._lexemes.look()
         return results(await self._searcher.widened(search, query, node, candidates if keyword_weight else 0))
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
