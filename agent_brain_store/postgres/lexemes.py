@@ -40,15 +40,21 @@ class Age(NamedTuple):
     seconds: float
     chunks: int
     rows: int
+    may_count: bool
+
+    @property
+    def has_aged(self) -> bool:
+        """Whether there is something to count, for a session that may."""
+        return self.may_count and self.changes > 0
 
     @property
     def is_high(self) -> bool:
-        """Whether the counts may no longer wait."""
-        return self.changes > self.chunks * _AGED_AT
+        """Whether that may no longer wait."""
+        return self.has_aged and self.changes > self.chunks * _AGED_AT
 
     @property
     def rest(self) -> float:
-        """In how many seconds the next count is due, if anything has changed."""
+        """In how many seconds it is due."""
         return 0.0 if self.is_high else self.chunks * _REST - self.seconds
 
 
@@ -81,7 +87,7 @@ class LexemeKeeper:
         if age.rows > _COMPACT_AT:
             await self._compact()
         waits = age.is_high and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
-        if age.changes and (not waits or await self._count() is False):
+        if age.has_aged and (not waits or await self._count() is False):
             self.soon()
 
     async def refresh(self) -> None:
@@ -104,12 +110,12 @@ class LexemeKeeper:
             self._counting = asyncio.create_task(self._until_fresh())
 
     async def _until_fresh(self) -> None:
-        while not self._settling.is_set() and (age := await self._age()).changes:
+        while not self._settling.is_set() and (age := await self._age()).has_aged:
             pause = min(age.rest, _LOOK)
             if pause <= 0:
                 counted = await self._count(always=True)
                 if counted is None:
-                    self._next_look = time.monotonic() + _PATIENCE  # as where a role may only read
+                    self._next_look = time.monotonic() + _PATIENCE
                     break
                 pause = 0 if counted else _PAUSE
             with suppress(TimeoutError):
@@ -120,7 +126,7 @@ class LexemeKeeper:
             row = (await self._database.fetch("lexemes_age"))[0]
         except StorageError as error:  # what the caller asked for is done: this must not look like its failure
             log.warning("the age of the lexemes could not be read: %s", error.message)
-            return Age(0, 0.0, 0, 0)
+            return Age(0, 0.0, 0, 0, False)
         return Age(**row)
 
     async def _compact(self) -> None:
