@@ -41,11 +41,11 @@ class StorageError(Exception):
 
     def __reduce__(self) -> Any:
         # Pickle's own way, and that of copy, would call subclasses without their keywords.
-        return _bare, (type(self), self.message), self.__dict__
+        return _bare, (type(self), *self.args), self.__dict__
 
 
-def _bare(kind: type[StorageError], message: str) -> StorageError:
-    return kind.__new__(kind, message)
+def _bare(kind: type[StorageError], *args: Any) -> StorageError:
+    return kind.__new__(kind, *args)
 
 
 class ConfigError(StorageError):

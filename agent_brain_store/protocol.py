@@ -127,8 +127,8 @@ class StorageBackend(Protocol):
     """A store of chunks: text, embedding, metadata and id in; the best chunks for a question out.
 
     Constructors do no I/O. Methods raise the errors of `agent_brain_store.errors` and no others, apart from
-    ``ValueError`` for an argument that is no list and for parallel lists of unequal length, and from what a ``progress``
-    callback raises. Any method that asks the backend may raise `NotInitialized`, `ConnectionFailed`, `PoolTimeout` or
+    ``ValueError`` for parallel lists of unequal length, or one that is no list, and from what a ``progress`` callback
+    raises. Any method that asks the backend may raise `NotInitialized`, `ConnectionFailed`, `PoolTimeout` or
     `QueryFailed`; a write may also raise `OutcomeUnknown`.
 
     Metadata filters (``where``) are one language on every backend, described in ``docs/filters.md``; None and ``{}`` match

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import pickle
 import subprocess
@@ -101,6 +102,14 @@ def test_errors_survive_pickling(kind):
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.args, vars(again)) == (kind, "what is wrong", error.args, vars(error))
     assert {name: getattr(again, name) for name in keywords} == keywords
+
+
+def test_an_error_of_a_user_survives_copying():
+    class Mine(errors.StorageError):
+        def __init__(self, code: int) -> None:
+            Exception.__init__(self, "mine", code)
+
+    assert copy.copy(Mine(3)).args == ("mine", 3)
 
 
 # Which modules of ours each module may import: data flows one way, and the backends never meet.

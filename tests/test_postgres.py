@@ -294,9 +294,7 @@ async def test_a_hostile_public_schema_is_not_used(database, plain):
 async def test_a_database_that_knows_ascii_alone_is_refused(database, plain, made):
     name = f"{database['database']}_ascii"
     await plain.execute(f"create database {name} template template0 {made}")
-    with pytest.raises(
-        SchemaError, match=r"character type 'C', which know no letters beyond ASCII: .* Make one that does"
-    ):
+    with pytest.raises(SchemaError, match=r"character type 'C', knows no letters beyond ASCII: .* Make one that does"):
         await create_backend(config({**database, "database": name})).initialize()
     await plain.execute(f"drop database {name} with (force)")
 
@@ -993,10 +991,46 @@ def test_a_store_belongs_to_the_event_loop_that_opened_it(database):
     gc.collect()  # the connections that the first loop has left
 
 
+@pytest.mark.filterwarnings(
+    "ignore", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of all that the loop has left
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["asking", "asleep"])
+@pytest.mark.parametrize("use", ["write", "search"])
+def test_a_count_of_a_loop_that_is_gone_keeps_nobody_waiting(database, monkeypatch, use, pause):
+    monkeypatch.setattr("agent_brain_store.postgres.lexemes._REST", 60)
+    store = create_backend(config(database))
+    assert isinstance(store, PostgresBackend)
+
+    async def leave() -> None:
+        await store.initialize()
+        await fill(store, *((f"{i}", "apple") for i in range(100)))
+        if use == "write":
+            await fill(store, ("p", "pear"))
+        else:
+            await store.keyword_search("apple", 1)
+        assert store._lexemes._counting is not None
+        await asyncio.sleep(pause)
+
+    async def go_on() -> None:
+        async with asyncio.timeout(10):
+            await store.close()
+            await store.initialize()
+            await fill(store, *((f"q{i}", "quince") for i in range(50)))
+            assert [hit.chunk_id for hit in await store.keyword_search("pear", 1)] == (["p"] if use == "write" else [])
+            await store.close()
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave())
+    loop.close()
+    asyncio.run(go_on())
+    gc.collect()  # the connections that the first loop has left
+
+
 async def test_a_store_is_closed_where_it_was_opened(store):
+    await fill(store, ("a", "text"))
     with pytest.raises(NotInitialized, match="opened in another event loop"):
         await asyncio.to_thread(asyncio.run, store.close())
-    assert await store.get_count() == 0
+    assert await store.get_count() == 1
 
 
 async def test_a_wrong_password_or_database_fails_at_once(server: Server, database, plain):

@@ -499,6 +499,8 @@ async def test_a_search_makes_up_for_a_count_that_another_process_owes(postgres_
 
 @pytest.mark.postgres
 async def test_a_call_that_is_cancelled_before_it_counts(postgres_store, plain, monkeypatch):
+    """The next search looks, however short ago the last has."""
+    await postgres_store.keyword_search("apple", 3)
     waiting = asyncio.Event()
 
     async def waits(_: int) -> None:
@@ -510,6 +512,7 @@ async def test_a_call_that_is_cancelled_before_it_counts(postgres_store, plain, 
     await waiting.wait()
     call.cancel()
     await asyncio.wait({call})
+    await postgres_store.keyword_search("apple", 3)
     await postgres_store._lexemes._counting
     assert await plain.fetchval(DF, "appl") == 40
 

@@ -65,9 +65,9 @@ def _check_letters(facts: asyncpg.Record) -> None:
     """PostgreSQL's parser tells letters from marks by the database's character type, and lower case from upper."""
     if not facts["knows_letters"]:
         raise SchemaError(
-            f"the database has encoding {facts['encoding']} and character type {facts['ctype']!r}, which know no letters "
-            "beyond ASCII: keyword search would miss words. Make one that does: "
-            "create database … template template0 encoding 'UTF8' locale 'C.UTF-8'",
+            f"the database, of encoding {facts['encoding']} and character type {facts['ctype']!r}, knows no letters beyond "
+            "ASCII: keyword search would miss words. Make one that does: "
+            "create database … template template0 encoding 'UTF8' locale_provider libc locale 'C.UTF-8'",
             BACKEND,
         )
 

@@ -168,12 +168,19 @@ class IndexKeeper:
 
     async def settle(self) -> None:
         """Wait for the work in the background. Its errors are for those who started it, not for who closes the store."""
+        if not self._running():
+            return
         self._settling.set()
         try:
-            while self._background:
-                await asyncio.wait(self._background)
+            while running := self._running():
+                await asyncio.wait(running)
         finally:
             self._settling = asyncio.Event()  # which belongs to one event loop
+
+    def _running(self) -> set[asyncio.Task[None]]:
+        """Those of this event loop: what belongs to one that is gone does not go on."""
+        loop = asyncio.get_running_loop()
+        return {task for task in self._background if task.get_loop() is loop}
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -70,16 +71,24 @@ class LexemeKeeper:
 
     async def at_start(self) -> None:
         """Count now if the counts have aged: what a crash has left undone."""
-        self._turn = asyncio.Lock()  # which belongs to one event loop
-        await self._count()
-        self._next_look = 0.0
+        self._turn, self._settling, self._counting = (
+            asyncio.Lock(),
+            asyncio.Event(),
+            None,
+        )  # which belong to one event loop
+        self.suspect()
+        await self._count(lambda age: age.is_high)
 
     def look(self) -> None:
         """See in the background whether the counts have aged, but not for every search that calls this."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
-            self.soon()
+            self._soon()
+
+    def suspect(self) -> None:
+        """Let the next search look: something may be stored that is not counted."""
+        self._next_look = 0.0
 
     async def after_write(self, written: int) -> None:
         """See whether the counts have aged, after a call that wrote so many chunks, or deleted some and wrote none."""
@@ -87,33 +96,35 @@ class LexemeKeeper:
         if age.rows > _COMPACT_AT:
             await self._compact()
         waits = age.is_high and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
-        if age.has_aged and (not waits or await self._count() is False):
-            self.soon()
+        if age.has_aged and (not waits or await self._count(lambda age: age.is_high) is False):
+            self._soon()
 
     async def refresh(self) -> None:
         """Count now, aged or not; later, if another session is counting."""
-        if await self._count(always=True) is False:
-            self.soon()
+        if await self._count(lambda _: True) is False:
+            self._soon()
 
     async def settle(self) -> None:
         """Wait for a count in the background, but not for another session's, nor for one that is not due yet."""
+        if self._counting is None or self._counting.get_loop() is not asyncio.get_running_loop():
+            return  # one of a loop that is gone does not go on
         self._settling.set()
         try:
-            while self._counting is not None and not self._counting.done():
+            while not self._counting.done():
                 await asyncio.wait({self._counting})
         finally:
             self._settling = asyncio.Event()
 
-    def soon(self) -> None:
+    def _soon(self) -> None:
         """Count in the background, as soon as it is due."""
-        if self._database.is_open and (self._counting is None or self._counting.done()):
+        if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self._until_fresh())
 
     async def _until_fresh(self) -> None:
         while not self._settling.is_set() and (age := await self._age()).has_aged:
             pause = min(age.rest, _LOOK)
             if pause <= 0:
-                counted = await self._count(always=True)
+                counted = await self._count(lambda age: age.has_aged and age.rest <= 0)
                 if counted is None:
                     self._next_look = time.monotonic() + _PATIENCE
                     break
@@ -123,11 +134,11 @@ class LexemeKeeper:
 
     async def _age(self) -> Age:
         try:
-            row = (await self._database.fetch("lexemes_age"))[0]
+            rows = await self._database.fetch("lexemes_age")
         except StorageError as error:  # what the caller asked for is done: this must not look like its failure
             log.warning("the age of the lexemes could not be read: %s", error.message)
-            return Age(0, 0.0, 0, 0, False)
-        return Age(**row)
+            rows = []
+        return Age(**rows[0]) if rows else Age(0, 0.0, 0, 0, False)
 
     async def _compact(self) -> None:
         try:
@@ -135,7 +146,7 @@ class LexemeKeeper:
         except StorageError as error:  # as above
             log.warning("chunk_counts could not be compacted: %s", error.message)
 
-    async def _count(self, always: bool = False) -> bool | None:
+    async def _count(self, is_due: Callable[[Age], bool]) -> bool | None:
         """Count if it is due: True when that is done, False when another session is at it, None when it failed.
 
         A failure is a warning: what the caller has written is stored.
@@ -150,7 +161,7 @@ class LexemeKeeper:
             await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
 
         async with self._turn:
-            if not always and not (await self._age()).is_high:
+            if not is_due(await self._age()):
                 return True
             try:
                 counted = await self._database.write("counting the lexemes", count)

@@ -159,7 +159,7 @@ class PostgresBackend:
             result = await self._database.write(operation, work)
             await self._lexemes.after_write(written)
         except (asyncio.CancelledError, OutcomeUnknown):
-            self._lexemes.soon()  # it may be stored
+            self._lexemes.suspect()
             raise
         return result
 
@@ -196,8 +196,9 @@ class PostgresBackend:
             rows = await self._searcher.some("keyword_search", values | {"budget": budget})
             return rows, len(rows)
 
+        rows = await self._searcher.widened(search, query, node, top_k)
         self._lexemes.look()
-        return results(await self._searcher.widened(search, query, node, top_k))
+        return results(rows)
 
     async def hybrid_search(
         self,
@@ -238,8 +239,9 @@ class PostgresBackend:
             )
             return rows, rows[0]["keyword_hits"] if rows else 0
 
+        rows = await self._searcher.widened(search, query, node, candidates if keyword_weight else 0)
         self._lexemes.look()
-        return results(await self._searcher.widened(search, query, node, candidates if keyword_weight else 0))
+        return results(rows)
 
     def _ranking(self, explain: bool) -> dict[str, Any]:
         keyword = self._config.keyword

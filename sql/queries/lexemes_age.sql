@@ -6,7 +6,7 @@
 -- psql: \i sql/queries/lexemes_age.sql
 select
   coalesce(sum(c.changes), 0)::int8 - l.changes as changes,
-  extract(epoch from clock_timestamp() - l.counted_at)::float8 as seconds,
+  abs(extract(epoch from clock_timestamp() - l.counted_at))::float8 as seconds,  -- the clock may have been set back
   coalesce(sum(c.chunks), 0)::int8 as chunks,
   count(c.chunks) as rows,
   current_setting('transaction_read_only') = 'off' and has_table_privilege('lexemes', 'insert') as may_count
