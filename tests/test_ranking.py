@@ -638,18 +638,43 @@ async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, 
     postgres, _ = large
     async with open_store(config(postgres)) as store:
         assert isinstance(store, PostgresBackend)
-        connection = await store._database.connect_alone(None)
-        monkeypatch.setattr(store._database, "_reader", lambda: contextlib.nullcontext(connection))
-        async with connection.transaction():
-            hits = await store.keyword_search(question, 10)
-            (read,) = await connection.fetch(
-                "select seq_scan, idx_tup_fetch as fetched from pg_stat_xact_user_tables where relname = 'chunks'"
-            )
-        monkeypatch.undo()
-        await connection.close()
-    assert len(hits) == (10 if most else 0)
+        found, read = await _reading(store, monkeypatch, question)
+    assert found == (10 if most else 0)
     assert read["seq_scan"] == 0
     assert bool(most) <= read["fetched"] <= most
+
+
+@pytest.mark.postgres
+async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(database, monkeypatch):
+    """As of a licence that heads every file: long ones, so that none is about it."""
+    store = create_backend(
+        StoreConfig.from_dict(mapping(backend="postgres", keyword={"candidates": 20}, postgres=database))
+    )
+    assert isinstance(store, PostgresBackend)
+    await store.initialize()
+    filler = " ".join(f"{first}{second}" for first in "bcdfghjkl" for second in "mnpqrtvwxz")
+    await fill(store, *((f"{i:04}", f"copyright {filler}") for i in range(1500)))
+    for question in ("copyright", "copyright zzzz"):
+        found, read = await _reading(store, monkeypatch, question)
+        assert found == 10
+        assert read["seq_scan"] == 0
+        assert 20 <= read["fetched"] <= 7 * 20
+    await store.close()
+
+
+async def _reading(store: PostgresBackend, monkeypatch: pytest.MonkeyPatch, question: str) -> tuple[int, Any]:
+    """How many of the best ten are found, and what is read of the chunks meanwhile."""
+    connection = await store._database.connect_alone(None)
+    monkeypatch.setattr(store._database, "_reader", lambda: contextlib.nullcontext(connection))
+    monkeypatch.setattr(store._lexemes, "look", lambda: None)
+    async with connection.transaction():
+        hits = await store.keyword_search(question, 10)
+        (read,) = await connection.fetch(
+            "select seq_scan, idx_tup_fetch as fetched from pg_stat_xact_user_tables where relname = 'chunks'"
+        )
+    monkeypatch.undo()
+    await connection.close()
+    return len(hits), read
 
 
 @pytest.mark.postgres

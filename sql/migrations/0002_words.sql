@@ -312,14 +312,27 @@ begin atomic
       1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
     from question, unnest(terms, weights) as word (term, weight)
   ),
-  together as materialized (
-    select ctid
+  -- Read only as far as is asked for below. With the limit in here the planner would take reading all chunks for cheap.
+  combining as materialized (
+    select ctid, tokens, chunk_id
     from chunks
     where tsv @@ (select combined from question)
       and matches(metadata, filter, source_prefix)
-    -- The shortest, in which these words weigh most; and the same ones wherever they are stored.
-    order by tokens, chunk_id collate "C"
-    limit budget + 1::int8
+  ),
+  together as materialized (
+    -- The shortest, in which these words weigh most unless b is low, and the same ones wherever they are stored. Of more than
+    -- five budgets those found first: to read on would take as long as the store is large.
+    select ctid
+    from (select * from combining limit 5 * greatest(budget, 0)::int8) found
+    order by case when b > 0.6 then tokens end, chunk_id collate "C"
+    limit greatest(budget, 0) + 1::int8
+  ),
+  heavy as materialized (
+    select ctid, tokens, chunk_id
+    from chunks
+    where (select count(*) from together) > budget
+      and tsv @@ (select heaviest from question)
+      and matches(metadata, filter, source_prefix)
   )
   select
     chunk_id,
@@ -356,11 +369,8 @@ begin atomic
     (
       (
         select ctid
-        from chunks
-        where (select count(*) from together) > budget
-          and tsv @@ (select heaviest from question)
-          and matches(metadata, filter, source_prefix)
-        order by tokens, chunk_id collate "C"
+        from (select * from heavy limit 5 * greatest(budget, 0)::int8) found
+        order by case when b > 0.6 then tokens end, chunk_id collate "C"
         limit greatest(budget, 0)
       )
       union all
