@@ -829,21 +829,27 @@ async def test_words_that_always_come_together_do_not_push_the_best_out(make):
 
 
 @pytest.mark.postgres
-async def test_what_is_scored_does_not_depend_on_where_chunks_are_stored(database):
-    """Half of all chunks have words that always come together, many times a budget: the shortest are scored, in any order."""
+@pytest.mark.parametrize("b", [0.75, 0.0])
+async def test_what_is_scored_does_not_depend_on_where_chunks_are_stored(database, b):
+    """Half of all chunks have words that always come together, many times a budget: the shortest are scored, in any order.
+
+    Where length does not count all are as good as each other, and the first by their ids are scored.
+    """
     lengths = np.random.default_rng(6).permutation(np.arange(5, 605)) // 2
     filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(length)) for i, length in enumerate(lengths)]
     chunks = [(f"{i:04}", f"{'postgre sql postgresql' if i % 2 else 'other'} {filler[i]}") for i in range(600)]
-    shortest = sorted((chunk_id for chunk_id, _ in chunks[1::2]), key=lambda chunk_id: lengths[int(chunk_id)])
-    config = mapping(backend="postgres", keyword={"candidates": 75}, postgres={**database, "index": "none"})
+    best = [chunk_id for chunk_id, _ in chunks[1::2]]
+    if b:
+        best.sort(key=lambda chunk_id: lengths[int(chunk_id)])
+    config = mapping(backend="postgres", keyword={"candidates": 75, "b": b}, postgres={**database, "index": "none"})
     async with open_store(StoreConfig.from_dict(config)) as store:
         await fill(store, *chunks)
-        assert await ids(store, "postgre sql postgresql", 10) == shortest[:10]
+        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
         connection = await connect(database)
         await connection.execute("create index shuffled on chunks (md5(chunk_id))")
         await connection.execute("cluster chunks using shuffled")
         await connection.close()
-        assert await ids(store, "postgre sql postgresql", 10) == shortest[:10]
+        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
 
 
 @pytest.mark.postgres
