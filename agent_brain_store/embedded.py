@@ -55,7 +55,7 @@ class EmbeddedServer:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._forget_dead()
                 self._check_place()
-                with _unicode(self._path):
+                with unicode_locale(self._path):
                     server = wheel.get_server(self._path)
                 _forget_killed_users(server)
                 arguments = _arguments(server.get_uri())
@@ -115,7 +115,7 @@ class EmbeddedServer:
 
 
 @contextmanager
-def _unicode(path: Path) -> Iterator[None]:
+def unicode_locale(path: Path) -> Iterator[None]:
     """While a server is made, the locale that it has for good: a service's, or a container's, may know ASCII letters alone."""
     if (path / "PG_VERSION").exists():
         yield

@@ -397,7 +397,9 @@ async def statistics_(bench: Bench) -> None:
         async def write(store: PostgresBackend, batches: list[tuple[Any, ...]]) -> None:
             for batch in batches:
                 await store.upsert_documents(*batch)
-            await store._lexemes.settle()  # a count runs in the background of the writers, but not of the clock
+            await (
+                store._database.background.settle()
+            )  # a count runs in the background of the writers, but not of the clock
 
         ways: dict[str, Callable[[int], Awaitable[Any]]] = {
             "without statistics": lambda i: write(without, rounds[i]),

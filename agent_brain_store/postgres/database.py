@@ -13,6 +13,7 @@ import asyncpg
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConnectionFailed, NotInitialized, PoolTimeout, QueryFailed
 from agent_brain_store.loading import told
+from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.checks import check_session, check_store
 from agent_brain_store.postgres.connection import (
     BACKEND,
@@ -51,7 +52,8 @@ class Database:
         self._writers: Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._embedded: EmbeddedServer | None = None
-        self.indexes = IndexKeeper(config, self.connect_alone)
+        self.background = Background()
+        self.indexes = IndexKeeper(config, self.connect_alone, self.background)
 
     @property
     def is_open(self) -> bool:
@@ -62,6 +64,7 @@ class Database:
 
     async def open(self, progress: ProgressCallback | None = None) -> None:
         """Start the private server if there is one, migrate, guard, make the pools, and repair indexes at the end."""
+        self.background.begin()
         try:
             await self._locate()
             vector_schema = await self._prepare()
@@ -119,7 +122,7 @@ class Database:
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
             # A session may still be at it whose client has died: it will leave the index as it is by then.
-            self.indexes.in_background(self.indexes.repair_in_time(_PATIENCE))
+            self.background.start(self.indexes.repair_in_time(_PATIENCE))
 
     async def close(self) -> None:
         """Give everything back. Idempotent."""

@@ -6,12 +6,11 @@ Whoever works on indexes holds one advisory lock, taken without waiting, on a co
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
@@ -20,6 +19,7 @@ import asyncpg
 from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
+from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.build_progress import watched
 from agent_brain_store.postgres.connection import BACKEND, Connection, run, translated
 from agent_brain_store.postgres.transactions import starting_over
@@ -97,11 +97,10 @@ async def _run_written(connection: Connection, writer: str, /, **values: Any) ->
 class IndexKeeper:
     """Works on the indexes of one store. Every operation has a connection of its own, which no timeout cuts short."""
 
-    def __init__(self, config: StoreConfig, connect: Connect) -> None:
+    def __init__(self, config: StoreConfig, connect: Connect, background: Background) -> None:
         self._config = config
         self._connect = connect
-        self._background: set[asyncio.Task[None]] = set()
-        self._settling = asyncio.Event()
+        self._background = background
 
     async def problem(self, connection: Connection) -> str | None:
         """What is wrong with the indexes, in words, or None."""
@@ -148,7 +147,7 @@ class IndexKeeper:
 
     async def repair_in_time(self, patience: float) -> None:
         """Try to build what is missing until other sessions no longer prevent it, or the store is closed."""
-        while not self._settling.is_set():
+        while not self._background.is_closing:
             try:
                 await self.repair(None, patience)
                 break
@@ -156,31 +155,7 @@ class IndexKeeper:
                 if isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
                     break
                 log.info("the vector index is still not built: %s", error.message)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._settling.wait(), patience)
-
-    def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start work that a caller may wait for, and that goes on when the caller is cancelled."""
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
-
-    async def settle(self) -> None:
-        """Wait for the work in the background. Its errors are for those who started it, not for who closes the store."""
-        if not self._running():
-            return
-        self._settling.set()
-        try:
-            while running := self._running():
-                await asyncio.wait(running)
-        finally:
-            self._settling = asyncio.Event()  # which belongs to one event loop
-
-    def _running(self) -> set[asyncio.Task[None]]:
-        """Those of this event loop: what belongs to one that is gone does not go on."""
-        loop = asyncio.get_running_loop()
-        return {task for task in self._background if task.get_loop() is loop}
+            await self._background.rest(patience)
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[Connection]:

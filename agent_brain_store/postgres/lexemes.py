@@ -13,8 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from agent_brain_store.errors import StorageError
@@ -58,6 +56,11 @@ class Age(NamedTuple):
         """In how many seconds it is due."""
         return 0.0 if self.is_high else self.chunks * _REST - self.seconds
 
+    @property
+    def is_due(self) -> bool:
+        """Whether that is now."""
+        return self.has_aged and self.rest <= 0
+
 
 class LexemeKeeper:
     """Counts the lexemes of one store when they have aged."""
@@ -65,19 +68,16 @@ class LexemeKeeper:
     def __init__(self, database: Database, lock_timeout: float) -> None:
         """``lock_timeout`` is how many seconds a count waits for a lock of another session."""
         self._database, self._lock_timeout = database, f"{lock_timeout * 1000:.0f}ms"
-        self._turn, self._settling = asyncio.Lock(), asyncio.Event()
+        self._turn = asyncio.Lock()
         self._counting: asyncio.Task[None] | None = None
         self._next_look = 0.0  # by the monotonic clock
 
     async def at_start(self) -> None:
         """Count now if the counts have aged: what a crash has left undone."""
-        self._turn, self._settling, self._counting = (
-            asyncio.Lock(),
-            asyncio.Event(),
-            None,
-        )  # which belong to one event loop
+        self._turn, self._counting = asyncio.Lock(), None  # which belong to one event loop
         self.suspect()
-        await self._count(lambda age: age.is_high)
+        if (await self._age()).is_high:
+            await self._count()
 
     def look(self) -> None:
         """See in the background whether the counts have aged, but not for every search that calls this."""
@@ -96,41 +96,31 @@ class LexemeKeeper:
         if age.rows > _COMPACT_AT:
             await self._compact()
         waits = age.is_high and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
-        if age.has_aged and (not waits or await self._count(lambda age: age.is_high) is False):
+        if age.has_aged and (not waits or await self._count() is False):
             self._soon()
 
     async def refresh(self) -> None:
         """Count now, aged or not; later, if another session is counting."""
-        if await self._count(lambda _: True) is False:
+        if await self._count(always=True) is False:
             self._soon()
-
-    async def settle(self) -> None:
-        """Wait for a count in the background, but not for another session's, nor for one that is not due yet."""
-        if self._counting is None or self._counting.get_loop() is not asyncio.get_running_loop():
-            return  # one of a loop that is gone does not go on
-        self._settling.set()
-        try:
-            while not self._counting.done():
-                await asyncio.wait({self._counting})
-        finally:
-            self._settling = asyncio.Event()
 
     def _soon(self) -> None:
         """Count in the background, as soon as it is due."""
         if self._counting is None or self._counting.done():
-            self._counting = asyncio.create_task(self._until_fresh())
+            self._counting = self._database.background.start(self._until_fresh())
 
     async def _until_fresh(self) -> None:
-        while not self._settling.is_set() and (age := await self._age()).has_aged:
-            pause = min(age.rest, _LOOK)
-            if pause <= 0:
-                counted = await self._count(lambda age: age.has_aged and age.rest <= 0)
-                if counted is None:
-                    self._next_look = time.monotonic() + _PATIENCE
-                    break
-                pause = 0 if counted else _PAUSE
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._settling.wait(), pause)
+        background = self._database.background
+        while not background.is_closing and (age := await self._age()).has_aged:
+            if not age.is_due:
+                await background.rest(min(age.rest, _LOOK))
+                continue
+            counted = await self._count()
+            if counted is None:
+                self._next_look = time.monotonic() + _PATIENCE
+                break
+            if not counted:
+                await background.rest(_PAUSE)
 
     async def _age(self) -> Age:
         try:
@@ -146,7 +136,7 @@ class LexemeKeeper:
         except StorageError as error:  # as above
             log.warning("chunk_counts could not be compacted: %s", error.message)
 
-    async def _count(self, is_due: Callable[[Age], bool]) -> bool | None:
+    async def _count(self, always: bool = False) -> bool | None:
         """Count if it is due: True when that is done, False when another session is at it, None when it failed.
 
         A failure is a warning: what the caller has written is stored.
@@ -161,7 +151,7 @@ class LexemeKeeper:
             await connection.execute(queries()["analyze_chunks"].text, timeout=_PATIENCE)
 
         async with self._turn:
-            if not is_due(await self._age()):
+            if not always and not (await self._age()).is_due:
                 return True
             try:
                 counted = await self._database.write("counting the lexemes", count)

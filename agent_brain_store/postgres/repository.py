@@ -71,8 +71,7 @@ class PostgresBackend:
 
     async def close(self) -> None:
         async with self._opening:
-            await self._database.indexes.settle()  # before the counts: the end of a bulk load counts
-            await self._lexemes.settle()
+            await self._database.background.settle()
             await self._database.close()
         self._opening = asyncio.Lock()  # which belongs to one event loop
 
