@@ -312,25 +312,17 @@ begin atomic
       1.64493406685 * greatest(heading_weight - 1, summary_weight - 1, 0) as gain
     from question, unnest(terms, weights) as word (term, weight)
   ),
-  -- Read only as far as is asked for below. With the limit in here the planner would take reading all chunks for cheap.
-  combining as materialized (
+  -- Both are read only as far as is asked for below. With the limit in here the planner would take reading all chunks for cheap.
+  together as materialized (
     select ctid, tokens, chunk_id
     from chunks
     where tsv @@ (select combined from question)
       and matches(metadata, filter, source_prefix)
   ),
-  together as materialized (
-    -- The shortest, in which these words weigh most unless b is low, and the same ones wherever they are stored. Of more than
-    -- five budgets those found first: to read on would take as long as the store is large.
-    select ctid
-    from (select * from combining limit 5 * greatest(budget, 0)::int8) found
-    order by case when b > 0.6 then tokens end, chunk_id collate "C"
-    limit greatest(budget, 0) + 1::int8
-  ),
   heavy as materialized (
     select ctid, tokens, chunk_id
     from chunks
-    where (select count(*) from together) > budget
+    where (select count(*) from (select from together limit greatest(budget, 0) + 1::int8) found) > budget
       and tsv @@ (select heaviest from question)
       and matches(metadata, filter, source_prefix)
   )
@@ -367,15 +359,15 @@ begin atomic
       and matches(metadata, filter, source_prefix)
     union all
     (
-      (
-        select ctid
-        from (select * from heavy limit 5 * greatest(budget, 0)::int8) found
-        order by case when b > 0.6 then tokens end, chunk_id collate "C"
-        limit greatest(budget, 0)
-      )
-      union all
+      -- The heaviest first, and of either the shortest, in which these words weigh most unless b is low: the same ones wherever
+      -- they are stored. Of more than five budgets those found first: to read on would take as long as the store is large.
       select ctid
-      from together
+      from (
+        (select 1 as turn, * from heavy limit 5 * greatest(budget, 0)::int8)
+        union all
+        (select 2, * from together limit 5 * greatest(budget, 0)::int8)
+      ) found
+      order by turn, case when b > 0.6 then tokens end, chunk_id collate "C"
       limit greatest(budget, 0)
     )
   ))
