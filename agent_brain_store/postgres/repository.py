@@ -12,14 +12,14 @@ import asyncpg
 from agent_brain_store import arguments, guard
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import OutcomeUnknown, StorageError
-from agent_brain_store.filters import combine, parse, parse_required
+from agent_brain_store.filters import Node, combine, parse, parse_required
 from agent_brain_store.loading import Written, told
 from agent_brain_store.postgres.bulk import FEWEST, bulk_load, suspended_for_one_call
 from agent_brain_store.postgres.connection import BACKEND, Connection, run
 from agent_brain_store.postgres.database import Database
 from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
 from agent_brain_store.postgres.lexemes import LexemeKeeper
-from agent_brain_store.postgres.searching import Searcher, filter_values, results
+from agent_brain_store.postgres.searching import Search, Searcher, filter_values, results
 from agent_brain_store.postgres.writing import upsert
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -195,9 +195,7 @@ class PostgresBackend:
             rows = await self._searcher.some("keyword_search", values | {"budget": budget})
             return rows, len(rows)
 
-        rows = await self._searcher.widened(search, query, node, top_k)
-        self._lexemes.look()
-        return results(rows)
+        return await self._found(search, query, node, top_k)
 
     async def hybrid_search(
         self,
@@ -238,7 +236,10 @@ class PostgresBackend:
             )
             return rows, rows[0]["keyword_hits"] if rows else 0
 
-        rows = await self._searcher.widened(search, query, node, candidates if keyword_weight else 0)
+        return await self._found(search, query, node, candidates if keyword_weight else 0)
+
+    async def _found(self, search: Search, query: str, node: Node | None, enough: int) -> list[SearchResult]:
+        rows = await self._searcher.widened(search, query, node, enough)
         self._lexemes.look()
         return results(rows)
 
