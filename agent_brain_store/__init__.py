@@ -36,7 +36,9 @@ from agent_brain_store.protocol import (
     SearchResult,
     StorageBackend,
 )
-from agent_brain_store.transfer import TransferReport, copy_documents, export_documents, import_documents
+from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
+
+__version__ = "0.1.0"
 
 __all__ = [
     "BulkLoader",

@@ -31,7 +31,8 @@ from typing import Any
 class StorageError(Exception):
     """The root of the tree.
 
-    ``message`` is for people, ``backend`` is ``"chroma"``, ``"postgres"`` or None when no backend was involved.
+    ``message`` is for people. ``backend`` is ``"chroma"`` or ``"postgres"``, and None when no backend was involved, as with
+    a wrong argument.
     """
 
     def __init__(self, message: str, backend: str | None = None) -> None:
@@ -67,29 +68,38 @@ class NotInitialized(StorageError):
 class InvalidDocumentError(StorageError):
     """A chunk cannot be stored. Nothing of its call was written.
 
-    ``chunk_id`` (None when the id itself is no string), ``position`` in the call's lists, from 0, and ``field``
-    (``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``) say which and where.
+    ``chunk_id`` and ``position`` say which chunk it is. The id is None when it is not a string. The position counts from 0
+    in the lists of the call. ``field`` is ``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``.
     """
 
-    def __init__(
-        self, message: str, backend: str | None = None, *, chunk_id: str | None, position: int, field: str
-    ) -> None:
-        super().__init__(message, backend)
+    def __init__(self, message: str, *, chunk_id: str | None, position: int, field: str) -> None:
+        super().__init__(message)
         self.chunk_id = chunk_id
         self.position = position
         self.field = field
 
+    @classmethod
+    def at(cls, position: int, chunk_id: object, field: str, problem: str) -> InvalidDocumentError:
+        """The error for one field of one chunk. ``problem`` continues the sentence that begins with the field."""
+        known = chunk_id if isinstance(chunk_id, str) else None
+        shown = "without an id" if known is None else ascii(known if len(known) <= 80 else known[:77] + "...")
+        message = f"chunk {shown} (position {position}): {field} {problem}; nothing was written"
+        return cls(message, chunk_id=known, position=position, field=field)
+
 
 class InvalidFilterError(StorageError):
-    """A metadata filter cannot be understood. ``place`` is where, as in ``where.$and[1].year.$gt``."""
+    """A metadata filter cannot be understood. ``place`` says where, as in ``where.$and[1].year.$gt``."""
 
-    def __init__(self, message: str, backend: str | None = None, *, place: str = "where") -> None:
-        super().__init__(message, backend)
+    def __init__(self, message: str, *, place: str = "where") -> None:
+        super().__init__(message)
         self.place = place
 
 
 class InvalidQueryError(StorageError):
     """An argument is of the wrong type or out of range."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 class DimensionMismatchError(StorageError):

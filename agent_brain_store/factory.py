@@ -5,31 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent_brain_store.config import StoreConfig, load_config
 from agent_brain_store.errors import MissingDependency
 from agent_brain_store.protocol import ProgressCallback, StorageBackend
 
+if TYPE_CHECKING:
+    from agent_brain_store.repository import Repository
+
 Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
 
 
 def create_backend(source: Source = None) -> StorageBackend:
-    """The backend that the configuration names, not yet opened: nothing but the configuration is read here.
+    """The store that the configuration names, not opened yet. Nothing but the configuration is read here.
 
     ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. Raises
-    `ConfigError`, and `MissingDependency` when packages are not installed: those of PostgreSQL here, those of Chroma and
+    `ConfigError`. Raises `MissingDependency` when packages are not installed: PostgreSQL's here, those of Chroma and
     of a private server in `initialize()`.
     """
+    from agent_brain_store.store import Store
+
     config = _config(source)
     try:
-        if config.backend == "postgres":
-            from agent_brain_store.postgres.repository import PostgresBackend
-
-            return PostgresBackend(config)
-        from agent_brain_store.chroma.repository import ChromaBackend
-
-        return ChromaBackend(config)
+        return Store(config, _repository(config))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise
@@ -39,11 +38,21 @@ def create_backend(source: Source = None) -> StorageBackend:
         ) from error
 
 
+def _repository(config: StoreConfig) -> Repository:
+    if config.backend == "postgres":
+        from agent_brain_store.postgres.repository import PostgresRepository
+
+        return PostgresRepository(config)
+    from agent_brain_store.chroma.repository import ChromaRepository
+
+    return ChromaRepository(config)
+
+
 @asynccontextmanager
 async def open_store(source: Source = None, progress: ProgressCallback | None = None) -> AsyncIterator[StorageBackend]:
-    """An initialized store, closed at the end: ``async with open_store("config.yaml") as store``.
+    """An initialized store that is closed at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` is what `create_backend` takes, ``progress`` what `StorageBackend.initialize` does.
+    ``source`` is what `create_backend` takes, and ``progress`` what `StorageBackend.initialize` takes.
     """
     store = create_backend(source)
     try:

@@ -276,10 +276,21 @@ class StorageBackend(Protocol):
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build indexes that are missing or invalid; report those that differ from the configuration.
 
-        `QueryFailed` when another session works on the indexes. On Chroma this is the keyword index, which the first keyword
-        search would build otherwise.
+        `QueryFailed` when another session works on the indexes. On Chroma this is the keyword index, which the first
+        keyword search would build otherwise.
         """
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build the vector index anew with the configured parameters, and rebuild the others as they are, one after the
         other, while searches and writes go on. `QueryFailed` when another session works on the indexes."""
+
+    async def rederive_terms(self, progress: ProgressCallback | None = None) -> int:
+        """Derive the search terms of every stored chunk anew. Returns how many chunks changed.
+
+        An upgrade of the library can change how words become terms. Then a warning at the start, and ``outdated_terms`` in
+        `health`, ask for this call. It goes over the store in batches, while reads and writes go on. If it was
+        interrupted, call it again. Nothing to do on Chroma, where the keyword index is made from the texts.
+        """
+
+    async def wait_idle(self) -> None:
+        """Wait until the work in the background has ended: index builds, and counts of terms that are due or will be."""

@@ -1,7 +1,7 @@
 """Retrieval quality on judged collections, both backends: ``make bench-retrieval COLLECTIONS=folder``.
 
 Prints nDCG@10, recall@10 and recall@100 for every way of searching. The folder holds one folder a collection (`judged.py`
-says in which form). "exact" is keyword search that scores every match (``storage.keyword.candidates: 0``).
+says in which form). "exact" is keyword search that scores every match (``storage.keyword.budget: 0``).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
         "PostgreSQL": {"backend": "postgres", "postgres": postgres(workplace, collection.name)},
         "Chroma": {"backend": "chroma", "chroma": {"path": str(workplace / "chroma" / collection.name)}},
     }
-    exact = places["PostgreSQL"] | {"keyword": {"candidates": 0}}
+    exact = places["PostgreSQL"] | {"keyword": {"budget": 0}}
     async with (
         filled(collection, watched(f"{collection.name}, PostgreSQL"), **places["PostgreSQL"]) as pruned,
         filled(collection, **exact) as everything,  # the same chunks

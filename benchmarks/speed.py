@@ -7,7 +7,6 @@ The alternatives are what a user would write by hand with asyncpg, what Agent Br
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import resource
 import statistics
@@ -20,77 +19,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import numpy as np
-from pgvector import Vector
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from agent_brain_store import StoreConfig, create_backend, export_documents, import_documents
-from agent_brain_store.filters import parse
+from agent_brain_store.filters.parse import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
-from agent_brain_store.postgres.repository import PostgresBackend
+from agent_brain_store.store import Store
+from benchmarks.by_hand import (
+    ANY_WORD_TS_RANK,
+    EXACT_BY_HAND,
+    VECTOR_BY_HAND,
+    WITHOUT_IMPACTS,
+    by_hand,
+    copy_by_hand,
+    raw,
+    row_by_row,
+)
 from benchmarks.judged import COLLECTIONS, Collection, filled, load
 from benchmarks.progress import tracked, watched
 from benchmarks.retrieval import postgres
 
-Write = Callable[[PostgresBackend, tuple[Any, ...]], Awaitable[Any]]
+Write = Callable[[Store, tuple[Any, ...]], Awaitable[Any]]
 CHUNKS, FIRST_LOAD, DIMENSIONS = 2000, 10_000, 384
-
-# Alternatives, as a person would write them. They are not part of the library.
-ANY_WORD_TS_RANK = """
-    with question as (
-      select string_agg(quote_literal(replace(lexeme, '\\', '\\\\')), ' | ')::tsquery as words
-      from unnest(to_tsvector(search_config(), searchable($1)))
-    )
-    select chunk_id, content, metadata, ts_rank(tsv, words, 1) as rank
-    from chunks, question where tsv @@ words order by rank desc, chunk_id limit 10
-"""
-VECTOR_BY_HAND = """
-    select chunk_id, content, metadata, 1 - (embedding <=> $1) as score
-    from chunks order by embedding <=> $1 limit 10
-"""
-EXACT_BY_HAND = """
-    select chunk_id, content, metadata, 1 - (embedding <=> $1) as score
-    from chunks where metadata @@ ($2::text)::jsonpath order by (embedding <=> $1) + 0 limit $3
-"""
-STAGE = "create temp table stage (id text, content text, metadata jsonb, embedding vector) on commit drop"
-FROM_STAGE = """
-    insert into chunks (chunk_id, content, metadata, tsv, tokens, embedding)
-    select id, content, metadata, tsv, tokens, embedding
-    from (select *, chunk_tsv(content, metadata) as lexemes from stage offset 0) parsed, with_impacts(lexemes) order by id
-    on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata,
-      tsv = excluded.tsv, tokens = excluded.tokens, embedding = excluded.embedding
-"""
-WITHOUT_IMPACTS = """
-    create or replace function with_impacts(lexemes tsvector) returns table (tsv tsvector, tokens int4)
-    language sql immutable parallel safe rows 1 as
-    'select lexemes, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(lexemes)'
-"""
-# Agent Brain's former backend, with SQLAlchemy as it used it: a table of its own, each row written twice,
-# each time in a transaction and after a ping of its pooled connection, vectors as text.
-FORMER_TABLE = """
-    create table if not exists former (
-      chunk_id text primary key, content text not null, metadata jsonb not null, tsv tsvector, embedding vector(384)
-    );
-    create index if not exists former_tsv on former using gin (tsv);
-    create index if not exists former_metadata on former using gin (metadata);
-    create index if not exists former_hnsw on former using hnsw (embedding vector_cosine_ops);
-"""
-FORMER_TEXT = """
-    insert into former (chunk_id, content, metadata, tsv)
-    values (:id, :text, cast(:metadata as jsonb), setweight(to_tsvector(:language, coalesce(:title, '')), 'A')
-      || setweight(to_tsvector(:language, coalesce(:summary, '')), 'B') || setweight(to_tsvector(:language, :text), 'C'))
-    on conflict (chunk_id) do update set content = excluded.content, metadata = excluded.metadata, tsv = excluded.tsv
-"""
-FORMER_VECTOR = """
-    insert into former (chunk_id, content, metadata, embedding)
-    values (:id, :text, cast(:metadata as jsonb), cast(:embedding as vector))
-    on conflict (chunk_id) do update
-    set content = excluded.content, metadata = excluded.metadata, embedding = excluded.embedding
-"""
 
 
 class Bench:
@@ -100,12 +52,12 @@ class Bench:
         self.workplace, self.console, self._schemas = workplace, console, 0
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[PostgresBackend]:
+    async def store(self) -> AsyncIterator[Store]:
         profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
         storage = {"backend": "postgres", "postgres": self._place()}
         config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
         store = create_backend(config)
-        assert isinstance(store, PostgresBackend)
+        assert isinstance(store, Store)
         await store.initialize()
         try:
             yield store
@@ -114,10 +66,10 @@ class Bench:
             await store.close()
 
     @asynccontextmanager
-    async def collection(self, collection: Collection) -> AsyncIterator[PostgresBackend]:
+    async def collection(self, collection: Collection) -> AsyncIterator[Store]:
         place = self._place()
         async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
-            assert isinstance(store, PostgresBackend)
+            assert isinstance(store, Store)
             async with raw(store) as connection:
                 await connection.execute("vacuum analyze")
             yield store
@@ -139,17 +91,9 @@ class Bench:
         self.console.print(table)
 
 
-async def _drop(store: PostgresBackend) -> None:
+async def _drop(store: Store) -> None:
     async with raw(store) as connection:
         await connection.execute(f"drop schema {await connection.fetchval('select current_schema()')} cascade")
-
-
-@asynccontextmanager
-async def raw(store: PostgresBackend) -> AsyncIterator[Any]:
-    """A pooled connection of a store, for statements written by hand."""
-    database = store._database
-    async with database._reader() as connection:
-        yield connection
 
 
 def made_up(count: int, seed: int) -> tuple[list[str], Any, list[str], list[dict[str, Any]]]:
@@ -220,11 +164,6 @@ async def keyword(bench: Bench) -> None:
         bench.show(f"growth, p{share}", rows, "ms", "keyword_search")
 
 
-async def by_hand(store: PostgresBackend, statement: str, *arguments: Any) -> Any:
-    async with raw(store) as connection:
-        return await connection.fetch(statement, *arguments)
-
-
 def techdocs() -> Collection:
     """The documentation collection when it is there, made-up chunks otherwise."""
     if (COLLECTIONS / "techdocs").is_dir():
@@ -282,9 +221,7 @@ async def filters(bench: Bench) -> None:
                 await filtered(bench, store, questions, name, where, top_k)
 
 
-async def filtered(
-    bench: Bench, store: PostgresBackend, questions: Any, name: str, where: dict[str, Any], top_k: int
-) -> None:
+async def filtered(bench: Bench, store: Store, questions: Any, name: str, where: dict[str, Any], top_k: int) -> None:
     path = to_jsonpath(parse(where))
     ways: dict[str, Callable[[int], Awaitable[Any]]] = {
         "exact scan": lambda i: by_hand(store, EXACT_BY_HAND, questions[i], path, top_k),
@@ -324,33 +261,6 @@ def show_throughput(bench: Bench, title: str, chunks: int, times: dict[str, list
     bench.show(title, figures, "chunks/s", "a row at a time")
 
 
-async def copy_by_hand(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
-    ids, vectors, texts, metadatas = batch
-    records = list(zip(ids, texts, metadatas, [Vector(v) for v in vectors], strict=True))
-    async with raw(store) as connection, connection.transaction():
-        await connection.execute(STAGE)
-        await connection.copy_records_to_table("stage", records=records)
-        await connection.execute(FROM_STAGE)
-
-
-async def row_by_row(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
-    async with raw(store) as connection:
-        await connection.execute(FORMER_TABLE)
-        settings = {"search_path": await connection.fetchval("show search_path")}
-    arguments = store._database._arguments | {"server_settings": settings}
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**arguments), pool_pre_ping=True
-    )
-    for chunk_id, vector_, content, metadata in zip(*batch, strict=True):
-        row = {"id": chunk_id, "text": content, "metadata": json.dumps(metadata)}
-        words = {"language": "english", "title": "", "summary": ""}
-        async with engine.begin() as transaction:
-            await transaction.execute(text(FORMER_TEXT), row | words)
-        async with engine.begin() as transaction:
-            await transaction.execute(text(FORMER_VECTOR), row | {"embedding": str(vector_.tolist())})
-    await engine.dispose()
-
-
 async def bulk(bench: Bench) -> None:
     """20,000 chunks into an empty store: bulk_load, one call, and small calls that keep the index in place."""
     ways: dict[str, Write] = {
@@ -372,16 +282,16 @@ async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ..
     return times
 
 
-async def in_one_call(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+async def in_one_call(store: Store, batch: tuple[Any, ...]) -> None:
     await store.upsert_documents(*batch)
 
 
-async def in_small_calls(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+async def in_small_calls(store: Store, batch: tuple[Any, ...]) -> None:
     for start in range(0, len(batch[0]), 500):
         await store.upsert_documents(*(part[start : start + 500] for part in batch))
 
 
-async def load_all(store: PostgresBackend, batch: tuple[Any, ...]) -> None:
+async def load_all(store: Store, batch: tuple[Any, ...]) -> None:
     async with store.bulk_load() as loader:
         await loader.upsert_documents(*batch)
 
@@ -394,12 +304,10 @@ async def statistics_(bench: Bench) -> None:
             await connection.execute(WITHOUT_IMPACTS)
         rounds = [[made_up(500, seed) for seed in range(start, start + 5)] for start in range(200, 220, 5)]
 
-        async def write(store: PostgresBackend, batches: list[tuple[Any, ...]]) -> None:
+        async def write(store: Store, batches: list[tuple[Any, ...]]) -> None:
             for batch in batches:
                 await store.upsert_documents(*batch)
-            await (
-                store._database.background.settle()
-            )  # a count runs in the background of the writers, but not of the clock
+            await store.wait_idle()  # a count runs in the background of the writers, but not of the clock
 
         ways: dict[str, Callable[[int], Awaitable[Any]]] = {
             "without statistics": lambda i: write(without, rounds[i]),

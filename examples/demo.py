@@ -120,7 +120,7 @@ def _what_next(screen: Console) -> None:
     screen.print("\n[bold]What to try next[/]")
     screen.print('  .venv/bin/python examples/demo.py "your own question"')
     screen.print("  make psql      the same PostgreSQL store, in psql, with the very query files that just answered:")
-    for name in ("vector_search", "keyword_search", "hybrid_rrf"):
+    for name in ("vector_search", "keyword_search", "hybrid_search"):
         screen.print(f"                   sql/queries/{name}.sql")
 
 

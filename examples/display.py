@@ -88,15 +88,15 @@ def _hit(place: int, result: SearchResult) -> list[Text]:
         Text.assemble(f"{place} ", (f"{result.score:.3f} ", "green"), (str(title), "bold"), (f"  {source}", "dim"))
     ]
     if result.vector_rank is not None or result.keyword_rank is not None:
-        legs = [
-            _leg("vector", result.vector_rank, result.vector_score),
-            _leg("keyword", result.keyword_rank, result.keyword_score),
+        rankings = [
+            _ranking("vector", result.vector_rank, result.vector_score),
+            _ranking("keyword", result.keyword_rank, result.keyword_score),
         ]
-        lines += [Text("    " + " · ".join(legs), style="cyan"), Text(f"    {_snippet(result)}", style="dim")]
+        lines += [Text("    " + " · ".join(rankings), style="cyan"), Text(f"    {_snippet(result)}", style="dim")]
     return lines
 
 
-def _leg(name: str, rank: int | None, score: float | None) -> str:
+def _ranking(name: str, rank: int | None, score: float | None) -> str:
     return f"{name} -" if rank is None or score is None else f"{name} #{rank} {score:.3f}"
 
 

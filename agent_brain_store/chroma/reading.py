@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent_brain_store.chroma.driver import Rows
-from agent_brain_store.chroma.matching import matches
+from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.searching import matching_ids
-from agent_brain_store.chroma.translate import from_stored, given_vector
-from agent_brain_store.filters import Node
+from agent_brain_store.chroma.stored import from_stored, given_vector
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import Filter
 from agent_brain_store.protocol import Document, SearchResult
 
 if TYPE_CHECKING:
-    from agent_brain_store.chroma.keywords import KeywordIndex
+    from agent_brain_store.textsearch.index import KeywordIndex
 
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -24,14 +24,14 @@ def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for row in found}
 
 
-def documents(rows: Rows, ids: Sequence[str], dimensions: int, node: Node | None) -> list[Document]:
+def documents(rows: Rows, ids: Sequence[str], dimensions: int, filter: Filter | None) -> list[Document]:
     """The given chunks that exist and match the filter; with vectors if ``dimensions``, their length, is above 0."""
     read = rows.read(ids, text=True, stored=True, dimensions=dimensions)
     found = ((row, from_stored(row.stored)) for row in read)
     return [
         Document(row.chunk_id, row.text, metadata, None if row.vector is None else given_vector(row.stored, row.vector))
         for row, metadata in found
-        if node is None or matches(node, metadata)
+        if filter is None or matches(filter, metadata)
     ]
 
 
@@ -41,19 +41,19 @@ def next_page(
     start: int,
     size: int,
     dimensions: int,
-    node: Node | None,
-    held: KeywordIndex | None,
+    filter: Filter | None,
+    index: KeywordIndex | None,
 ) -> tuple[list[Document], list[str], int]:
     """The next documents that match a filter, of listed ids from a position on; the list, and where the next page starts.
 
     The list is made when there is none yet, and anew, behind the last page, when a chunk has gone or no longer matches.
     """
     page = [] if ids is None else ids[start : start + size]
-    found = documents(rows, page, dimensions, node)
+    found = documents(rows, page, dimensions, filter)
     if ids is None or len(found) < len(page):
         last = ids[start - 1] if ids and start else ""
-        ids, start = [chunk_id for chunk_id in matching_ids(rows, node, held) if chunk_id > last], 0
-        found = documents(rows, ids[:size], dimensions, node)
+        ids, start = [chunk_id for chunk_id in matching_ids(rows, filter, index) if chunk_id > last], 0
+        found = documents(rows, ids[:size], dimensions, filter)
     return found, ids, start + size
 
 

@@ -1,24 +1,28 @@
-"""The chunks of one collection that match a filter, and those nearest to a vector: complete under every filter."""
+"""The searches over one collection: by filter, by vector, by words, and hybrid. They are complete under every filter."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store.chroma import driver
-from agent_brain_store.chroma.matching import matches
-from agent_brain_store.chroma.shared import Collection
-from agent_brain_store.chroma.translate import from_stored, to_where
-from agent_brain_store.filters import Node
+from agent_brain_store.chroma import client
+from agent_brain_store.chroma.directory import Collection
+from agent_brain_store.chroma.stored import from_stored, in_searched_form
+from agent_brain_store.chroma.where import to_where
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import Filter
+from agent_brain_store.protocol import SearchResult
+from agent_brain_store.repository import HybridQuery
+from agent_brain_store.textsearch import fusion
 
 if TYPE_CHECKING:
-    from agent_brain_store.chroma.keywords import KeywordIndex
+    from agent_brain_store.textsearch.index import Hits, KeywordIndex
 
 SPARE = 16  # candidates beyond those asked for: to see ties at the end
 FEW = 400  # chunks that are compared sooner than Chroma finds the nearest among them
@@ -29,11 +33,16 @@ Near = list[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class VectorQuestion:
     """A vector to search by, in the store's distance and in the form in which stored vectors are searched."""
 
     vector: NDArray[np.float32]
     distance: str
+
+    @classmethod
+    def of(cls, vector: NDArray[np.float32], distance: str) -> VectorQuestion:
+        """A vector as a caller gives it."""
+        return cls(in_searched_form(distance, vector), distance)
 
     def similarity(self, distance: float) -> float:
         """A distance as a score of 0..1."""
@@ -49,7 +58,7 @@ class Question:
             return math.sqrt(max(0.0, distance))
         return distance - 1.0 if self.distance == "inner_product" else distance  # of unit vectors, 1 - p is cosine's
 
-    def distances(self, rows: list[driver.Row]) -> NDArray[np.float64]:
+    def distances(self, rows: list[client.Row]) -> NDArray[np.float64]:
         """The exact distances of rows that were read with their vectors."""
         # einsum and not a matrix product: equal rows give equal results wherever they stand, so that ties are ties.
         vectors = np.array([row.vector for row in rows], np.float64).reshape(len(rows), -1)
@@ -60,35 +69,35 @@ class Question:
         return np.asarray(-products if self.distance == "inner_product" else 1.0 - products)
 
 
-def matching_ids(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> list[str]:
-    """The ids of all chunks that match, in code point order; ``held`` is where their metadata are in memory."""
-    where, rest = to_where(node)
-    if node is not None and rest is not None and held is not None:
-        return held.matching(node, None if where is None else rows.ids(where))
+def matching_ids(rows: client.Rows, filter: Filter | None, index: KeywordIndex | None = None) -> list[str]:
+    """The ids of all chunks that match, in code point order; ``index`` has their metadata in memory."""
+    where, rest = to_where(filter)
+    if filter is not None and rest is not None and index is not None:
+        return index.matching(filter, None if where is None else rows.ids(where))
     ids = rows.ids(where)
     if rest is None:
         return ids
     return [row.chunk_id for row in rows.read(ids, stored=True) if matches(rest, from_stored(row.stored))]
 
 
-def count_matching(rows: driver.Rows, node: Node | None, held: KeywordIndex | None = None) -> int:
+def count_matching(rows: client.Rows, filter: Filter | None, index: KeywordIndex | None = None) -> int:
     """How many chunks match."""
-    return rows.count() if node is None else len(matching_ids(rows, node, held))
+    return rows.count() if filter is None else len(matching_ids(rows, filter, index))
 
 
-def nearest(collection: Collection, question: Question, top_k: int, node: Node | None) -> Near:
+def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter: Filter | None) -> Near:
     """The nearest chunks that match: exactly ``top_k`` if there are as many, and possibly a few more.
 
     If few match, all are compared. Otherwise Chroma's index answers; but if it finds too few, or cannot say which
     of many equally near chunks come first, again all that match are compared.
     """
     rows = collection.rows
-    where, rest = to_where(node)
+    where, rest = to_where(filter)
     stored = rows.count()
     asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + SPARE)
     if top_k == 0 or asked == 0:
         return []
-    few = None if node is None else _few(collection, node, 2 * top_k * stored // asked)
+    few = None if filter is None else _few(collection, filter, 2 * top_k * stored // asked)
     if few is not None:
         return scan(rows, question, few)
     raw = rows.nearest(question.vector, asked, where, rest is not None)
@@ -99,33 +108,33 @@ def nearest(collection: Collection, question: Question, top_k: int, node: Node |
     )
     if len(raw) == stored or (len(found) >= top_k and found[top_k - 1][1] < max(distance for _, distance, _ in near)):
         return found
-    return _exact(collection, question, node, found)
+    return _exact(collection, question, filter, found)
 
 
-def _few(collection: Collection, node: Node, scattered: int) -> list[str] | None:
+def _few(collection: Collection, filter: Filter, scattered: int) -> list[str] | None:
     """The ids of all that match, if they are few and quickly found.
 
     Few are also so many, ``scattered``, that among the candidates whose metadata are to be checked too few would match.
     """
-    where, rest = to_where(node)
+    where, rest = to_where(filter)
     if rest is None:
         ids, most = collection.rows.ids(where, FEW + 1), FEW
-    elif collection.held is not None:
-        ids, most = matching_ids(collection.rows, node, collection.held), max(FEW, scattered)
+    elif collection.any_index is not None:
+        ids, most = matching_ids(collection.rows, filter, collection.any_index), max(FEW, scattered)
     else:
         return None
     return ids if len(ids) <= most else None
 
 
-def _exact(collection: Collection, question: Question, node: Node | None, found: Near) -> Near:
-    ids = matching_ids(collection.rows, node, collection.held)
+def _exact(collection: Collection, question: VectorQuestion, filter: Filter | None, found: Near) -> Near:
+    ids = matching_ids(collection.rows, filter, collection.any_index)
     if len(ids) <= len(found):
         return found
     collection.exact_fallbacks += 1
     return scan(collection.rows, question, ids)
 
 
-def scan(rows: driver.Rows, question: Question, ids: Sequence[str]) -> Near:
+def scan(rows: client.Rows, question: VectorQuestion, ids: Sequence[str]) -> Near:
     """The exact order of given chunks by distance."""
     present: list[str] = []
     parts: list[NDArray[np.float64]] = []
@@ -136,3 +145,75 @@ def scan(rows: driver.Rows, question: Question, ids: Sequence[str]) -> Near:
     distances = np.concatenate(parts) if parts else np.zeros(0)
     order = np.argsort(distances, kind="stable")
     return [(present[i], float(distances[i])) for i in order.tolist()]
+
+
+# --- hybrid search ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Fused:
+    """A fused ranking, best first, with the rank and the score of each chunk in both rankings."""
+
+    ranked: fusion.Ranked
+    vector_ranks: dict[str, int]
+    keyword_ranks: dict[str, int]
+    vector_scores: dict[str, float]
+    keyword_scores: dict[str, float]
+
+    def explained(self, result: SearchResult) -> SearchResult:
+        """A result with its ranks and scores in both rankings."""
+        chunk_id = result.chunk_id
+        return replace(
+            result,
+            vector_rank=self.vector_ranks.get(chunk_id),
+            keyword_rank=self.keyword_ranks.get(chunk_id),
+            vector_score=self.vector_scores.get(chunk_id),
+            keyword_score=self.keyword_scores.get(chunk_id),
+        )
+
+
+def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion, asked: HybridQuery) -> Fused:
+    """Search both ways and fuse. A ranking without weight is not searched: no chunk, rank or score comes from it."""
+    near = nearest(collection, question, asked.candidates, asked.filter) if asked.vector_weight else []
+    near = near[: asked.candidates]
+    hits = index.search(asked.text, asked.candidates, asked.filter) if asked.keyword_weight else []
+    if asked.fusion == "rrf":
+        return _by_rank(question, asked, near, hits)
+    return _by_score(collection, index, question, asked, near, hits)
+
+
+def _by_rank(question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits) -> Fused:
+    ranked = fusion.reciprocal_rank_fusion(
+        [chunk_id for chunk_id, _ in near],
+        [chunk_id for chunk_id, _ in hits],
+        asked.vector_weight,
+        asked.keyword_weight,
+        asked.rrf_k,
+    )
+    similar = {chunk_id: question.similarity(distance) for chunk_id, distance in near}
+    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(dict(hits), hits))
+
+
+def _by_score(
+    collection: Collection, index: KeywordIndex, question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits
+) -> Fused:
+    """Every candidate of either ranking with both scores."""
+    candidates = list(dict.fromkeys(chunk_id for ranking in (near, hits) for chunk_id, _ in ranking))
+    known = dict(near)
+    if asked.vector_weight:
+        known |= dict(scan(collection.rows, question, [i for i in candidates if i not in known]))
+    similar = {chunk_id: question.similarity(distance) for chunk_id, distance in known.items()}
+    worded = index.scores_of(asked.text, candidates) if asked.keyword_weight else {}
+    order = [chunk_id for chunk_id, _ in near]
+    ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight, order)
+    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(worded, hits))
+
+
+def _ranks(ranking: list[tuple[str, float]]) -> dict[str, int]:
+    return {chunk_id: rank for rank, (chunk_id, _) in enumerate(ranking, 1)}
+
+
+def _relative(scores: dict[str, float], hits: Hits) -> dict[str, float]:
+    """Keyword scores over that of the best hit."""
+    best = hits[0][1] if hits else 1.0
+    return {chunk_id: score / best for chunk_id, score in scores.items()}

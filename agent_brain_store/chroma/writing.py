@@ -7,29 +7,26 @@ from typing import TypeAlias
 
 import numpy as np
 
-from agent_brain_store.chroma import driver
+from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.chroma import client
+from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import matching_ids
-from agent_brain_store.chroma.shared import Collection
-from agent_brain_store.chroma.translate import DIGEST, METADATA, from_stored, replacing, to_stored
-from agent_brain_store.chroma.vectors import searched
+from agent_brain_store.chroma.stored import DIGEST, METADATA, from_stored, in_searched_form, replacing, to_stored
 from agent_brain_store.config import KeywordConfig
-from agent_brain_store.filters import Node
-from agent_brain_store.loading import Written
-from agent_brain_store.protocol import ReplaceResult
-from agent_brain_store.records import Batch
+from agent_brain_store.filters.parse import Filter
+from agent_brain_store.progress import Written
 
 Indexed: TypeAlias = Callable[[int, int], None]
 """Told how many chunks are in an index, and of how many."""
 
 
-def upsert(collection: Collection, batch: Batch, written: Written | None = None) -> int:
-    """Write what is new or changed; returns the number of chunks given."""
-    for start in range(0, len(batch), driver.PAGE):
-        stop = min(len(batch), start + driver.PAGE)
+def upsert(collection: Collection, batch: Batch, written: Written | None = None) -> None:
+    """Write the chunks that are new or changed."""
+    for start in range(0, len(batch), client.PAGE):
+        stop = min(len(batch), start + client.PAGE)
         _upsert_page(collection, _part(batch, np.arange(start, stop)))
         if written is not None:
             written(stop)
-    return len(batch)
 
 
 def delete(collection: Collection, ids: Sequence[str]) -> int:
@@ -40,25 +37,25 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
             collection.rows.delete(gone[piece])
             for index in collection.indexes.values():
                 index.remove(gone[piece])
-        collection.breathe()
+        collection.directory.threads.run_urgent()
     return len(gone)
 
 
-def delete_matching(collection: Collection, node: Node, keep: Sequence[str] = ()) -> int:
+def delete_matching(collection: Collection, filter: Filter, keep: Sequence[str] = ()) -> int:
     """Delete the chunks that match a filter, except some; returns how many there were."""
     kept = set(keep)
-    return delete(collection, [i for i in matching_ids(collection.rows, node, collection.held) if i not in kept])
+    return delete(collection, [i for i in matching_ids(collection.rows, filter, collection.any_index) if i not in kept])
 
 
-def replace(collection: Collection, node: Node, batch: Batch) -> ReplaceResult:
-    """Write first and delete then: a reader may see old and new chunks, but never neither."""
-    upserted = upsert(collection, batch)
-    return ReplaceResult(delete_matching(collection, node, batch.ids), upserted)
+def replace(collection: Collection, filter: Filter, batch: Batch) -> int:
+    """Write first and delete then: a reader may see old and new chunks, but never neither. Returns how many were deleted."""
+    upsert(collection, batch)
+    return delete_matching(collection, filter, batch.ids)
 
 
 def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed | None = None) -> None:
     """Make the keyword index of one configuration from the stored chunks, unless it is there."""
-    from agent_brain_store.chroma.keywords import KeywordIndex
+    from agent_brain_store.textsearch.index import KeywordIndex
 
     if config in collection.indexes:
         return
@@ -66,13 +63,13 @@ def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed 
     ids = collection.rows.ids()
     for done, row in enumerate(collection.rows.read(ids, text=True, stored=True), 1):
         index.put(row.chunk_id, row.text, from_stored(row.stored))
-        if indexed is not None and (done % driver.PAGE == 0 or done == len(ids)):
+        if indexed is not None and (done % client.PAGE == 0 or done == len(ids)):
             indexed(done, len(ids))
     collection.indexes[config] = index
 
 
 def _upsert_page(collection: Collection, batch: Batch) -> None:
-    kept = searched(collection.distance, batch.vectors)
+    kept = in_searched_form(collection.distance, batch.vectors)
     stored = [to_stored(*item) for item in zip(batch.texts, batch.metadatas, batch.vectors, kept, strict=True)]
     old = {row.chunk_id: row.stored or {} for row in collection.rows.read(batch.ids, stored=True)}
     former = [old.get(chunk_id, {}) for chunk_id in batch.ids]
@@ -88,7 +85,7 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
                 else:
                     collection.rows.put_metadata(part.ids, new)
                 _index(collection, part)
-            collection.breathe()
+            collection.directory.threads.run_urgent()
 
 
 def _index(collection: Collection, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""What goes on beside a store's calls until it is closed: builds, counts, and waiting for their time."""
+"""Work that goes on beside a store's calls until the store is closed: index builds, counts, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -9,44 +9,38 @@ from typing import Any
 
 
 class Background:
-    """The tasks of one store, in the event loop that opened it."""
+    """The background tasks of one store."""
 
     def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Start without tasks: those of an event loop that is gone do not go on."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
     @property
     def is_closing(self) -> bool:
-        """Whether `settle` waits for what is running."""
+        """Whether `finish` is waiting for the tasks."""
         return self._closing.is_set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start work that a caller may wait for, and that goes on when the caller is cancelled."""
+        """Start a task. Its caller may wait for it, and when the caller is cancelled, it goes on."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def rest(self, seconds: float) -> None:
-        """Sleep, but no longer than until `settle` is called."""
+    async def pause(self, seconds: float) -> None:
+        """Sleep, but only until `finish` is called."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
-    async def settle(self) -> None:
-        """Wait for what is running. Its errors are for those who started it, not for who closes the store."""
-        if not self._running():
-            return
+    async def wait_idle(self) -> None:
+        """Wait for every task. Their errors are for whoever started them."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def finish(self) -> None:
+        """Cut pauses short and wait for every task, before the store closes."""
         self._closing.set()
         try:
-            while running := self._running():
-                await asyncio.wait(running)
+            await self.wait_idle()
         finally:
-            self._closing = asyncio.Event()
-
-    def _running(self) -> set[asyncio.Task[None]]:
-        loop = asyncio.get_running_loop()
-        return {task for task in self._tasks if task.get_loop() is loop}
+            self._closing.clear()

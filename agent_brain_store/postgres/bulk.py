@@ -1,41 +1,120 @@
-"""Loading many chunks: the vector index is out of the way when building it after is cheaper."""
+"""Loading many chunks: the vector index is dropped for the time when building it afterwards is cheaper."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import asyncpg
 
+from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.errors import QueryFailed, StorageError
-from agent_brain_store.loading import Loader, Written, told
-from agent_brain_store.postgres.connection import Connection, translated
-from agent_brain_store.postgres.database import Database
-from agent_brain_store.postgres.writing import as_parameter
-from agent_brain_store.protocol import BulkLoader, Progress, ProgressCallback, StorageBackend
-from agent_brain_store.records import Batch
+from agent_brain_store.postgres.background import Background
+from agent_brain_store.postgres.connection import Connection
+from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.indexes import Indexes
+from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.statistics import TermStatistics
+from agent_brain_store.postgres.timings import Timings
+from agent_brain_store.postgres.writing import Writer, as_parameter
+from agent_brain_store.progress import WriteBatch, Written, deferring_errors
+from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
-FEWEST = 1000  # chunks, below which nobody would notice
-# Adding a chunk to the graph, or changing one, costs about five times its share of a build (docs/performance.md), so that a new
-# build over everything pays once the load is a quarter of what was there. Nobody asked a single call for it: it must write as
-# much as there was, so that the searches that are exact meanwhile go over no more than the call itself brings.
+_FEWEST = 1000  # chunks, below which nobody would notice
+# Adding a chunk to the graph, or changing one, costs about five times its share of a build. So a new build over
+# everything pays once the load is a quarter of what was there (docs/decisions/0017-vector-index-last.md). Nobody
+# asked a single call for it. It must write as much as there was, so that searches meanwhile scan no more than the
+# call itself brings.
 _PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
 _SAMPLE = 100
-_PATIENCE = 30.0  # seconds that a single call waits for transactions of others, at each step
+
+
+class BulkWriter:
+    """Writes many chunks to one store, in one large call or in many."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        writer: Writer,
+        indexes: Indexes,
+        statistics: TermStatistics,
+        background: Background,
+        timings: Timings,
+    ) -> None:
+        self._pools, self._writer, self._indexes = pools, writer, indexes
+        self._statistics, self._background, self._timings = statistics, background, timings
+
+    async def upsert(self, batch: Batch) -> None:
+        """Store the batch of one call. The index is suspended when the batch is as large as the store was."""
+        if len(batch) < _FEWEST or not self._indexes.has_vector_index:
+            await self._writer.upsert(batch)
+            return
+        suspension = await self._suspension(_PAYS_FOR_ONE_CALL_AT, self._timings.lock_wait)
+        try:
+            await suspension.consider(batch)
+            await self._writer.upsert(batch)
+        finally:
+            building = self._background.start(self._finish(suspension))
+        await asyncio.shield(building)
+
+    async def _finish(self, suspension: Suspension) -> None:
+        """Build the index after one call. The chunks are stored, so a build that fails is a warning."""
+        try:
+            await suspension.finish()
+        except StorageError as error:
+            log.warning(
+                "the chunks are stored, but the vector index could not be built; trying again: %s", error.message
+            )
+            self._indexes.repair_in_background()
+
+    @asynccontextmanager
+    async def session(self, progress: ProgressCallback | None) -> AsyncIterator[WriteBatch]:
+        """Write many batches. The end builds the index and counts the terms, also after an error in the block."""
+        suspension = await self._suspension(_PAYS_AT, None)
+
+        async def write(batch: Batch, written: Written) -> None:
+            if self._indexes.has_vector_index:
+                await suspension.consider(batch)
+            await self._writer.upsert(batch, written)
+
+        def ending() -> Awaitable[None]:
+            return asyncio.shield(self._background.start(self._end(suspension, progress)))
+
+        try:
+            yield write
+        except BaseException:
+            try:
+                await ending()
+            except Exception as error:  # what went wrong in the block comes first
+                log.warning("the end of a bulk load has failed: %s", error)
+            raise
+        await ending()
+
+    async def _end(self, suspension: Suspension, progress: ProgressCallback | None) -> None:
+        try:
+            with deferring_errors(progress) as report:
+                await suspension.finish(report)
+                if report is not None:
+                    report(Progress("counting the terms", 0, None))
+        finally:
+            await self._statistics.refresh()
+
+    async def _suspension(self, pays_at: float, lock_timeout: float | None) -> Suspension:
+        chunks = int((await self._pools.fetch("count_chunks"))[0]["chunks"])
+        return Suspension(self._pools, self._indexes, chunks * pays_at, lock_timeout)
 
 
 class Suspension:
-    """Drops the vector index when what comes is much beside what is there, and builds it again at the end."""
+    """Drops the vector index once much is coming beside what is there, and builds it again at the end."""
 
-    def __init__(self, database: Database, pays_at: float, patience: float | None = None) -> None:
-        """``pays_at`` is how many writes it takes, at least `FEWEST`; ``patience`` is that of `IndexKeeper.alone`."""
-        self._database, self._patience = database, patience
-        self._pays_at, self._writes = max(FEWEST, pays_at), 0.0
+    def __init__(self, pools: Pools, indexes: Indexes, pays_at: float, lock_timeout: float | None) -> None:
+        """``pays_at`` is how many written chunks it takes, but at least `_FEWEST`."""
+        self._pools, self._indexes, self._lock_timeout = pools, indexes, lock_timeout
+        self._pays_at, self._writes = max(_FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
@@ -51,10 +130,10 @@ class Suspension:
                 await self._suspend()
 
     async def _share_to_write(self, batch: Batch) -> float:
-        """How many of these chunks are new or changed, by a sample: loading the same again must not cost a build."""
+        """The share of these chunks that are new or changed, by a sample: loading the same again must not cost a build."""
         sample = slice(0, None, max(1, len(batch) // _SAMPLE))
         ids = batch.ids[sample]
-        (row,) = await self._database.fetch(
+        (row,) = await self._pools.fetch(
             "count_unchanged",
             ids=ids,
             texts=batch.texts[sample],
@@ -65,12 +144,12 @@ class Suspension:
 
     async def _suspend(self) -> None:
         try:
-            connection = await self._resources.enter_async_context(self._database.indexes.alone(self._patience))
+            connection = await self._resources.enter_async_context(self._indexes.exclusive(self._lock_timeout))
             self._maintenance = connection
             with translated("suspending the vector index"):
-                await self._database.indexes.suspend(connection)
+                await self._indexes.suspend(connection)
         except StorageError as error:
-            log.warning("the vector index could not be suspended for this load: %s", error.message)
+            log.warning("the vector index could not be dropped for this load: %s", error.message)
 
     async def finish(self, progress: ProgressCallback | None = None) -> None:
         """Build the index again, if it was suspended."""
@@ -83,81 +162,14 @@ class Suspension:
                 await self._resume(self._maintenance, progress)
                 return
         # It was idle while the chunks were written, and something in between has closed it.
-        await self._database.indexes.repair(progress, self._patience)
+        await self._indexes.repair(progress, self._lock_timeout)
 
     async def _resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         try:
             with translated("building the vector index"):
-                await self._database.indexes.resume(connection, progress)
+                await self._indexes.resume(connection, progress)
         except QueryFailed as error:
             if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
                 raise
             # There was none to suspend: dropping it takes the same right.
-            log.warning("the vector index is missing, and stays so: %s", error.message)
-
-
-@asynccontextmanager
-async def bulk_load(
-    backend: StorageBackend,
-    prepare: Callable[..., Awaitable[Batch]],
-    store: Callable[[Batch, Written], Awaitable[int]],
-    database: Database | None,
-    count_lexemes: Callable[[], Awaitable[None]],
-    progress: ProgressCallback | None,
-) -> AsyncIterator[BulkLoader]:
-    """A loader whose end builds what it suspended and counts the lexemes, also after an error in the block.
-
-    Without ``database`` there is no vector index to suspend.
-    """
-    before = await backend.get_count()
-    suspension = Suspension(database, before * _PAYS_AT) if database is not None else None
-
-    async def upsert(written: Written, *lists: Any) -> int:
-        batch = await prepare(*lists)
-        if suspension is not None:
-            await suspension.consider(batch)
-        return await store(batch, written)
-
-    async def end() -> None:
-        try:
-            with told(progress) as report:
-                if suspension is not None:
-                    await suspension.finish(report)
-                if report is not None:
-                    report(Progress("counting the words", 0, None))
-        finally:
-            await count_lexemes()
-
-    def ending() -> Awaitable[None]:
-        return end() if database is None else asyncio.shield(database.background.start(end()))
-
-    try:
-        yield Loader(upsert, progress)
-    except BaseException:
-        try:
-            await ending()
-        except Exception as error:  # what went wrong in the block comes first
-            log.warning("the end of a bulk load has failed: %s", error)
-        raise
-    await ending()
-
-
-@asynccontextmanager
-async def suspended_for_one_call(store: StorageBackend, database: Database, batch: Batch) -> AsyncIterator[None]:
-    """The same for one call that writes as much as there was. What it wrote is stored: a build that fails is a warning."""
-    before = await store.get_count()
-    suspension = Suspension(database, before * _PAYS_FOR_ONE_CALL_AT, _PATIENCE)
-
-    async def finish() -> None:
-        try:
-            await suspension.finish()
-        except StorageError as error:
-            log.warning("the chunks are stored, but the vector index is not; trying again: %s", error.message)
-            database.background.start(database.indexes.repair_in_time(_PATIENCE))
-
-    try:
-        await suspension.consider(batch)
-        yield
-    finally:
-        building = database.background.start(finish())
-    await asyncio.shield(building)
+            log.warning("the vector index is missing and could not be built: %s", error.message)

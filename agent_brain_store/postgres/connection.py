@@ -1,4 +1,4 @@
-"""Connections: how they are opened, what they carry, and how the driver's errors become ours."""
+"""One connection: how it is opened, the settings and codecs that it carries, and how a query file runs on it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,24 @@ import json
 import logging
 import math
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import asyncpg
 from pgvector.asyncpg import register_vector
 
-from agent_brain_store.config import PostgresConfig
-from agent_brain_store.errors import ConnectionFailed, PoolTimeout, QueryFailed, StorageError
-from agent_brain_store.records import INT64
-from agent_brain_store.sql import queries
+from agent_brain_store.checks.chunks import INT64
+from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.errors import ConnectionFailed
+from agent_brain_store.postgres.errors import BACKEND, RETRIABLE_STATES, means_lost, translated
+from agent_brain_store.postgres.sql import queries
 
 log = logging.getLogger(__name__)
 
-BACKEND = "postgres"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _FIRST_PAUSE = 0.1  # seconds before the second attempt to connect; doubles up to the next
 _LONGEST_PAUSE = 2.0
-_RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
-_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # by prefix: the connection is gone
-_CLOSE_TIMEOUT = 10.0  # seconds for queries under way when a pool closes
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -65,23 +59,29 @@ def _tls(config: PostgresConfig) -> dict[str, Any]:
     return {"dsn": "postgresql://?" + urlencode(given)} if given else {}
 
 
-def session_settings(config: PostgresConfig, search_path: str) -> dict[str, str]:
+def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
     """Settings that ride in the startup packet: no round trip, and they are what the session falls back to.
 
     Iterative scans keep filtered vector searches complete. Custom plans see how selective this very filter is.
     """
-    # pgvector's advice is the square root of the lists; when they are not configured, nobody knows them yet.
-    probes = config.ivfflat_probes or math.isqrt(config.ivfflat_lists or 100)
+    postgres, keyword = config.postgres, config.keyword
+    # pgvector's advice is the square root of the lists. When they are not configured, nobody knows them yet.
+    probes = postgres.ivfflat_probes or math.isqrt(postgres.ivfflat_lists or 100)
     return {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
         # One more: "with ties" looks at the row behind the last, which would start a second scan. 1000 is pgvector's limit.
-        "hnsw.ef_search": str(min(config.hnsw_ef_search + 1, 1000)),
+        "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 1, 1000)),
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
         "ivfflat.probes": str(probes),
         "application_name": "agent_brain_store",
+        "agent_brain.keyword_budget": str(keyword.budget),
+        "agent_brain.k1": repr(keyword.k1),
+        "agent_brain.b": repr(keyword.b),
+        "agent_brain.heading_weight": repr(keyword.heading_weight),
+        "agent_brain.summary_weight": repr(keyword.summary_weight),
     }
 
 
@@ -112,24 +112,19 @@ async def _connect_once(arguments: dict[str, Any]) -> Connection:
 
 def _worth_retrying(cause: BaseException | None) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
-        return (cause.sqlstate or "") in _RETRIABLE_STATES or _means_lost(cause)
+        return (cause.sqlstate or "") in RETRIABLE_STATES or means_lost(cause)
     return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
 
 
-async def open_pool(arguments: dict[str, Any], size: int, vector_schema: str) -> Pool:
-    """A pool of at most ``size`` connections with the codecs for vectors and jsonb. Opens none yet."""
-
-    async def init(connection: Connection) -> None:
-        await register_vector(connection, schema=vector_schema)
-        await connection.set_type_codec(
-            "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
-        )
-
-    return await asyncpg.create_pool(min_size=0, max_size=size, init=init, reset=_nothing, **arguments)
+# --- codecs and queries ----------------------------------------------------------------------------------------------
 
 
-async def _nothing(_: Connection) -> None:
-    """In place of the driver's reset, a round trip after every use: no query of ours changes a session."""
+async def register_codecs(connection: Connection, vector_schema: str) -> None:
+    """Teach a connection vectors, in binary, and jsonb."""
+    await register_vector(connection, schema=vector_schema)
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
+    )
 
 
 def _encode_jsonb(value: Any) -> bytes:
@@ -150,106 +145,8 @@ def _integer(text: str) -> int | float:
 _DECODER = json.JSONDecoder(parse_int=_integer)
 
 
-async def close_pool(pool: Pool) -> None:
-    """Wait for queries under way, but not for ever."""
-    try:
-        await asyncio.wait_for(pool.close(), _CLOSE_TIMEOUT)
-    except TimeoutError:
-        pool.terminate()
-
-
-@asynccontextmanager
-async def acquire(pool: Pool, timeout: float) -> AsyncIterator[Connection]:
-    """A pooled connection. Raises `PoolTimeout` when none became free within ``timeout`` seconds."""
-    try:
-        connection = await pool.acquire(timeout=timeout)
-    except TimeoutError as error:
-        raise PoolTimeout(
-            f"no connection became free within {timeout:g} s (all {pool.get_max_size()} of this pool are busy): "
-            "raise storage.postgres.pool_size or pool_timeout, or send less at once",
-            BACKEND,
-        ) from error
-    try:
-        yield connection  # a proxy with the connection's methods
-    finally:
-        # The caller has its result, or its error: that the connection was lost on its way back changes neither.
-        with suppress(*_DRIVER_ERRORS):
-            if connection.is_in_transaction():  # cancelled while it committed
-                connection.terminate()
-            await asyncio.shield(pool.release(connection))
-
-
 async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
     """The rows of a query file."""
     query = queries()[name]
     rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
     return rows
-
-
-# --- errors ----------------------------------------------------------------------------------------------------------
-
-_DRIVER_ERRORS = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    TimeoutError,
-)
-
-
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turn the driver's errors into ours. The message keeps the server's words, which hold neither SQL nor secrets."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except _DRIVER_ERRORS as error:
-        raise _typed(error, operation) from error
-
-
-def _typed(error: BaseException, operation: str) -> StorageError:
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or "?????"
-        if state.startswith("28"):
-            hint = "check user and password (storage.postgres.user, password_env or password_file)"
-            return ConnectionFailed(f"{operation}: the server refuses the user or password ({state}); {hint}", BACKEND)
-        if state == "3D000":
-            return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
-        if state in _RETRIABLE_STATES or _means_lost(error):
-            return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
-        if state == "57014":
-            return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
-        # The detail of a violated constraint is the row.
-        reason = error.args[0] if state.startswith("23") else error
-        return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)
-    if isinstance(error, TimeoutError):
-        return QueryFailed(f"{operation} took longer than storage.postgres.command_timeout", BACKEND)
-    if is_lost(error) or isinstance(error, OSError):
-        return ConnectionFailed(f"{operation}: no connection to the server ({_reason(error)})", BACKEND)
-    return QueryFailed(f"{operation} failed in the driver: {error}", BACKEND)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "it was lost" if not isinstance(error, OSError) else type(error).__name__
-
-
-def is_lost(error: BaseException | None) -> bool:
-    """Whether an error, or what it hides, means that the connection is gone."""
-    while error is not None:
-        if _means_lost(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _means_lost(error: BaseException) -> bool:
-    if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(_LOST_STATES)
-    if isinstance(error, asyncpg.InternalClientError):
-        return "cannot switch to state" in str(error)
-    if isinstance(error, asyncpg.InterfaceError):
-        return "closed" in str(error)
-    return isinstance(error, (ConnectionError, OSError)) and not isinstance(error, TimeoutError)

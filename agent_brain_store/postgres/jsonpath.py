@@ -10,26 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from agent_brain_store.filters import And, Compare, Exists, In, Node, Not, Or, Scalar, without_not
+from agent_brain_store.filters.parse import And, Compare, Exists, Filter, In, Not, Or, Scalar, without_not
 
 PREFIX_LENGTH = 512  # characters of source that the index on it holds
 _FEW = 4  # values that are compared one after the other
 
 
-def to_jsonpath(node: Node | None, source_prefix: str = "") -> str:
+def to_jsonpath(filter: Filter | None, source_prefix: str = "") -> str:
     """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
 
     That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
     few chunks. What remains is that it is a text.
     """
-    if node is None:
+    if filter is None:
         return ""
-    return "strict " + _jsonpath(without_not(node), source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
+    return "strict " + _jsonpath(without_not(filter), source_prefix if len(source_prefix) <= PREFIX_LENGTH else "")
 
 
-def required_prefix(node: Node | None, key: str) -> str:
+def required_prefix(filter: Filter | None, key: str) -> str:
     """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
-    match node:
+    match filter:
         case Compare(k, "prefix", value) if k == key and isinstance(value, str):
             return value
         case And(items):
@@ -38,8 +38,8 @@ def required_prefix(node: Node | None, key: str) -> str:
             return ""
 
 
-def _jsonpath(node: Node, known: str) -> str:
-    match node:
+def _jsonpath(filter: Filter, known: str) -> str:
+    match filter:
         case Compare("source", "prefix", value) if known and value == known:
             return 'exists($ ? (@."source".type() == "string"))'
         case Compare(key, "contains", value):

@@ -1,4 +1,4 @@
-"""Transactions that go to their end, and work that starts over when it loses to another session's."""
+"""Transactions that go to their end, and work that is done again when it loses to a concurrent transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from agent_brain_store.errors import OutcomeUnknown
-from agent_brain_store.postgres.connection import BACKEND, Connection, is_lost
+from agent_brain_store.postgres.connection import Connection
+from agent_brain_store.postgres.errors import BACKEND, is_lost
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -27,7 +28,8 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
 
     Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
     """
-    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up quietly.
+    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up
+    # quietly.
     managed = connection.transaction(isolation="read_committed")
     await managed.__aenter__()
     try:
@@ -37,7 +39,7 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
             await managed.__aexit__(type(error), error, None)
         raise
     try:
-        await _to_its_end(managed.__aexit__(None, None, None))
+        await _uninterrupted(managed.__aexit__(None, None, None))
     except Exception as error:
         if not (is_lost(error) or isinstance(error, TimeoutError)):
             raise
@@ -53,7 +55,7 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
         ) from error
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
     """Do work that a cancellation cannot stop: who is told of it can rely on that nothing happens later."""
     task = asyncio.create_task(work)
     try:
@@ -63,11 +65,11 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def starting_over(operation: str, work: Callable[[], Awaitable[Result]]) -> Result:
+async def retry_conflicts(operation: str, work: Callable[[], Awaitable[Result]]) -> Result:
     """Do work, again when it loses to a concurrent transaction; up to four times. Raises the driver's errors."""
     for attempt in range(1, _ATTEMPTS):
         with suppress(*_CONFLICTS):
             return await work()
-        log.info("%s starts over after a deadlock, or the like", operation)
+        log.info("%s is done again after a deadlock, or the like", operation)
         await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
     return await work()

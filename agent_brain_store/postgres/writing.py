@@ -1,22 +1,84 @@
-"""Chunks on their way into PostgreSQL: cut into statements of bounded size."""
+"""Writes: each is one transaction, cut into statements of bounded size, and term statistics are kept fresh after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
 
 from pgvector import Vector
 
-from agent_brain_store.arrays import Float32
-from agent_brain_store.loading import Written
+from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.vectors import Float32
+from agent_brain_store.errors import OutcomeUnknown
+from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.connection import Connection, run
-from agent_brain_store.records import Batch
+from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.searching import filter_values
+from agent_brain_store.postgres.statistics import TermStatistics
+from agent_brain_store.progress import Written
 
-_ROWS, _BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
+Result = TypeVar("Result")
+
+ROWS, BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
 
 
-async def upsert(connection: Connection, batch: Batch, written: Written | None = None) -> None:
-    """Write a batch, on a connection that is in a transaction."""
-    for part in _slices(batch):
+class Writer:
+    """Writes to one store."""
+
+    def __init__(self, pools: Pools, statistics: TermStatistics) -> None:
+        self._pools, self._statistics = pools, statistics
+
+    async def upsert(self, batch: Batch, written: Written | None = None) -> None:
+        """Store a batch. Chunks that are stored exactly so are left alone."""
+
+        async def work(connection: Connection) -> None:
+            await _upsert(connection, batch, written)
+
+        if len(batch):
+            await self._write("upsert_documents", work, len(batch))
+
+    async def replace(self, filter: Filter, batch: Batch) -> int:
+        """Store a batch and delete every other match. Returns how many were deleted."""
+        matching = filter_values(filter)
+
+        async def work(connection: Connection) -> int:
+            await run(connection, "replacement_lock", **matching)
+            rows = await run(connection, "delete_matching_chunks", **matching, keep=batch.ids)
+            await _upsert(connection, batch)
+            return int(rows[0]["deleted"])
+
+        return await self._write("replace_documents", work, len(batch))
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Delete chunks by id. Returns how many there were."""
+
+        async def work(connection: Connection) -> int:
+            return int((await run(connection, "delete_chunks", ids=ids))[0]["deleted"])
+
+        return await self._write("delete_by_ids", work)
+
+    async def delete_matching(self, filter: Filter) -> int:
+        """Delete the chunks that match. Returns how many there were."""
+
+        async def work(connection: Connection) -> int:
+            rows = await run(connection, "delete_matching_chunks", **filter_values(filter), keep=[])
+            return int(rows[0]["deleted"])
+
+        return await self._write("delete_by_metadata", work)
+
+    async def _write(self, operation: str, work: Callable[[Connection], Awaitable[Result]], written: int = 0) -> Result:
+        try:
+            result = await self._pools.write(operation, work)
+            await self._statistics.refresh_after_write(written)
+        except (asyncio.CancelledError, OutcomeUnknown):
+            self._statistics.mark_stale()
+            raise
+        return result
+
+
+async def _upsert(connection: Connection, batch: Batch, written: Written | None = None) -> None:
+    for part in slices(batch):
         await run(
             connection,
             "upsert_chunks",
@@ -34,12 +96,12 @@ def as_parameter(vectors: Float32) -> list[Vector]:
     return [Vector(row) for row in vectors]
 
 
-def _slices(batch: Batch) -> Iterator[slice]:
-    """Parts of at most `_ROWS` chunks and about `_BYTES` of text, metadata and vectors."""
+def slices(batch: Batch) -> Iterator[slice]:
+    """Parts of at most `ROWS` chunks and about `BYTES` of text, metadata and vectors."""
     start, size = 0, 0
     for position, (text, metadata) in enumerate(zip(batch.texts, batch.metadatas, strict=True)):
         weight = _bytes(text) + _bytes(str(metadata)) + 4 * batch.vectors.shape[1]
-        if position > start and (position - start == _ROWS or size + weight > _BYTES):
+        if position > start and (position - start == ROWS or size + weight > BYTES):
             yield slice(start, position)
             start, size = position, 0
         size += weight

@@ -3,4 +3,4 @@
 -- returns nothing
 --
 -- psql: \i sql/queries/analyze_chunks.sql
-analyze (skip_locked) chunks, lexemes;
+analyze (skip_locked) chunks, term_statistics;

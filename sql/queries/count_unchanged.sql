@@ -10,6 +10,6 @@
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/count_unchanged.sql
 select count(*) as chunks
-from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
+from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, text, metadata, embedding)
 join chunks c using (chunk_id)
-where is_stored(c.content, c.metadata, c.embedding, g.content, g.metadata, g.embedding);
+where is_stored(c.text, c.metadata, c.embedding, g.text, g.metadata, g.embedding);

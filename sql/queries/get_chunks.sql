@@ -6,7 +6,7 @@
 --
 -- psql: \bind '{a,b}'
 --       \i sql/queries/get_chunks.sql
-select chunk_id, content as text, metadata
+select chunk_id, text, metadata
 from chunks
 where chunk_id = any($1::text[])
 order by chunk_id;

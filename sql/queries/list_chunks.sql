@@ -10,7 +10,7 @@
 --
 -- psql: \bind '' 10 '' '' false
 --       \i sql/queries/list_chunks.sql
-select chunk_id, content as text, metadata, case when $5::bool then embedding::vector end as embedding
+select chunk_id, text, metadata, case when $5::bool then embedding::vector end as embedding
 from chunks
 where chunk_id > $1::text
   and matches(metadata, $3::text, $4::text)

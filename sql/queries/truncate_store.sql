@@ -3,4 +3,4 @@
 -- returns nothing
 --
 -- psql: \i sql/queries/truncate_store.sql
-truncate chunks, lexemes, embedding_profile;
+truncate chunks, term_statistics, embedding_profile;

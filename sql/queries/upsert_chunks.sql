@@ -10,27 +10,27 @@
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/upsert_chunks.sql
 with changed as (
-  select g.*, chunk_tsv(g.content, g.metadata) as lexemes
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, content, metadata, embedding)
+  select g.*, chunk_terms(g.text, g.metadata) as terms
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, text, metadata, embedding)
   left join chunks c using (chunk_id)
   where c.chunk_id is null
-    or not is_stored(c.content, c.metadata, c.embedding, g.content, g.metadata, g.embedding)
+    or not is_stored(c.text, c.metadata, c.embedding, g.text, g.metadata, g.embedding)
   offset 0  -- before the insert, and before the text search parser has any work
 ),
 written as (
-  insert into chunks as c (chunk_id, content, metadata, tsv, tokens, embedding)
-  select chunk_id, content, metadata, tsv, tokens, embedding
-  from changed, with_impacts(lexemes)
+  insert into chunks as c (chunk_id, text, metadata, tsv, tokens, embedding)
+  select chunk_id, text, metadata, tsv, tokens, embedding
+  from changed, with_impacts(terms)
   order by chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
   on conflict (chunk_id) do update
-  set content = excluded.content,
+  set text = excluded.text,
       metadata = excluded.metadata,
       tsv = excluded.tsv,
       tokens = excluded.tokens,
       embedding = excluded.embedding
   -- Again, for what others stored meanwhile.
   where not is_stored(
-    c.content, c.metadata, c.embedding, excluded.content, excluded.metadata, excluded.embedding::vector
+    c.text, c.metadata, c.embedding, excluded.text, excluded.metadata, excluded.embedding::vector
   )
   returning 1
 )

@@ -12,7 +12,7 @@
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
 --       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :asked.
-select c.chunk_id, c.content as text, c.metadata, similarity(f.distance) as score, e.complete
+select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, e.complete
 from (select *, count(*) over () as rows from nearest($1::vector, $2::int4, $3::text, $4::text)) f
 join chunks c using (chunk_id)
 cross join is_complete(f.rows, $2::int4, $3::text, $4::text) e

@@ -1,0 +1,100 @@
+"""Checks of the arguments of a call, made before a backend is asked. Each returns the value as a backend takes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from agent_brain_store.checks.chunks import clean_text
+from agent_brain_store.config.rules import as_integer, as_number
+from agent_brain_store.errors import InvalidQueryError
+
+LARGEST = 2**31 - 1  # an int4
+LONGEST_QUERY = 50_000  # characters, as many as are indexed of a long text
+FEWEST_CANDIDATES = 50  # of each ranking in hybrid search, when the caller does not say
+
+
+def check_top_k(top_k: int) -> int:
+    """An integer of at least 0. More than any store holds is fine."""
+    return _integer("top_k", top_k, 0)
+
+
+def check_batch_size(batch_size: int) -> int:
+    """How many chunks to hold in memory at a time: at least 1."""
+    return _integer("batch_size", batch_size, 1)
+
+
+def check_query(query: str) -> str:
+    """A question, cleaned like the text of a chunk."""
+    if not isinstance(query, str):
+        raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string")
+    if len(query) > LONGEST_QUERY:
+        raise InvalidQueryError(f"query has {len(query)} characters; it may have {LONGEST_QUERY}")
+    return clean_text(query)
+
+
+def check_threshold(threshold: float) -> float:
+    """A similarity from 0 to 1."""
+    number = as_number(threshold)
+    if number is None or not 0 <= number <= 1:
+        raise InvalidQueryError(f"similarity_threshold is {threshold!r}; it must be between 0 and 1")
+    return number
+
+
+def check_ids(ids: Sequence[str]) -> list[str]:
+    """Distinct ids in code point order. Ids that could never be stored are left out: they match nothing."""
+    if isinstance(ids, str) or not isinstance(ids, Collection):  # an iterator could be read only once
+        raise InvalidQueryError(f"ids is a {type(ids).__name__}; it must be a list of strings")
+    wrong = next((item for item in ids if not isinstance(item, str)), None)
+    if wrong is not None:
+        raise InvalidQueryError(f"ids holds a value of type {type(wrong).__name__}, not a string")
+    return sorted({item for item in ids if item and clean_text(item) == item})
+
+
+def check_fusion(fusion: str) -> str:
+    """``rrf`` or ``relative_score``."""
+    if fusion not in ("rrf", "relative_score"):
+        raise InvalidQueryError(f"fusion is {fusion!r}; there are 'rrf' and 'relative_score'")
+    return fusion
+
+
+def check_rrf_k(rrf_k: int) -> int:
+    """The constant of Reciprocal Rank Fusion: an integer of at least 0. 60 is usual."""
+    return _integer("rrf_k", rrf_k, 0)
+
+
+def check_weights(vector_weight: float, keyword_weight: float) -> tuple[float, float]:
+    """Two weights of at least 0, not both 0, scaled so that the larger one is 1.
+
+    Only their ratio counts. Scaled, even the smallest float can be divided by a rank.
+    """
+    weights = (_weight("vector_weight", vector_weight), _weight("keyword_weight", keyword_weight))
+    if not any(weights):
+        raise InvalidQueryError("vector_weight and keyword_weight are both 0: nothing would be searched")
+    if math.isinf(sum(weights)):
+        raise InvalidQueryError("vector_weight and keyword_weight are too large: their sum must be a finite number")
+    return weights[0] / max(weights), weights[1] / max(weights)
+
+
+def check_candidates(candidates: int | None, top_k: int, weights: tuple[float, float]) -> int:
+    """How many chunks each ranking contributes to hybrid search: ``max(50, 2 * top_k)`` unless the caller says more."""
+    if candidates is None:
+        candidates = max(FEWEST_CANDIDATES, 2 * top_k)
+    candidates = _integer("candidates", candidates, 1)
+    # One ranking alone is the answer: asked for more, it could be searched further than keyword_search searches it.
+    return top_k if 0 in weights else max(candidates, top_k)
+
+
+def _weight(name: str, weight: float) -> float:
+    number = as_number(weight)
+    if number is None or not 0 <= number < math.inf:
+        shown = f"of type {type(weight).__name__}" if number is None else f"{number:g}"
+        raise InvalidQueryError(f"{name} is {shown}; it must be a finite number of at least 0")
+    return number
+
+
+def _integer(name: str, value: int, least: int) -> int:
+    number = as_integer(value)
+    if number is None or number < least:
+        raise InvalidQueryError(f"{name} is {value!r}; it must be an integer of at least {least}")
+    return min(number, LARGEST)

@@ -1,0 +1,91 @@
+"""The start-up guard: what the store is, against what the configuration asks for. One set of messages for both backends.
+
+A mismatch is never repaired in silence: every message names both values and the ways out.
+"""
+
+from __future__ import annotations
+
+from agent_brain_store.checks.chunks import clean_text
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError, ProviderMismatchError, SchemaError
+from agent_brain_store.protocol import EmbeddingMetadata
+
+
+def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
+    """The stored vectors must be as long as the configured model's."""
+    wanted = config.embedding.dimensions
+    if stored != wanted:
+        raise DimensionMismatchError(
+            f"the store holds vectors of {stored} dimensions, the configuration says {wanted} "
+            f"({config.embedding.provider}/{config.embedding.model}). Configure the model that filled the store, "
+            f"or {_elsewhere(backend)} and index again",
+            backend,
+            expected=stored,
+            actual=wanted,
+        )
+
+
+def check_distance(config: StoreConfig, stored: str, backend: str) -> None:
+    """The store's distance was fixed when it was made."""
+    _check("storage.distance", stored, config.distance, backend)
+
+
+def check_language(config: StoreConfig, stored: str, backend: str) -> None:
+    """Chunks and questions must be reduced to the same words."""
+    _check("storage.keyword.language", stored, config.keyword.language, backend)
+
+
+def _check(key: str, stored: str, wanted: str, backend: str) -> None:
+    if stored != wanted:
+        raise SchemaError(
+            f"the store was made with {key} {stored!r}, the configuration says {wanted!r}. Set it back, "
+            f"or {_elsewhere(backend)} and copy the chunks with copy_documents, which needs no new embeddings",
+            backend,
+        )
+
+
+def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str) -> None:
+    """Vectors of two models cannot be compared: the stored profile, if there is one, must be the one in use."""
+    if stored is None:
+        return
+    if (_plain(stored.provider), stored.model, stored.dimensions) == (_plain(provider), model, dimensions):
+        return
+    raise ProviderMismatchError(
+        f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "
+        f"now {provider}/{model} ({dimensions} dimensions) is in use. Configure the model that filled the store, "
+        f"or {_elsewhere(backend)} and index again",
+        backend,
+        current_provider=provider,
+        current_model=model,
+        indexed_provider=stored.provider,
+        indexed_model=stored.model,
+    )
+
+
+def _plain(provider: str) -> str:
+    """``openai`` for ``OpenAI``, and for ``EmbeddingProvider.OPENAI``, which is an enumeration's member as text."""
+    return provider.lower().rpartition(".")[2]
+
+
+def new_profile(provider: str, model: str, dimensions: int, stored: int) -> EmbeddingMetadata:
+    """A profile that the next start can find again. ``stored`` is the length of the store's vectors.
+
+    Raises `InvalidQueryError` for names that no database stores, `DimensionMismatchError` for another length.
+    """
+    for name, value in (("provider", provider), ("model", model)):
+        if not isinstance(value, str) or not value or clean_text(value) != value:
+            raise InvalidQueryError(f"{name} is {value!a}; it must be a non-empty text")
+    if dimensions != stored:
+        raise DimensionMismatchError(
+            f"the profile says {dimensions} dimensions, the store holds vectors of {stored}: "
+            "use the model that filled it, or another store for the other model",
+            expected=stored,
+            actual=dimensions,
+        )
+    return EmbeddingMetadata(provider, model, stored)
+
+
+def _elsewhere(backend: str) -> str:
+    if backend == "postgres":
+        return "open another store (storage.postgres.schema)"
+    return "open another store (storage.chroma.collection)"

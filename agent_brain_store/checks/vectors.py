@@ -1,0 +1,156 @@
+"""Embeddings: from lists of numbers or numpy arrays to float32 arrays, and whether a store can hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
+from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
+from agent_brain_store.protocol import Vector, Vectors
+
+Float32 = NDArray[np.float32]
+
+MIN_SQUARED_NORM = 1e-37  # below, float32 sums underflow and every cosine is wrong
+HALFVEC_MAX = 65504.0  # the largest half-precision float
+PIECE = 100_000  # numbers that are converted at a time: the event loop runs on between two pieces
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRules:
+    """What one store asks of its chunks. ``on_invalid_text`` is ``replace`` or ``reject``."""
+
+    dimensions: int
+    distance: str
+    on_invalid_text: str = "replace"
+
+
+def query_vector(rules: ChunkRules, embedding: Vector) -> Float32:
+    """A question's embedding as a float32 array.
+
+    Raises `InvalidQueryError` when the store could not compare it, `DimensionMismatchError` when its length is another
+    than the store's.
+    """
+    row = _as_array(embedding, 1)
+    if row is None:
+        raise InvalidQueryError("query_embedding is not a list or array of numbers")
+    _check_dimensions(rules, len(row), "query_embedding")
+    problem = _problem(rules, row)
+    if problem:
+        raise InvalidQueryError(f"query_embedding {problem}")
+    return row
+
+
+def chunk_vectors(rules: ChunkRules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
+    """The embeddings of chunks as one array with a row for each.
+
+    Only when that fails, each embedding is checked alone, so that the error names the chunk. Raises
+    `InvalidDocumentError` or `DimensionMismatchError`.
+    """
+    rows = _as_rows(embeddings, rules.dimensions)
+    if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
+        for position, embedding in enumerate(embeddings):
+            row = _as_array(embedding, 1)
+            if row is None:
+                raise InvalidDocumentError.at(position, ids[position], "embedding", _no_numbers(embedding))
+            _check_dimensions(rules, len(row), f"chunk {ids[position]!a} (position {position}): embedding")
+        return np.empty((0, rules.dimensions), np.float32)
+    good = _good_rows(rules, rows)
+    if not good.all():
+        worst = int(np.argmin(good))
+        problem = _problem(rules, rows[worst]) or "cannot be stored"
+        raise InvalidDocumentError.at(worst, ids[worst], "embedding", problem)
+    return rows
+
+
+def kind_of_value(value: object) -> str:
+    """How a message names a value of a wrong type."""
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+# --- converting ------------------------------------------------------------------------------------------------------
+
+
+def _as_rows(embeddings: Any, dimensions: int) -> Float32 | None:
+    """Embeddings as rows. Embeddings of other dimensions give another shape, and None when they are no numbers.
+
+    Lists are converted piece by piece. Numpy would keep the interpreter until it is through with all of them.
+    """
+    if not isinstance(embeddings, (list, tuple)):
+        return _as_array(embeddings, 2)
+    rows = np.empty((len(embeddings), dimensions), np.float32)
+    step = max(1, PIECE // dimensions)
+    for start in range(0, len(embeddings), step):
+        piece = _as_array(embeddings[start : start + step], 2)
+        if piece is None or piece.shape[1] != dimensions:
+            return _as_array(embeddings, 2)
+        rows[start : start + step] = piece
+    return rows
+
+
+def _as_array(values: Any, ndim: int) -> Float32 | None:
+    if isinstance(values, (str, bytes, Mapping)):
+        return None
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if array.ndim != ndim or array.dtype.kind not in "fiu":
+        return None
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+# --- checking --------------------------------------------------------------------------------------------------------
+
+
+def _no_numbers(embedding: object) -> str:
+    if not isinstance(embedding, (list, tuple)):
+        return f"is {kind_of_value(embedding)}, not a list or array of numbers"
+    wrong = (item for item in embedding if isinstance(item, bool) or not isinstance(item, (int, float, np.number)))
+    kinds = (type(item).__name__ for item in wrong)
+    return next((f"holds a value of type {kind}, not a number" for kind in kinds), "holds a number beyond float32")
+
+
+def _check_dimensions(rules: ChunkRules, actual: int, what: str) -> None:
+    if actual != rules.dimensions:
+        raise DimensionMismatchError(
+            f"{what} has {actual} dimensions, the store has {rules.dimensions}: use the model that filled it, "
+            "or another store for the other model",
+            expected=rules.dimensions,
+            actual=actual,
+        )
+
+
+def _good_rows(rules: ChunkRules, rows: Float32) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared = np.einsum("ij,ij->i", rows, rows)
+        good = np.isfinite(squared)
+        if rules.distance == "cosine":
+            good &= squared > MIN_SQUARED_NORM
+        if rules.dimensions in HALFVEC_DIMENSIONS:
+            halves = rows.astype(np.float16).astype(np.float32)
+            good &= np.isfinite(halves).all(axis=1)
+            if rules.distance == "cosine":
+                good &= halves.any(axis=1)
+    return np.asarray(good)
+
+
+def _problem(rules: ChunkRules, row: Float32) -> str | None:
+    """What is wrong with one vector, in words that follow its name, or None."""
+    if _good_rows(rules, row[None, :])[0]:
+        return None
+    if np.isnan(row).any():
+        return "holds NaN"
+    if np.isinf(row).any():
+        return "holds an infinity, or a number beyond float32"
+    if not row.any():
+        return "is all zeros: it has no direction, so cosine distance is not defined"
+    largest = float(np.abs(row).max())
+    if rules.dimensions in HALFVEC_DIMENSIONS and not 1e-7 < largest <= HALFVEC_MAX:
+        return f"has the largest value {largest:.3g}; {rules.dimensions} dimensions are stored as halfvec, up to 65504"
+    return f"has values up to {largest:.3g}: its squared length leaves float32's range; scale it to unit length"

@@ -1,0 +1,275 @@
+"""The Chroma directories that this process has open, and the collections in them.
+
+Several stores of one process may use one directory, and one collection. They share Chroma's client, the threads and
+the keyword indexes: caches of their own would go stale. The last store to close gives the directory back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agent_brain_store.checks import startup
+from agent_brain_store.chroma import client
+from agent_brain_store.chroma.lock import DirectoryLock
+from agent_brain_store.chroma.threads import Threads
+from agent_brain_store.config import KeywordConfig, StoreConfig
+from agent_brain_store.errors import QueryFailed, SchemaError, SchemaTooNew
+from agent_brain_store.protocol import EmbeddingMetadata
+
+if TYPE_CHECKING:
+    from agent_brain_store.textsearch.index import KeywordIndex
+
+T = TypeVar("T")
+
+FORMAT = 2  # of what is stored; another one is refused
+
+_FACT = "agent_brain:"
+
+
+class Directory:
+    """One directory: its lock, Chroma's client, the threads, and the collections that are open."""
+
+    def __init__(self, path: Path) -> None:
+        self.users = 0
+        self.may_hang = False  # Chroma's client, at the next write
+        self.collections: dict[str, Collection] = {}
+        self._path, self._lock = path, DirectoryLock(path)
+        try:
+            self.client = client.open_client(path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.threads = Threads()
+
+    def renew(self) -> None:
+        """Open Chroma anew. In the writer's thread, while no collection is read.
+
+        After a write that failed on a full disk, Chroma's next write can hang, and the whole process with it.
+        """
+        with ExitStack() as alone:
+            for collection in self.collections.values():
+                alone.enter_context(collection.changing())
+            client.close_client(self.client)
+            self.client = client.open_client(self._path)
+            for collection in self.collections.values():
+                collection.rows = client.find_rows(self.client, collection.name) or collection.rows
+        self.may_hang = False
+
+    def open_collection(self, config: StoreConfig) -> Collection:
+        """The configured collection, after its check against the configuration."""
+        name = config.chroma.collection
+        collection = self.collections.get(name)
+        if collection is None:
+            collection = Collection(self, name, self._find_or_create(config))
+            collection.rows.settle()
+        _check(collection, config)
+        return self.collections.setdefault(name, collection)
+
+    def _find_or_create(self, config: StoreConfig) -> client.Rows:
+        name = config.chroma.collection
+        rows = client.find_rows(self.client, name)
+        if rows is not None and _FACT + "format" not in rows.facts:
+            if rows.count():
+                raise SchemaError(
+                    f"the collection {name!r} holds chunks that another program wrote. Choose another name "
+                    "(storage.chroma.collection), and index or copy the chunks into it",
+                    "chroma",
+                )
+            client.delete_collection(self.client, name)
+            rows = None
+        return rows or client.create_rows(self.client, name, config.distance, new_facts(config))
+
+    def close(self) -> None:
+        """Let running work end, then close everything."""
+        self.threads.close()
+        client.close_client(self.client)
+        self._lock.release()
+
+
+class Collection:
+    """One open collection: its rows, its facts, and its keyword indexes.
+
+    Reads see the rows as of one moment, although writes go on in pieces.
+    """
+
+    def __init__(self, directory: Directory, name: str, rows: client.Rows) -> None:
+        self.directory, self.name, self.rows = directory, name, rows
+        self.indexes: dict[KeywordConfig, KeywordIndex] = {}
+        self.exact_fallbacks = 0
+        self._lock, self._version = threading.Lock(), 0  # odd while something changes
+        self._process = os.getpid()
+
+    @property
+    def is_usable(self) -> bool:
+        """False in a forked child, where the threads are gone and the directory belongs to the parent."""
+        return self._process == os.getpid()
+
+    @property
+    def any_index(self) -> KeywordIndex | None:
+        """A keyword index, if one has been built: it has every chunk's metadata in memory."""
+        return next(iter(self.indexes.values()), None)
+
+    # --- facts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def format(self) -> int:
+        """The format of what is stored."""
+        return int(self.rows.facts[_FACT + "format"])
+
+    @property
+    def dimensions(self) -> int:
+        """The length of the stored vectors."""
+        return int(self.rows.facts[_FACT + "dimensions"])
+
+    @property
+    def distance(self) -> str:
+        """The distance that the store was made with."""
+        return str(self.rows.facts[_FACT + "distance"])
+
+    @property
+    def language(self) -> str:
+        """The language that the store was made with."""
+        return str(self.rows.facts[_FACT + "language"])
+
+    @property
+    def profile(self) -> EmbeddingMetadata | None:
+        """The stored embedding profile."""
+        facts = self.rows.facts
+        if _FACT + "provider" not in facts:
+            return None
+        return EmbeddingMetadata(facts[_FACT + "provider"], facts[_FACT + "model"], self.dimensions)
+
+    def set_profile(self, provider: str, model: str) -> None:
+        """Store the embedding profile. In the writer's thread."""
+        # Chroma refuses to see its own old key again.
+        facts = {key: value for key, value in self.rows.facts.items() if not key.startswith("hnsw:")}
+        self.rows.set_facts({**facts, _FACT + "provider": provider, _FACT + "model": model})
+
+    def reset(self, config: StoreConfig) -> None:
+        """Replace the collection by an empty one. In the writer's thread."""
+        with self.changing():
+            self.indexes.clear()
+            if client.find_rows(self.directory.client, self.name) is not None:  # as after a reset that failed half way
+                client.delete_collection(self.directory.client, self.name)
+            self.rows = client.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
+
+    # --- reading and writing -----------------------------------------------------------------------------------------
+
+    def writing(self, work: Callable[[Collection], T]) -> T:
+        """Write. In the writer's thread.
+
+        A write that fails half way leaves unknown rows behind. Then the keyword indexes are built anew when next asked for.
+        """
+        if self.directory.may_hang:
+            self.directory.renew()
+        try:
+            return work(self)
+        except BaseException as error:
+            self.indexes.clear()
+            self.directory.may_hang = client.may_hang_after(error)
+            raise
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """While one piece is written to the rows and the indexes. In the writer's thread."""
+        with self._lock:
+            self._version += 1
+            try:
+                yield
+            finally:
+                self._version += 1
+
+    def reading(self, work: Callable[[client.Rows], T]) -> T:
+        """Read as if at one moment. If a piece was written meanwhile, read again while the next piece waits."""
+        before = self._version
+        if before % 2 == 0:
+            try:
+                result = work(self.rows)
+            except QueryFailed:
+                if self._version == before:
+                    raise
+            else:
+                if self._version == before:
+                    return result
+        with self._lock:
+            return work(self.rows)
+
+
+def new_facts(config: StoreConfig) -> dict[str, Any]:
+    """What a new collection says of itself."""
+    return {
+        _FACT + "format": FORMAT,
+        _FACT + "dimensions": config.embedding.dimensions,
+        _FACT + "distance": config.distance,
+        _FACT + "language": config.keyword.language,
+    }
+
+
+def _check(collection: Collection, config: StoreConfig) -> None:
+    collection_format = collection.format
+    if collection_format > FORMAT:
+        raise SchemaTooNew(
+            f"the collection has format {collection_format}, but this version of agent_brain_store only knows {FORMAT}: "
+            "upgrade the library",
+            "chroma",
+        )
+    if collection_format < FORMAT:
+        raise SchemaError(
+            f"the collection has format {collection_format}, from a preview of this library, but filters need {FORMAT}: "
+            "choose another name (storage.chroma.collection) and index again",
+            "chroma",
+        )
+    startup.check_dimensions(config, collection.dimensions, "chroma")
+    startup.check_distance(config, collection.distance, "chroma")
+    if collection.rows.space != client.SPACES[config.distance]:
+        raise SchemaError(
+            f"the collection's vector index uses Chroma's space {collection.rows.space!r}, storage.distance "
+            f"{config.distance!r} needs {client.SPACES[config.distance]!r}: another program made or changed it. Open "
+            "another store (storage.chroma.collection) and index again",
+            "chroma",
+        )
+    startup.check_language(config, collection.language, "chroma")
+    embedding = config.embedding
+    startup.check_profile(embedding.provider, embedding.model, embedding.dimensions, collection.profile, "chroma")
+
+
+# --- the directories of this process ---------------------------------------------------------------------------------
+
+_directories: dict[tuple[int, str], Directory] = {}
+_opening = threading.Lock()
+
+
+def acquire(config: StoreConfig) -> Collection:
+    """Open the configured collection, or join the stores that have it open."""
+    client.require_packages()
+    with _opening:
+        key = os.getpid(), os.path.realpath(config.chroma.path.absolute())
+        directory = _directories.get(key)
+        if directory is None:
+            directory = _directories[key] = Directory(Path(key[1]))
+        try:
+            collection = directory.open_collection(config)
+        except BaseException:
+            _close_unused(key)
+            raise
+        directory.users += 1
+        return collection
+
+
+def release(collection: Collection) -> None:
+    """Leave a collection. The last one to leave closes its directory."""
+    with _opening:
+        for key, directory in list(_directories.items()):
+            if directory is collection.directory:
+                directory.users -= 1
+                _close_unused(key)
+
+
+def _close_unused(key: tuple[int, str]) -> None:
+    if _directories[key].users == 0:
+        _directories.pop(key).close()

@@ -1,0 +1,165 @@
+"""Chunks in Chroma's form: what is stored as a chunk's metadata and vector, and how both come back as they were given.
+
+What is stored with a chunk beside its text and vector:
+
+``agent_brain:metadata``     the whole metadata as JSON, the only copy that is ever read back
+``agent_brain:digest``       a hash of text, metadata and vector, by which an unchanged chunk is known
+``agent_brain:vector``       the bits of a vector that is stored in another form than it was given
+``agent_brain:folder:2``     the second folder above ``source``, and so on, so that Chroma itself can find a path prefix
+``agent_brain:strings:key``  (also ``numbers``, ``booleans``) the elements of a list of several types
+``key``                      a copy of a scalar or a list of scalars, for Chroma's own filters
+
+Numbers are copied as floats, because Chroma compares integers with floats wrongly: 1 equals 1.5 there. Copies of
+strings stop at `LONGEST` characters. Filters allow for both (`where`).
+
+Under cosine, Chroma would normalise vectors itself, in float32, and return the result instead of what was given. So
+Chroma is told to compare inner products, and gets vectors of unit length. A vector that has unit length already is
+stored as it is. Any other is divided by its length, and its own bits are kept beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent_brain_store.checks.vectors import Float32
+from agent_brain_store.protocol import Metadata
+
+RESERVED = "agent_brain:"
+METADATA = RESERVED + "metadata"
+DIGEST = RESERVED + "digest"
+VECTOR = RESERVED + "vector"
+
+LONGEST = 1000  # characters of a copied string
+MAX_FOLDERS = 32
+UNIT = 1e-6  # so far from 1 may a length be that counts as 1: a float32 vector that was normalised is closer
+
+Stored: TypeAlias = dict[str, Any]
+
+_KINDS = {str: "strings", float: "numbers", bool: "booleans"}
+
+
+# --- metadata --------------------------------------------------------------------------------------------------------
+
+
+def to_stored(
+    text: str, metadata: Metadata, vector: NDArray[np.float32], kept: NDArray[np.float32] | None = None
+) -> Stored:
+    """What Chroma keeps as a chunk's metadata; ``kept`` is the vector in the form in which it is stored."""
+    whole = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+    stored: Stored = {METADATA: whole, DIGEST: _digest(text, vector)}
+    for key, value in metadata.items():
+        if has_copy(key):
+            stored.update(_copies(key, value))
+    source = metadata.get("source")
+    if isinstance(source, str):
+        stored.update((folder_key(depth), folder) for depth, folder in enumerate(folders(source), 1))
+    if kept is not None and kept.tobytes() != vector.tobytes():
+        stored[VECTOR] = packed(vector)
+    return stored
+
+
+def from_stored(stored: Mapping[str, Any] | None) -> Metadata:
+    """The metadata as it was given."""
+    decoded: Metadata = json.loads((stored or {}).get(METADATA, "{}"))
+    return decoded
+
+
+def given_vector(stored: Mapping[str, Any] | None, kept: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The vector as it was given."""
+    bits = (stored or {}).get(VECTOR)
+    return kept.astype(np.float32) if bits is None else unpacked(bits)
+
+
+def replacing(stored: Stored, old: Mapping[str, Any]) -> Stored:
+    """The same, with None for every key that is to go: Chroma merges otherwise."""
+    return {**dict.fromkeys(old.keys() - stored.keys()), **stored}
+
+
+def folders(path: str) -> list[str]:
+    """The folders above a path, outermost first, each with its final separator: ``/``, ``/src/``, ``/src/app/``."""
+    ends = [i + 1 for i, letter in enumerate(path[:LONGEST]) if letter in "/\\"]
+    return [path[:end] for end in ends[:MAX_FOLDERS]]
+
+
+def _digest(text: str, vector: NDArray[np.float32]) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for part in (text.encode(), vector.tobytes()):
+        state.update(len(part).to_bytes(8, "big"))
+        state.update(part)
+    return state.hexdigest()
+
+
+def has_copy(key: str) -> bool:
+    """Whether a key can be stored for Chroma's own filters."""
+    return bool(key) and not key.startswith((RESERVED, "chroma:", "$", "#"))
+
+
+def _copies(key: str, value: Any) -> Stored:
+    if not isinstance(value, list):
+        copy = _copy(value)
+        return {} if copy is None else {key: copy}
+    elements = dict.fromkeys((type(copy), copy) for copy in map(_copy, value) if copy is not None)
+    by_type: dict[type, list[Any]] = {}
+    for kind, element in elements:
+        by_type.setdefault(kind, []).append(element)
+    if len(by_type) == 1:
+        return {key: by_type.popitem()[1]}
+    return {list_key(kind, key): elements for kind, elements in by_type.items()}
+
+
+def _copy(value: Any) -> str | float | bool | None:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return copied_number(value)
+    return value if isinstance(value, str) and len(value) <= LONGEST else None
+
+
+def copied_number(value: float) -> float:
+    """A number as Chroma gets it. Chroma writes it as a decimal that is not always the nearest: an integer's neighbours are
+    moved away from it, so that what is compared with an integer is compared exactly."""
+    number = float(value)
+    integer = round(number)
+    if number != integer and abs(number - integer) <= 8 * math.ulp(integer):
+        number = integer + math.copysign(16 * math.ulp(integer), number - integer)
+    return number
+
+
+def folder_key(depth: int) -> str:
+    """The key of the folder that is so many levels deep."""
+    return f"{RESERVED}folder:{depth}"
+
+
+def list_key(kind: type, key: str) -> str:
+    """The key of those elements of a mixed list that have one type."""
+    return f"{RESERVED}{_KINDS[kind]}:{key}"
+
+
+# --- vectors ---------------------------------------------------------------------------------------------------------
+
+
+def in_searched_form(distance: str, vectors: Float32) -> Float32:
+    """One vector or rows of them in the form in which the index compares them."""
+    if distance != "cosine":
+        return vectors
+    exact = vectors.astype(np.float64)
+    lengths = np.sqrt(np.einsum("...j,...j->...", exact, exact))[..., None]
+    return np.where(np.abs(lengths - 1.0) <= UNIT, vectors, exact / lengths).astype(np.float32)
+
+
+def packed(vector: Float32) -> str:
+    """The bits of a vector as text."""
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def unpacked(bits: str) -> Float32:
+    """What `packed` was given."""
+    return np.frombuffer(base64.b64decode(bits), "<f4").astype(np.float32)

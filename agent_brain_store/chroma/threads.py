@@ -1,0 +1,92 @@
+"""The threads in which all work on one Chroma directory happens, and how they call back into an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from agent_brain_store.errors import NotInitialized
+
+T = TypeVar("T")
+
+READERS = 4
+
+
+class Threads:
+    """Some threads for reading and one for writing. So writes happen one after the other, whoever asks for them."""
+
+    def __init__(self) -> None:
+        self._readers = ThreadPoolExecutor(READERS, "chroma-read")
+        self._writer = ThreadPoolExecutor(1, "chroma-write")
+        self._urgent: list[Callable[[], None]] = []
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Run a search or a look-up."""
+        return await self._run(self._readers, work)
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Run a write, after those that were asked for before."""
+        return await self._run(self._writer, work)
+
+    async def write_urgently(self, work: Callable[[], T]) -> T:
+        """Run something short in the writer's thread, between two pieces of a long write instead of after it."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:
+                    future.set_exception(error)
+
+        self._urgent.append(run)
+        with _closed_meanwhile():
+            self._writer.submit(self.run_urgent)
+        return await asyncio.wrap_future(future)
+
+    def run_urgent(self) -> None:
+        """Do what `write_urgently` was asked for. A write calls this after each of its pieces."""
+        while self._urgent:
+            self._urgent.pop(0)()
+
+    def close(self) -> None:
+        """Let running work end, then end the threads."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+
+    async def _run(self, threads: Executor, work: Callable[[], T]) -> T:
+        with _closed_meanwhile():
+            future = asyncio.get_running_loop().run_in_executor(threads, work)
+        return await future
+
+
+@contextmanager
+def _closed_meanwhile() -> Iterator[None]:
+    """A thread pool that has ended takes no more work."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise NotInitialized("the store was closed meanwhile", "chroma") from error
+
+
+@contextmanager
+def called_on_this_loop(function: Callable[..., None]) -> Iterator[Callable[..., None]]:
+    """Wrap a function so that another thread can call it. It runs on this event loop, and no more when the block has ended."""
+    loop, context, is_listening = asyncio.get_running_loop(), copy_context(), True
+
+    def call(*values: Any) -> None:
+        if is_listening:
+            function(*values)
+
+    def call_soon(*values: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(call, *values, context=context)
+
+    try:
+        yield call_soon
+    finally:
+        is_listening = False  # a write goes on when its caller is cancelled

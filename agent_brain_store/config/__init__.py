@@ -1,0 +1,22 @@
+"""What a store needs to know: a YAML file, a mapping and the environment, checked whole."""
+
+from agent_brain_store.config.model import (
+    ChromaConfig,
+    EmbeddingConfig,
+    KeywordConfig,
+    PostgresConfig,
+    StoreConfig,
+    load_config,
+)
+from agent_brain_store.config.rules import LANGUAGES, Secret
+
+__all__ = [
+    "LANGUAGES",
+    "ChromaConfig",
+    "EmbeddingConfig",
+    "KeywordConfig",
+    "PostgresConfig",
+    "Secret",
+    "StoreConfig",
+    "load_config",
+]

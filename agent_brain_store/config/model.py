@@ -1,0 +1,243 @@
+"""A YAML file and the environment become frozen, checked dataclasses.
+
+The environment comes before a file or a mapping, and these before the defaults; a `StoreConfig` that is made by hand, or by
+``from_dict`` without an environment, reads none. A class checks itself however it is made; ``load_config`` and
+``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all problems.
+
+``AGENT_BRAIN_CONFIG``           the file that ``load_config()`` reads
+``AGENT_BRAIN_STORAGE_BACKEND``  ``storage.backend``
+``CHROMA_PERSIST_DIR``           ``storage.chroma.path``
+``COLLECTION_NAME``              ``storage.chroma.collection``
+``EMBEDDING_MODEL``              ``embedding.model``; the file's dimensions count only for its own model
+``EMBEDDING_DIMENSIONS``         ``embedding.dimensions``
+``DATABASE_URL``                 replaces the file's host, port, database, user, password and embedded_path,
+                                 and of its TLS settings those that the URL names
+``POSTGRES_PASSWORD``            the password, if neither the file nor a URL nor libpq's variables give one
+``POSTGRES_PORT``                the port, likewise, but never that of a URL
+``AGENT_BRAIN_STATE_DIR``        where relative values of ``chroma.path`` and ``embedded_path`` start, so that
+                                 every part of a service finds the same data, whatever its working directory
+
+What only PostgreSQL needs (URLs, password sources, certificate files) is read for that backend alone.
+What it isn't told stays None there, so that libpq's own ``PGHOST``, ``PGPASSFILE``, ... keep working.
+"""
+
+# ruff: noqa: RUF009 - setting() makes a dataclass field
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agent_brain_store.config.embedding_models import DEFAULT_MODEL
+from agent_brain_store.config.rules import (
+    HOST,
+    LANGUAGE,
+    LANGUAGES,
+    NAME,
+    PASSWORD,
+    PATH,
+    PORT,
+    ROOT_CERT,
+    SECONDS,
+    TEXT,
+    Secret,
+    Section,
+    choice,
+    config_error,
+    host_list,
+    integer,
+    matching,
+    number,
+    setting,
+)
+from agent_brain_store.config.sources import gather, read_yaml
+
+__all__ = [
+    "LANGUAGES",
+    "ChromaConfig",
+    "EmbeddingConfig",
+    "KeywordConfig",
+    "PostgresConfig",
+    "Secret",
+    "StoreConfig",
+    "load_config",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingConfig(Section):
+    """The model whose vectors fill the store: provider (kept in lower case), model, dimensions (1 to 16000).
+
+    A file may leave out the dimensions of a well-known model, or everything: OpenAI's text-embedding-3-large.
+    """
+
+    _name = "embedding"
+    provider: str = setting(TEXT._replace(keep=str.lower))
+    model: str = setting(TEXT)
+    dimensions: int = setting(integer(1, 16000))
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaConfig(Section):
+    """Where Chroma keeps its data: a directory, and a collection in it."""
+
+    _name = "storage.chroma"
+    path: Path = setting(PATH, Path("chroma_db"))
+    collection: str = setting(
+        matching(
+            r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]",
+            "3 to 512 of a-z A-Z 0-9 . _ - with a letter or digit at both ends",
+        ),
+        "agent_brain",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordConfig(Section):
+    """How both backends rank keywords.
+
+    ``language`` is the name of a PostgreSQL text search configuration; ``k1`` and ``b`` are BM25's; the
+    weights say how much more a word counts in a chunk's headings or summary than in its text; ``budget`` is about how
+    many chunks PostgreSQL scores for a question, 0 for every match, as Chroma does.
+    """
+
+    _name = "storage.keyword"
+    language: str = setting(LANGUAGE, "english")
+    k1: float = setting(number(0, 100), 1.2)
+    b: float = setting(number(0, 1), 0.75)
+    heading_weight: float = setting(number(1, 1000), 3.0)
+    summary_weight: float = setting(number(1, 1000), 2.0)
+    budget: int = setting(integer(0, 2**31 - 1), 750)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresConfig(Section):
+    """How to reach PostgreSQL, and how to build and use the index.
+
+    The connection: ``host``, ``port``, ``database``, ``user``, ``password`` and ``ssl_*`` are what the file
+    or a URL says, and None where they say nothing, which leaves the word to libpq's variables and files. A
+    host that starts with / is a socket directory; several hosts are a tuple, with one port or as many.
+    ``ssl_root_cert`` may be ``"system"``, the system's store. ``embedded_path`` is the directory of a private
+    server, instead of all that.
+
+    Pools: ``pool_size`` and ``pool_max_overflow`` together are the most connections, a quarter of them for writing;
+    they open when needed. Work on indexes takes one more.
+    ``pool_timeout`` is how long to wait for a free one. ``connect_timeout`` is how long to try to reach the
+    server, for one attempt and in all; ``command_timeout`` is how long one statement may take. All in seconds.
+
+    The index: ``ivfflat_lists`` of 0 is chosen by the number of chunks; ``ivfflat_probes`` of 0 is the square root of
+    ``ivfflat_lists``, or 10 where that is 0 too.
+    """
+
+    _name = "storage.postgres"
+    host: str | tuple[str, ...] | None = setting(HOST, None)
+    port: int | tuple[int, ...] | None = setting(PORT, None)
+    database: str | None = setting(NAME, None)
+    user: str | None = setting(NAME, None)
+    password: Secret | None = setting(PASSWORD, None, shown=False)
+    ssl_mode: str | None = setting(choice("disable", "allow", "prefer", "require", "verify-ca", "verify-full"), None)
+    ssl_root_cert: Path | Literal["system"] | None = setting(ROOT_CERT, None)
+    ssl_cert: Path | None = setting(PATH, None)
+    ssl_key: Path | None = setting(PATH, None)
+    embedded_path: Path | None = setting(PATH, None)
+    schema: str = setting(
+        matching("(?!pg_)[a-z_][a-z0-9_]{0,62}", "up to 63 of a-z 0-9 _ that start with neither a digit nor pg_"),
+        "agent_brain",
+    )
+    pool_size: int = setting(integer(1, 1000), 10)
+    pool_max_overflow: int = setting(integer(0, 1000), 10)
+    pool_timeout: float = setting(SECONDS, 30.0)
+    connect_timeout: float = setting(SECONDS, 30.0)
+    command_timeout: float = setting(SECONDS, 60.0)
+    index: str = setting(choice("hnsw", "ivfflat", "none"), "hnsw")
+    hnsw_m: int = setting(integer(2, 100), 16)
+    hnsw_ef_construction: int = setting(integer(4, 1000), 64)
+    hnsw_ef_search: int = setting(integer(1, 1000), 100)
+    ivfflat_lists: int = setting(integer(0, 32768), 0)
+    ivfflat_probes: int = setting(integer(0, 32768), 0)
+
+    @classmethod
+    def _conflicts(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        ef_construction, m = values.get("hnsw_ef_construction", 1000), values.get("hnsw_m", 2)
+        if ef_construction < 2 * m:
+            yield (
+                "hnsw_ef_construction",
+                f"{ef_construction} is too small, expected at least twice hnsw_m, {2 * m}",
+            )
+        if (values.get("ssl_cert") is None) != (values.get("ssl_key") is None):
+            yield "ssl_cert", "ssl_cert and ssl_key come together, expected both or neither"
+        mode = values.get("ssl_mode") or "verify-full"
+        if values.get("ssl_root_cert") == "system" and mode != "verify-full":
+            yield "ssl_mode", f"{mode} does not go with ssl_root_cert: system, expected verify-full"
+        hosts, ports = host_list(values.get("host")), values.get("port")
+        if isinstance(ports, tuple) and len(ports) != len(hosts):
+            yield "port", f"{len(ports)} ports for {len(hosts)} hosts, expected one port or as many as hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig(Section):
+    """Everything a store needs to know: the backend, what both share, and a part for each.
+
+    ``on_invalid_text`` says what happens to text that can't be stored (NUL, lone surrogates): ``replace``
+    puts U+FFFD in its place, ``reject`` refuses the chunk.
+    """
+
+    _name = "storage"
+    backend: str = setting(choice("chroma", "postgres"), "chroma")
+    distance: str = setting(choice("cosine", "l2", "inner_product"), "cosine")
+    on_invalid_text: str = setting(choice("replace", "reject"), "replace")
+    embedding: EmbeddingConfig = field(default_factory=lambda: EmbeddingConfig(*DEFAULT_MODEL))
+    chroma: ChromaConfig = field(default_factory=ChromaConfig)
+    postgres: PostgresConfig = field(default_factory=PostgresConfig)
+    keyword: KeywordConfig = field(default_factory=KeywordConfig)
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any], env: Mapping[str, str] | None = None) -> StoreConfig:
+        """Check a whole configuration, as YAML gives it; ``env`` overrides it where given.
+
+        Only ``storage`` and ``embedding`` are looked at: the rest of an application's file is its own.
+        """
+        config, problems = _build(mapping, env or {})
+        del mapping, env  # a traceback that shows local variables must not show a password
+        if config is None:
+            raise config_error(problems)
+        return config
+
+
+def load_config(path: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> StoreConfig:
+    """Read the YAML file ``path``, else the one that ``AGENT_BRAIN_CONFIG`` names, and apply ``env``."""
+    named = path if path is not None else env.get("AGENT_BRAIN_CONFIG") or None
+    source = None
+    if named is None:
+        config, problems = _build({}, env)
+    else:
+        source = os.fspath(named) + (" (named by AGENT_BRAIN_CONFIG)" if path is None else "")
+        mapping, problem = read_yaml(named)
+        config, problems = (None, [problem]) if problem else _build(mapping, env)
+        del mapping
+    del env  # as in from_dict
+    if config is None:
+        raise config_error(problems, source)
+    return config
+
+
+_SECTIONS: dict[str, type[Section]] = {
+    cls._name: cls for cls in (StoreConfig, EmbeddingConfig, ChromaConfig, PostgresConfig, KeywordConfig)
+}
+
+
+def _build(mapping: Any, env: Mapping[str, str]) -> tuple[StoreConfig | None, list[str]]:
+    parts, problems = gather(_SECTIONS, mapping, env)
+    if problems:
+        return None, problems
+    config = StoreConfig(
+        embedding=EmbeddingConfig(**parts["embedding"]),
+        chroma=ChromaConfig(**parts["storage.chroma"]),
+        postgres=PostgresConfig(**parts["storage.postgres"]),
+        keyword=KeywordConfig(**parts["storage.keyword"]),
+        **parts["storage"],
+    )
+    return config, []

@@ -1,0 +1,218 @@
+"""A dataclass whose fields carry rules: what each accepts, in words and as a test, and the form it keeps."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from agent_brain_store.errors import ConfigError
+
+# fmt: off
+LANGUAGES = (
+    "simple", "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french",
+    "german", "greek", "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali",
+    "norwegian", "portuguese", "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish",
+    "yiddish",
+)
+# fmt: on
+"""The text search configurations that PostgreSQL 16 ships."""
+
+
+class Secret:
+    """A password that doesn't show: not in repr, str, format, the result of ``asdict``, or a pickle.
+
+    asyncpg takes ``secret.reveal`` itself as ``password``, which keeps the text out of asyncpg's reprs too.
+    """
+
+    __slots__ = ("_reveal",)
+    _reveal: Callable[[], str]
+
+    def __init__(self, value: str) -> None:
+        # A closure, because tools that print an object's attributes don't look into one.
+        object.__setattr__(self, "_reveal", lambda: value)
+
+    def reveal(self) -> str:
+        """Return the password."""
+        return self._reveal()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret can't be changed")
+
+    def __repr__(self) -> str:
+        return "****"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.reveal() == other.reveal()
+
+    def __hash__(self) -> int:
+        return hash(self.reveal())
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret isn't pickled: load the configuration again in the other process")
+
+
+class Rule(NamedTuple):
+    """What a value must be, in words and as a test, and the form in which it is kept."""
+
+    expected: str
+    accepts: Callable[[Any], bool]
+    keep: Callable[[Any], Any] = lambda value: value
+
+
+def as_integer(value: object) -> int | None:
+    """A Python or numpy integer as an ``int``, and None for anything else. True and False are no integers here."""
+    return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else None
+
+
+def as_number(value: object) -> float | None:
+    """A Python or numpy number as a ``float``, infinite when no float can hold it, and None for anything else."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond 1e308
+        return math.inf if int(value) > 0 else -math.inf  # type: ignore[call-overload]
+
+
+def integer(low: int, high: int) -> Rule:
+    def accepts(value: Any) -> bool:
+        number = as_integer(value)
+        return number is not None and low <= number <= high
+
+    return Rule(f"an integer from {low} to {high}", accepts, int)
+
+
+def number(low: float, high: float) -> Rule:
+    def accepts(value: Any) -> bool:
+        number = as_number(value)
+        return number is not None and low <= number <= high
+
+    return Rule(f"a number from {low} to {high}", accepts, float)
+
+
+def choice(*names: str) -> Rule:
+    return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v.lower() in names, str.lower)
+
+
+def matching(pattern: str, expected: str, keep: Callable[[str], str] = str) -> Rule:
+    return Rule(expected, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None, keep)
+
+
+def is_path(value: object) -> bool:
+    return isinstance(value, (str, Path)) and str(value) != "" and "\0" not in str(value)
+
+
+def expanded(value: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(value))  # noqa: PTH111 - Path.expanduser() fails where there is no home
+
+
+def host_list(value: object) -> list[object]:
+    return [*value.split(",")] if isinstance(value, str) else [*value] if isinstance(value, tuple) else [value]
+
+
+def _is_host(value: object) -> bool:
+    return all(isinstance(host, str) and re.fullmatch(r"/[^\0]*|[^\s\0/@]+", host) for host in host_list(value))
+
+
+def _is_port(value: object) -> bool:
+    ports = [as_integer(port) for port in (value if isinstance(value, tuple) else (value,))]
+    return all(port is not None and 1 <= port <= 65535 for port in ports)
+
+
+def _kept_port(value: Any) -> int | tuple[int, ...]:
+    return tuple(map(int, value)) if isinstance(value, tuple) else int(value)
+
+
+TEXT = matching(r"[^\0]*[^\0\s][^\0]*", "a text")
+NAME = Rule("a name (a URL belongs in storage.postgres.url)", lambda v: TEXT.accepts(v) and "://" not in v)
+PATH = Rule("a path", is_path, expanded)
+ROOT_CERT = Rule("a path, or system", is_path, lambda v: v if v == "system" else expanded(v))
+HOST = Rule(
+    "a host name, an address, or a socket directory that starts with /; several with commas",
+    _is_host,
+    lambda v: v if isinstance(v, str) and "," not in v else tuple(host_list(v)),
+)
+PORT = Rule("an integer from 1 to 65535", _is_port, _kept_port)
+PASSWORD = Rule(
+    "a text, in quotes",
+    lambda v: isinstance(v, Secret) or (isinstance(v, str) and "\0" not in v),
+    lambda v: v if isinstance(v, Secret) else Secret(v),
+)
+LANGUAGE = choice(*LANGUAGES)
+SECONDS = number(0.001, 86400)
+ANYTHING = Rule("anything", lambda _: True)
+
+
+def setting(rule: Rule, default: Any = MISSING, *, shown: bool = True) -> Any:
+    """Make a dataclass field that takes what ``rule`` accepts."""
+    return field(default=default, repr=shown, metadata={"rule": rule})
+
+
+def ruled_fields(cls: Any) -> dict[str, Field[Any]]:
+    return {item.name: item for item in fields(cls) if "rule" in item.metadata}
+
+
+def quoted(key: str, value: object) -> str:
+    """Quote a wrong value, but nothing that may hold a password: not even a URL in a wrong place."""
+    if not isinstance(value, (str, int, float, Path)):
+        return f"a {type(value).__name__}"
+    text = str(value)
+    hidden = key == "url" or key.startswith("password") or "@" in text or "://" in text
+    return "****" if hidden else repr(text[:80] if isinstance(value, (str, Path)) else value)
+
+
+def refusal(key: str, value: object, rule: Rule) -> str:
+    return f"{quoted(key, value)} is not accepted, expected {rule.expected}"
+
+
+def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return the right values of ``given`` as they are kept, and each wrong key with the reason."""
+    clean: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    problems = []
+    for key, item in ruled_fields(cls).items():
+        value, rule = given.get(key), item.metadata["rule"]
+        if key not in given:
+            defaults[key] = item.default
+        elif rule.accepts(value):
+            clean[key] = rule.keep(value)
+        elif value is not None or item.default is not None:
+            problems.append((key, refusal(key, value, rule)))
+    return clean, [*problems, *cls._conflicts(defaults | clean)]
+
+
+def config_error(problems: list[str], source: str | None = None) -> ConfigError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    title = f"{count} in the configuration{f' {source}' if source else ''}:"
+    return ConfigError("\n  ".join([title, *problems]), problems=tuple(problems))
+
+
+class Section:
+    """Checks a dataclass by the rules of its fields whenever one is made."""
+
+    __slots__ = ()
+    _name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        clean, problems = checked(type(self), {key: getattr(self, key) for key in ruled_fields(type(self))})
+        for key, value in clean.items():
+            object.__setattr__(self, key, value)
+        if problems:
+            raise config_error([f"{self._name}.{key}: {text}" for key, text in problems])
+
+    @classmethod
+    def _conflicts(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG003
+        """Yield each key whose value doesn't go with the others, and why; wrong values are left out."""
+        yield from ()

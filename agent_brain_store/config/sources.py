@@ -1,0 +1,305 @@
+"""What a file and the environment say, section by section, before it becomes a ``StoreConfig``.
+
+Problems are returned, not raised: a traceback from here would hold the passwords that were read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from agent_brain_store.config.embedding_models import DEFAULT_MODEL, known_dimensions
+from agent_brain_store.config.rules import (
+    ANYTHING,
+    LANGUAGE,
+    PATH,
+    TEXT,
+    Rule,
+    Section,
+    checked,
+    choice,
+    expanded,
+    is_path,
+    quoted,
+    refusal,
+    ruled_fields,
+)
+from agent_brain_store.config.url import parse_connection_url
+
+_FILE_ONLY: dict[str, dict[str, Rule]] = {
+    "storage": dict.fromkeys(("chroma", "postgres", "keyword"), ANYTHING),
+    "embedding": dict.fromkeys(("api_key", "api_key_env", "base_url", "params"), ANYTHING),
+    "storage.postgres": {
+        "url": TEXT,
+        "password_env": TEXT,
+        "password_file": PATH,
+        "language": LANGUAGE,
+        "debug": ANYTHING,
+        "cloud_sql_instance": ANYTHING,
+        "connection_strategy": choice("direct", "cloud_sql_proxy")._replace(
+            expected="direct or cloud_sql_proxy; run the Cloud SQL Auth Proxy and set host to its address"
+        ),
+    },
+}
+_VARIABLES = {
+    "AGENT_BRAIN_STORAGE_BACKEND": ("storage", "backend"),
+    "CHROMA_PERSIST_DIR": ("storage.chroma", "path"),
+    "COLLECTION_NAME": ("storage.chroma", "collection"),
+    "EMBEDDING_MODEL": ("embedding", "model"),
+    "EMBEDDING_DIMENSIONS": ("embedding", "dimensions"),
+}
+_PASSWORDS = ("password", "password_env", "password_file")
+_REPLACED_BY_URL = ("host", "port", "database", "user")
+_PG = "storage.postgres"
+
+
+def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
+    """Return a file's content, or why there is none. The parser's own words may quote a password."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(expanded(path).read_bytes())
+    except OSError as error:
+        return None, f"the file can't be read: {error.strerror}"
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", near line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        return None, f"not valid YAML{place}"
+    return ({} if content is None else content), None
+
+
+def gather(
+    sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return the values that each of ``sections`` is given, checked, and all problems, in words."""
+    draft = _Draft(sections, mapping, env)
+    return draft.checked(), draft.problems
+
+
+def _number_if_any(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"\s*-?[0-9]{1,18}\s*", text) else text
+
+
+def _if_named(text: str, pattern: str) -> str:
+    """Quote the name of a variable or file only if it looks like one: a password may stand there."""
+    return f" {text}" if re.fullmatch(pattern, text) else ""
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails below a directory that we may not read
+
+
+class _Draft:
+    """What a file and the environment say, section by section, on the way to a ``StoreConfig``."""
+
+    def __init__(self, sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]) -> None:
+        self.sections = sections
+        self.env = {name: value for name, value in env.items() if value}
+        self.problems: list[str] = []
+        self.origins: dict[tuple[str, str], str] = {}
+        self.given: dict[str, dict[str, Any]] = {section: {} for section in sections}
+        self._read(mapping)
+        self._apply_variables()
+        self._settle_embedding()
+        self._settle_language()
+        self._settle_connection()
+        self._settle_paths()
+
+    def checked(self) -> dict[str, dict[str, Any]]:
+        """Return the values of each section, and report those that are wrong."""
+        parts = {}
+        for section, cls in self.sections.items():
+            parts[section], problems = checked(cls, self.given[section])
+            for key, text in problems:
+                self._report(section, key, text)
+        return parts
+
+    def _report(self, section: str, key: str, text: str) -> None:
+        origin = self.origins.get((section, key))
+        self.problems.append(f"{section}.{key}{f' (from {origin})' if origin else ''}: {text}")
+
+    def _override(self, section: str, key: str, value: Any, origin: str) -> None:
+        self.given[section][key] = value
+        self.origins[section, key] = origin
+
+    def _read(self, mapping: Any) -> None:
+        if not isinstance(mapping, Mapping):
+            self.problems.append(f"a {type(mapping).__name__}, expected a mapping with the keys storage and embedding")
+            return
+        for key in mapping:
+            near = get_close_matches(str(key).lower(), ("storage", "embedding"), n=1, cutoff=0.8)
+            if near and key not in ("storage", "embedding"):
+                self.problems.append(f"{key}: unknown key, did you mean {near[0]}?")
+        self._read_section("storage", mapping.get("storage"))
+        self._read_section("embedding", mapping.get("embedding"))
+        for part in ("chroma", "postgres", "keyword"):
+            self._read_section(f"storage.{part}", self.given["storage"].pop(part, None))
+
+    def _read_section(self, section: str, values: Any) -> None:
+        if isinstance(values, Mapping):
+            for key, value in values.items():
+                self._read_key(section, key, value)
+        elif values is not None:
+            self.problems.append(f"{section}: a {type(values).__name__} is not accepted, expected a mapping")
+
+    def _read_key(self, section: str, key: Any, value: Any) -> None:
+        rule = self._known(section).get(key)
+        if rule is None:
+            # A missing space, as in {password:text}, makes a password part of a key.
+            name = key if re.fullmatch(r"[\w-]{1,40}", str(key)) else "(a key)"
+            self._report(section, str(name), f"unknown key, {self._suggestion(section, str(key))}")
+        elif value is None or (value == "" and self._optional(section, key)):
+            pass
+        elif key in _FILE_ONLY.get(section, {}) and not rule.accepts(value):
+            self._report(section, key, refusal(key, value, rule))
+        else:
+            self.given[section][key] = value
+
+    def _known(self, section: str) -> dict[str, Rule]:
+        own = {key: item.metadata["rule"] for key, item in ruled_fields(self.sections[section]).items()}
+        return own | _FILE_ONLY.get(section, {})
+
+    def _optional(self, section: str, key: str) -> bool:
+        return key in _FILE_ONLY.get(section, {}) or ruled_fields(self.sections[section])[key].default is None
+
+    def _suggestion(self, section: str, key: str) -> str:
+        places = {name: other for other in (*self.sections, section) for name in self._known(other)}
+        for near in get_close_matches(key.lower(), places, n=1):
+            return f"did you mean {places[near]}.{near}?"
+        return f"known keys are {', '.join(self._known(section))}"
+
+    def _apply_variables(self) -> None:
+        embedding = self.given["embedding"]
+        if self.env.get("EMBEDDING_MODEL", "") not in ("", embedding.get("model", DEFAULT_MODEL[1])):
+            embedding.pop("dimensions", None)
+        for variable, (section, key) in _VARIABLES.items():
+            if variable in self.env:
+                text = self.env[variable]
+                self._override(section, key, _number_if_any(text) if key == "dimensions" else text, variable)
+
+    def _settle_embedding(self) -> None:
+        given = self.given["embedding"]
+        if str(given.setdefault("provider", DEFAULT_MODEL[0])).lower() == DEFAULT_MODEL[0]:
+            given.setdefault("model", DEFAULT_MODEL[1])
+        if "model" not in given:
+            self._report("embedding", "model", "missing, expected the name of the provider's model")
+        elif "dimensions" not in given:
+            size = known_dimensions(str(given["model"]))
+            if size is None:
+                model = quoted("model", given["model"])
+                self._report("embedding", "dimensions", f"missing, expected the length of {model}'s vectors")
+            given["dimensions"] = size or 1
+
+    def _settle_language(self) -> None:
+        keyword = self.given["storage.keyword"]
+        language = self.given[_PG].pop("language", None)
+        if language and str(keyword.setdefault("language", language)).lower() != language.lower():
+            other = quoted("language", keyword["language"])
+            self._report(_PG, "language", f"{language!r} differs from storage.keyword.language, {other}; expected one")
+
+    def _settle_connection(self) -> None:
+        postgres = self.given[_PG]
+        for ignored in ("debug", "cloud_sql_instance", "connection_strategy"):
+            postgres.pop(ignored, None)
+        if str(self.given["storage"].get("backend", "chroma")).lower() == "chroma":
+            for unread in ("url", "password_env", "password_file"):
+                postgres.pop(unread, None)
+            return
+        self._settle_address(postgres)
+        self._settle_password(postgres)
+        self._check_certificates(postgres)
+
+    def _settle_address(self, postgres: dict[str, Any]) -> None:
+        url = postgres.pop("url", None)
+        variable = self.env.get("DATABASE_URL")
+        if "embedded_path" in postgres and (url or postgres.keys() & {"host", "port"}):
+            self._report(_PG, "embedded_path", "given together with the address of a server, expected one of the two")
+        if variable:
+            for key in (*_PASSWORDS, "embedded_path"):
+                postgres.pop(key, None)
+            self._apply_url(postgres, variable, "DATABASE_URL")
+        elif url:
+            self._apply_url(postgres, url, f"{_PG}.url")
+        elif "embedded_path" not in postgres:
+            self._apply_docker_port(postgres)
+
+    def _apply_url(self, postgres: dict[str, Any], url: str, origin: str) -> None:
+        settings, problems = parse_connection_url(self._resolved(url, origin) or "postgresql://")
+        self.problems += [f"{origin}: {problem}" for problem in problems]
+        for key in (*_REPLACED_BY_URL, *(_PASSWORDS if "password" in settings else ())):
+            postgres.pop(key, None)
+        for key, value in settings.items():
+            self._override(_PG, key, value, origin)
+
+    def _apply_docker_port(self, postgres: dict[str, Any]) -> None:
+        # Kubernetes sets POSTGRES_PORT to tcp://address:port when a service is called postgres.
+        text = self.env.get("POSTGRES_PORT", "")
+        if text and "://" not in text and "port" not in postgres and "PGPORT" not in self.env:
+            self._override(_PG, "port", _number_if_any(text), "POSTGRES_PORT")
+
+    def _settle_password(self, postgres: dict[str, Any]) -> None:
+        given = {key: postgres.pop(key) for key in _PASSWORDS if key in postgres}
+        if len(given) > 1:
+            self._report(_PG, "password", f"{' and '.join(given)} are given together, expected one of them")
+        elif "password_env" in given:
+            postgres["password"] = self._variable(given["password_env"], f"{_PG}.password_env")
+        elif "password_file" in given:
+            postgres["password"] = self._password_from(expanded(given["password_file"]))
+        elif isinstance(given.get("password"), str):
+            postgres["password"] = self._resolved(given["password"], f"{_PG}.password")
+        elif given:
+            postgres.update(given)
+        elif not self.env.keys() & {"PGPASSWORD", "PGPASSFILE"} and "embedded_path" not in postgres:
+            postgres["password"] = self._resolved(self.env.get("POSTGRES_PASSWORD"), "POSTGRES_PASSWORD")
+
+    def _password_from(self, path: Path) -> str | None:
+        try:
+            text = path.read_text(encoding="utf-8").rstrip("\r\n")
+            reason = "" if text else "it is empty"
+        except (OSError, ValueError) as error:
+            text, reason = "", getattr(error, "strerror", None) or "it isn't UTF-8 text"
+        if reason:
+            name = _if_named(str(path), r".*[/\\].*")
+            self._report(_PG, "password_file", f"the file{name} gives no password: {reason}")
+        return text or None
+
+    def _resolved(self, text: str | None, origin: str) -> str | None:
+        """Follow ``secret://env/NAME``; other text is returned as it is."""
+        if text is None or not text.startswith("secret://"):
+            return text
+        if text.startswith("secret://env/"):
+            return self._variable(text.removeprefix("secret://env/"), origin)
+        self.problems.append(
+            f"{origin}: of secret:// references only secret://env/NAME is followed; have your platform put "
+            f"the secret in a variable or a file, and name that by {_PG}.password_env or {_PG}.password_file"
+        )
+        return None
+
+    def _variable(self, name: str, origin: str) -> str | None:
+        if name not in self.env:
+            named = _if_named(name, "[A-Z_][A-Z0-9_]*")
+            self.problems.append(f"{origin}: the environment variable{named} is not set, expected the password in it")
+        return self.env.get(name)
+
+    def _check_certificates(self, postgres: dict[str, Any]) -> None:
+        for key in ("ssl_root_cert", "ssl_cert", "ssl_key"):
+            value = postgres.get(key)
+            system = key == "ssl_root_cert" and value == "system"
+            if isinstance(value, (str, Path)) and not system and not _is_file(expanded(value)):
+                self._report(_PG, key, f"{quoted(key, value)} is not a file")
+        mode = str(postgres.get("ssl_mode")).lower()
+        default = Path(self.env.get("HOME", "/nowhere"), ".postgresql/root.crt")
+        known = "ssl_root_cert" in postgres or "PGSSLROOTCERT" in self.env or _is_file(default)
+        if mode.startswith("verify-") and not known:
+            self._report(_PG, "ssl_root_cert", f"missing, expected a certificate file or system for ssl_mode {mode}")
+
+    def _settle_paths(self) -> None:
+        base = self.env.get("AGENT_BRAIN_STATE_DIR")
+        for section, key in (("storage.chroma", "path"), (_PG, "embedded_path")):
+            value = self.given[section].get(key, ruled_fields(self.sections[section])[key].default)
+            if base and isinstance(value, (str, Path)) and is_path(value):
+                self.given[section][key] = expanded(base) / expanded(value)

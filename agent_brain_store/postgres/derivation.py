@@ -1,0 +1,61 @@
+"""Stored terms and the functions that derived them: noticing that they are out of date, and deriving them anew.
+
+The functions that decide stored data have a version in the header of their file. A store remembers by which versions its
+terms were derived. After an upgrade of the library the two can differ. Then words of old chunks and words of questions may
+no longer be cut in the same way, until `rederive` has been over all chunks.
+"""
+
+from __future__ import annotations
+
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.sql import Function, load_functions
+from agent_brain_store.protocol import Progress, ProgressCallback
+
+_PAGE = 500  # chunks of one transaction
+
+
+async def note_new_store(connection: Connection, functions: tuple[Function, ...]) -> None:
+    """Note the current versions in a store that holds no chunks, or that never noted any."""
+    is_empty = (await run(connection, "count_chunks"))[0]["chunks"] == 0
+    if is_empty or not await run(connection, "derivation_facts"):
+        await _note(connection, functions)
+
+
+async def outdated_terms(connection: Connection) -> list[str]:
+    """Which functions have another version than the stored terms were derived by, in words."""
+    stored = {row["function"]: row["version"] for row in await run(connection, "derivation_facts")}
+    current = {f.name: f.stored_version for f in load_functions() if f.stored_version is not None}
+    return [
+        f"{name}: version {stored.get(name)} derived them, this library has {version}"
+        for name, version in current.items()
+        if stored.get(name) != version
+    ]
+
+
+async def rederive(pools: Pools, progress: ProgressCallback | None) -> int:
+    """Derive the terms of every chunk anew, page by page, while the store is in use. Returns how many chunks changed.
+
+    Each page is a transaction of its own. After an interruption call it again: it writes only what differs.
+    """
+    total = int((await pools.fetch("count_chunks"))[0]["chunks"])
+    after, done, written = "", 0, 0
+    while True:
+
+        async def page(connection: Connection, after: str = after) -> tuple[str | None, int, int]:
+            (row,) = await run(connection, "rederive_chunks", after=after, page_size=_PAGE)
+            return row["last"], row["chunks"], row["written"]
+
+        last, chunks, changed = await pools.write("deriving the terms", page)
+        if last is None:
+            break
+        after, done, written = last, done + chunks, written + changed
+        if progress is not None:
+            progress(Progress("deriving the terms", done, max(total, done)))
+    await pools.write("deriving the terms", lambda connection: _note(connection, load_functions()))
+    return written
+
+
+async def _note(connection: Connection, functions: tuple[Function, ...]) -> None:
+    versions = {f.name: f.stored_version for f in functions if f.stored_version is not None}
+    await run(connection, "note_derivation", functions=[*versions], versions=[*versions.values()])

@@ -1,0 +1,86 @@
+"""The driver's errors as errors of this library, and which of them mean that a connection is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from agent_brain_store.errors import ConnectionFailed, QueryFailed, StorageError
+
+BACKEND = "postgres"
+
+RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
+_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # by prefix: the connection is gone
+
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+@contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Turn the driver's errors into ours. The message keeps the server's words, which hold neither SQL nor secrets."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except DRIVER_ERRORS as error:
+        raise _typed(error, operation) from error
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether an error, or one that it hides, means that the connection is gone."""
+    while error is not None:
+        if means_lost(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def means_lost(error: BaseException) -> bool:
+    """Whether this very error means that the connection is gone."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_LOST_STATES)
+    if isinstance(error, asyncpg.InternalClientError):
+        return "cannot switch to state" in str(error)
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error)
+    return isinstance(error, (ConnectionError, OSError)) and not isinstance(error, TimeoutError)
+
+
+def _typed(error: BaseException, operation: str) -> StorageError:
+    if isinstance(error, asyncpg.PostgresError):
+        return _of_the_server(error, operation)
+    if isinstance(error, TimeoutError):
+        return QueryFailed(f"{operation} took longer than storage.postgres.command_timeout", BACKEND)
+    if is_lost(error) or isinstance(error, OSError):
+        return ConnectionFailed(f"{operation}: no connection to the server ({_reason(error)})", BACKEND)
+    return QueryFailed(f"{operation} failed in the driver: {error}", BACKEND)
+
+
+def _of_the_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
+    state = error.sqlstate or "?????"
+    if state.startswith("28"):
+        hint = "check user and password (storage.postgres.user, password_env or password_file)"
+        return ConnectionFailed(f"{operation}: the server refuses the user or password ({state}); {hint}", BACKEND)
+    if state == "3D000":
+        return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
+    if state in RETRIABLE_STATES or means_lost(error):
+        return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
+    if state == "57014":
+        return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
+    # The detail of a violated constraint is the row.
+    reason = error.args[0] if state.startswith("23") else error
+    return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it was lost" if not isinstance(error, OSError) else type(error).__name__

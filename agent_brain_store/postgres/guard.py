@@ -1,0 +1,105 @@
+"""The start-up guard of PostgreSQL: what a database and a session really are, against what the configuration asks for."""
+
+from __future__ import annotations
+
+import logging
+
+import asyncpg
+
+from agent_brain_store.checks import startup
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import ConfigError, SchemaError
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.derivation import outdated_terms
+from agent_brain_store.postgres.errors import BACKEND
+from agent_brain_store.protocol import EmbeddingMetadata
+
+log = logging.getLogger(__name__)
+
+_SERVER = 160000
+_PGVECTOR = (0, 8, 0)  # iterative scans
+_PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, index corruption by vacuum
+
+
+async def check_store(connection: Connection, config: StoreConfig) -> str:
+    """Versions, locale, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
+    rows = await run(connection, "store_facts")
+    if not rows:
+        raise SchemaError(
+            "the row of store_settings or the column chunks.embedding is gone: restore it from a backup", BACKEND
+        )
+    facts = rows[0]
+    _check_versions(facts)
+    _check_letters(facts)
+    if not facts["functions_at_home"]:
+        raise SchemaError(
+            f"the functions in the schema {config.postgres.schema!r} were made for one of another name, whose tables they "
+            "would read and write: rename it back, or copy the chunks into a new store with copy_documents",
+            BACKEND,
+        )
+    startup.check_dimensions(config, facts["dimensions"], BACKEND)
+    startup.check_distance(config, facts["distance"], BACKEND)
+    startup.check_language(config, facts["language"], BACKEND)
+    await _check_operator_classes(connection, config, facts["column_type"])
+    wanted = config.embedding
+    for row in await run(connection, "get_profile"):
+        startup.check_profile(wanted.provider, wanted.model, wanted.dimensions, EmbeddingMetadata(**row), BACKEND)
+    for finding in await outdated_terms(connection):
+        log.warning(
+            "keyword search may miss chunks, because their terms are out of date (%s): call rederive_terms(), which works while "
+            "the store is in use",
+            finding,
+        )
+    return str(facts["vector_schema"])
+
+
+def _check_versions(facts: asyncpg.Record) -> None:
+    if facts["server_version"] < _SERVER:
+        raise SchemaError(
+            f"the server is PostgreSQL {facts['server_version'] // 10000}, this library needs 16 or newer", BACKEND
+        )
+    version = tuple(int(part) for part in facts["vector_version"].split(".")[:3])
+    if version < _PGVECTOR:
+        raise SchemaError(
+            f"pgvector is {facts['vector_version']}, this library needs 0.8.0 or newer: install it on the server, "
+            "then run: alter extension vector update;",
+            BACKEND,
+        )
+    if version < _PGVECTOR_SOUND:
+        log.warning("pgvector %s has known index corruption bugs: upgrade to 0.8.4 or newer", facts["vector_version"])
+
+
+def _check_letters(facts: asyncpg.Record) -> None:
+    """PostgreSQL's parser tells letters from marks by the database's character type, and lower case from upper."""
+    if not facts["knows_letters"]:
+        raise SchemaError(
+            f"the database, of encoding {facts['encoding']} and character type {facts['ctype']!r}, knows no letters beyond "
+            "ASCII: keyword search would miss words. Make one that does: "
+            "create database … template template0 encoding 'UTF8' locale_provider libc locale 'C.UTF-8'",
+            BACKEND,
+        )
+
+
+async def _check_operator_classes(connection: Connection, config: StoreConfig, column_type: str) -> None:
+    suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[config.distance]
+    wanted = f"{column_type}_{suffix}_ops"
+    for row in await run(connection, "index_facts"):
+        if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
+            raise SchemaError(
+                f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
+                f"{config.distance!r} needs {wanted}: drop the index, the next start builds the right one",
+                BACKEND,
+            )
+
+
+async def check_session(connection: Connection, asked: dict[str, str]) -> None:
+    """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
+    (facts,) = await run(connection, "session_facts")
+    for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode"):
+        got = facts[setting.removeprefix("hnsw.")]
+        if got != asked[setting]:
+            raise ConfigError(
+                f"the server runs with {setting} = {got}, asked for was {asked[setting]}: "
+                "a pooler in between may drop the settings of a start; connect to the server itself",
+                BACKEND,
+            )

@@ -1,0 +1,136 @@
+"""What an index build needs, and how far it has come: memory, workers and progress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg
+
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
+from agent_brain_store.errors import StorageError
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.protocol import Progress, ProgressCallback
+
+log = logging.getLogger(__name__)
+
+SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that a build asks for
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+def default_lists(chunks: int) -> int:
+    """IVFFlat's clusters by pgvector's advice: a thousandth of the rows up to a million, the square root beyond."""
+    return max(10, chunks // 1000 if chunks <= 1_000_000 else math.isqrt(chunks))
+
+
+def build_bytes(config: StoreConfig, chunks: int) -> int:
+    """About what building the vector index takes in memory.
+
+    HNSW: vectors, neighbours of all layers, overhead. IVFFlat: at most a sample of 50 vectors a list, k-means' bounds
+    of each of them to each list, and the lists' centers several times.
+    """
+    vector = config.embedding.dimensions * (2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4)
+    if config.postgres.index == "ivfflat":
+        lists = config.postgres.ivfflat_lists or default_lists(chunks)
+        sample = max(10_000, 50 * lists)
+        return int((sample * (vector + 4 * lists + 24) + lists * (4 * vector + 4 * lists + 64)) * 1.1)
+    return int(chunks * (vector + config.postgres.hnsw_m * 56 + 300) * 1.1)
+
+
+async def give_memory(connection: Connection, config: StoreConfig, chunks: int) -> int:
+    """Give a session the memory and the workers for building the vector index. Returns how many bytes it got."""
+    needed = build_bytes(config, chunks)
+    workers = max(1, (os.cpu_count() or 2) // 2)
+    # Too little makes HNSW slower. IVFFlat refuses to start.
+    largest = needed if config.postgres.index == "ivfflat" else LARGEST_MEMORY
+    wanted = max(SMALLEST_MEMORY, min(needed, largest))
+    (row,) = await run(connection, "build_settings", memory_kb=wanted // 1024, workers=workers)
+    granted = int(row["memory_kb"]) * 1024
+    if needed > granted + 2**20:
+        log.warning(
+            "the vector index needs about %d MiB to be built in memory, maintenance_work_mem is %d MiB: "
+            "the build will be several times slower. Raise maintenance_work_mem on the server",
+            needed // 2**20,
+            granted // 2**20,
+        )
+    return granted
+
+
+@contextmanager
+def warning_of_small_memory(connection: Connection) -> Iterator[None]:
+    """Pass on the server's notice that a graph no longer fits into memory."""
+    connection.add_log_listener(_report_small_memory)
+    try:
+        yield
+    finally:
+        connection.remove_log_listener(_report_small_memory)
+
+
+def _report_small_memory(_: Any, message: asyncpg.PostgresLogMessage) -> None:
+    if "no longer fits" in str(message):
+        log.warning("%s: raise maintenance_work_mem on the server, the build is now several times slower", message)
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def reporting_builds(
+    pools: Pools, builder: Connection, operation: str, progress: ProgressCallback | None, poll: float
+) -> AsyncIterator[None]:
+    """Report the index builds of a connection while the block runs, and at its end that all chunks are in the index.
+
+    Another connection looks every ``poll`` seconds how far the server has come.
+    """
+    if progress is None:
+        yield
+        return
+    chunks = int((await run(builder, "count_chunks"))[0]["chunks"])
+    observer = asyncio.create_task(_observe(pools, builder.get_server_pid(), operation, chunks, progress, poll))
+    try:
+        yield
+    finally:
+        observer.cancel()
+        await asyncio.gather(observer, return_exceptions=True)
+    progress(Progress(operation, chunks, chunks))
+
+
+async def _observe(
+    pools: Pools, pid: int, operation: str, chunks: int, progress: ProgressCallback, poll: float
+) -> None:
+    """Report until cancelled."""
+    done = 0
+    observer: Connection | None = None
+    try:
+        observer = await pools.connect(None)
+        while True:
+            with translated("watching the build"):
+                rows = await run(observer, "index_progress", pid=pid)
+            for row in rows:
+                if row["waiting"]:
+                    waits = "waiting for other transactions"
+                    progress(Progress(waits, row["lockers_done"], row["lockers_total"], "transactions"))
+                elif row["building"]:
+                    done = max(done, min(_chunks_done(row, chunks), chunks))
+                    progress(Progress(operation, done, chunks))
+            await asyncio.sleep(poll)
+    except StorageError as error:
+        log.info("the build goes on unwatched: %s", error.message)
+    finally:
+        if observer is not None:
+            observer.terminate()
+
+
+def _chunks_done(row: asyncpg.Record, chunks: int) -> int:
+    """Chunks in the index so far. Where the index method does not count them, the share of the table that it has scanned."""
+    return int(row["tuples_done"] or row["scanned"] * chunks)

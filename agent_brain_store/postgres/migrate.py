@@ -1,0 +1,209 @@
+"""Brings a schema up to date: numbered migrations, then the functions whose files have changed, all in one transaction.
+
+Several processes may start at once. One gets the lock, and the others find its work done. Each migration records itself in
+``schema_version``, so that psql and this runner leave the same state. A function is applied again whenever the hash of its
+file is another than the database has noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from agent_brain_store import __version__
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.derivation import note_new_store
+from agent_brain_store.postgres.errors import BACKEND
+from agent_brain_store.postgres.indexes import create_first_vector_index
+from agent_brain_store.postgres.sql import Function, load_functions, sql_directory
+from agent_brain_store.postgres.transactions import transaction
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_LOCK_PAUSE = 0.05  # seconds between two tries for the lock
+_PATIENCE = 86_400.0  # seconds for one file: None would be the connection's command_timeout
+_LOCK_PATIENCE = 300.0  # seconds: another process may be building something large
+
+_CREATE_EXTENSION = (
+    "the extension pgvector is not installed in this database and this role may not install it. "
+    "A superuser runs, once, in this database: create extension vector;"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: its number, its name and its text."""
+
+    version: int
+    name: str
+    text: str
+
+
+def load_migrations(directory: Path | None = None) -> tuple[Migration, ...]:
+    """Read the files in order. Raises `SchemaError` for a bad name, a gap or a repeated number."""
+    directory = directory or sql_directory() / "migrations"
+    migrations = []
+    for file in sorted(directory.glob("*.sql")):
+        match = _NAME.fullmatch(file.name)
+        if match is None:
+            raise SchemaError(f"migration {file.name}: the name must be like 0001_what_it_does.sql", BACKEND)
+        migrations.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    for expected, migration in enumerate(migrations, 1):
+        if migration.version != expected:
+            problem = "is there twice" if migration.version < expected else f"follows {expected - 1:04}: a gap"
+            raise SchemaError(f"migration {migration.version:04}_{migration.name} {problem}", BACKEND)
+    return tuple(migrations)
+
+
+async def migrate(
+    connection: Connection, config: StoreConfig, directory: Path | None = None, functions: Path | None = None
+) -> None:
+    """Bring the schema up to date. ``directory`` holds the migrations and ``functions`` the functions: the library's
+    own by default.
+
+    Raises `SchemaTooNew` when a newer library has been here, `MigrationFailed` when a file fails, and `SchemaError`
+    when this role may not apply what is missing. The database is then as it was.
+    """
+    migrations, wanted = load_migrations(directory), load_functions(functions)
+    deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
+    while await _is_behind(connection, migrations, wanted):
+        async with transaction(connection, "the migration"):
+            if await _locked(connection, config):
+                await _catch_up(connection, config, migrations, wanted)
+                return
+        if asyncio.get_running_loop().time() > deadline:
+            raise SchemaError(
+                f"another process has been changing this schema for {_LOCK_PATIENCE:g} s; "
+                "wait for it, or look for a hung one",
+                BACKEND,
+            )
+        await asyncio.sleep(_LOCK_PAUSE)  # here and not on the server, where waiting would hold a snapshot
+
+
+async def _locked(connection: Connection, config: StoreConfig) -> bool:
+    """Make the settings known that the files read, and try to become the only one who changes this schema."""
+    await run(
+        connection,
+        "settings",
+        schema=config.postgres.schema,
+        dimensions=config.embedding.dimensions,
+        distance=config.distance,
+        language=config.keyword.language,
+    )
+    return bool((await run(connection, "migration_lock"))[0]["locked"])
+
+
+async def _is_behind(
+    connection: Connection, migrations: tuple[Migration, ...], functions: tuple[Function, ...]
+) -> bool:
+    return bool(await _pending(connection, migrations) or await _outdated(connection, functions))
+
+
+async def _catch_up(
+    connection: Connection, config: StoreConfig, migrations: tuple[Migration, ...], functions: tuple[Function, ...]
+) -> None:
+    """Apply what is missing, in the transaction that holds the lock."""
+    schema, pending = config.postgres.schema, await _pending(connection, migrations)
+    for migration in pending:
+        await _apply_migration(connection, migration)
+        log.info("schema %s: applied %04d_%s", schema, migration.version, migration.name)
+    await run(connection, "use_schema", schema=schema)
+    outdated = await _outdated(connection, functions)
+    if outdated:
+        owner = (await run(connection, "store_owner"))[0]["owner"]
+        await _apply_functions(connection, outdated, owner)
+        log.info("schema %s: applied the functions %s", schema, ", ".join(function.name for function in outdated))
+    await note_new_store(connection, functions)
+    if pending and pending[0].version == 1:
+        await create_first_vector_index(connection, config)
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+
+async def _pending(connection: Connection, migrations: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    version = await _version(connection)
+    if version > len(migrations):
+        raise SchemaTooNew(
+            f"the database's schema is at version {version}, this library knows up to {len(migrations)}: "
+            "upgrade agent-brain-store",
+            BACKEND,
+        )
+    return migrations[version:]
+
+
+async def _version(connection: Connection) -> int:
+    try:
+        async with connection.transaction():  # a savepoint: a missing table would end the caller's transaction
+            return int((await run(connection, "schema_version"))[0]["version"])
+    except asyncpg.UndefinedTableError:
+        return 0
+
+
+async def _apply_migration(connection: Connection, migration: Migration) -> None:
+    what = f"migration {migration.version:04}_{migration.name}"
+    try:
+        await connection.execute(migration.text, timeout=_PATIENCE)
+    except asyncpg.InsufficientPrivilegeError as error:
+        if "extension" in str(error):
+            raise SchemaError(_CREATE_EXTENSION, BACKEND) from error
+        raise MigrationFailed(_failure(what, error), BACKEND) from error
+    except asyncpg.UndefinedFileError as error:
+        raise SchemaError("the server has no pgvector: install it there (pgvector 0.8 or newer)", BACKEND) from error
+    except asyncpg.PostgresError as error:
+        raise MigrationFailed(_failure(what, error), BACKEND) from error
+
+
+def _failure(what: str, error: asyncpg.PostgresError) -> str:
+    return f"{what} failed: {error} ({error.sqlstate}). It was rolled back; the database is as it was"
+
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+
+async def _outdated(connection: Connection, functions: tuple[Function, ...]) -> list[Function]:
+    """The functions that this database does not have as their files are.
+
+    Raises `SchemaTooNew` if a newer library has applied one of them.
+    """
+    if await _version(connection) == 0:
+        return list(functions)
+    noted = {row["name"]: row for row in await run(connection, "function_facts")}
+    outdated = [f for f in functions if f.name not in noted or noted[f.name]["hash"] != f.hash]
+    for function in outdated:
+        library = noted[function.name]["library"] if function.name in noted else ""
+        if _numbers(library) > _numbers(__version__):
+            raise SchemaTooNew(
+                f"the function {function.name} was applied by agent-brain-store {library}, this is {__version__}: "
+                "upgrade agent-brain-store",
+                BACKEND,
+            )
+    return outdated
+
+
+async def _apply_functions(connection: Connection, outdated: list[Function], owner: str) -> None:
+    for function in outdated:
+        try:
+            await connection.execute(function.text, timeout=_PATIENCE)
+            await run(connection, "note_function", name=function.name, hash=function.hash, library=__version__)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise SchemaError(
+                f"these functions of the store are older than this library, and this role may not replace them: "
+                f"{', '.join(f.name for f in outdated)}. The owner of the store, {owner}, opens it once with this version, "
+                "or applies sql/functions/apply.psql (docs/sql.md)",
+                BACKEND,
+            ) from error
+        except asyncpg.PostgresError as error:
+            raise MigrationFailed(_failure(f"the function {function.name}", error), BACKEND) from error
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]

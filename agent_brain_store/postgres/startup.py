@@ -1,0 +1,51 @@
+"""The start of a store: find the server, migrate, check the store against the configuration, open the pools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.postgres.connection import connect, connect_arguments, session_settings
+from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.guard import check_session, check_store
+from agent_brain_store.postgres.migrate import migrate
+from agent_brain_store.postgres.pools import Pools
+
+if TYPE_CHECKING:
+    from agent_brain_store.postgres.embedded import EmbeddedServer
+
+
+def private_server(config: StoreConfig) -> EmbeddedServer | None:
+    """The private server of a configuration that asks for one. It is not started yet."""
+    if config.postgres.embedded_path is None:
+        return None
+    from agent_brain_store.postgres.embedded import EmbeddedServer
+
+    return EmbeddedServer(config.postgres.embedded_path)
+
+
+async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools) -> None:
+    """Open the pools on a store that is migrated and that is the configured one."""
+    schema = config.postgres.schema
+    # Without the extension's schema, which is not known yet and may hold tables of others with the names of ours.
+    arguments = connect_arguments(config.postgres, session_settings(config, f'"{schema}", pg_temp'))
+    if server is not None:
+        arguments |= await server.start()
+    vector_schema = await _migrate_and_check(arguments, config)
+    arguments["server_settings"]["search_path"] = f'"{schema}", "{vector_schema}", pg_temp'
+    await pools.open(arguments, vector_schema)
+    with translated("checking the session"):
+        async with pools.reader() as connection:
+            await check_session(connection, arguments["server_settings"])
+
+
+async def _migrate_and_check(arguments: dict[str, Any], config: StoreConfig) -> str:
+    """Bring the store up to date on a connection of its own, before any pool is made. Returns the schema of pgvector."""
+    connection = await connect(arguments, config.postgres.connect_timeout)
+    try:
+        with translated("migrating the schema"):
+            await migrate(connection, config)
+        with translated("checking the store"):
+            return await check_store(connection, config)
+    finally:
+        await connection.close()

@@ -1,0 +1,140 @@
+"""The seam between the contract and its backends.
+
+`Store` checks whatever a caller passes, and then asks a `Repository`. A repository can rely on its arguments: filters are
+parsed, vectors are float32 arrays of the right length, numbers are in their range. ``postgres/repository.py`` and
+``chroma/repository.py`` implement it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.vectors import Float32
+from agent_brain_store.filters.parse import Filter
+from agent_brain_store.progress import WriteBatch
+from agent_brain_store.protocol import Document, EmbeddingMetadata, IndexReport, ProgressCallback, SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class VectorQuery:
+    """The checked arguments of a vector search. ``top_k`` is at least 1. ``filter`` None matches every chunk."""
+
+    vector: Float32
+    top_k: int
+    filter: Filter | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordQuery:
+    """The checked arguments of a keyword search."""
+
+    text: str
+    top_k: int
+    filter: Filter | None
+    explain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HybridQuery:
+    """The checked arguments of a hybrid search.
+
+    A ranking of weight 0 is not searched. ``candidates`` is how many chunks each ranking contributes.
+    """
+
+    text: str
+    vector: Float32
+    top_k: int
+    filter: Filter | None
+    fusion: str
+    vector_weight: float
+    keyword_weight: float
+    rrf_k: int
+    candidates: int
+    explain: bool
+
+
+class Repository(Protocol):
+    """One store of chunks on one backend, behind the checks of `Store`.
+
+    Errors are those of `agent_brain_store.errors`. Apart from `open`, `close` and `is_open`, nothing is called while the
+    repository is closed. It may be closed while a call is running, which then raises `NotInitialized`.
+    """
+
+    name: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` has succeeded and `close` was not called since."""
+
+    async def open(self, progress: ProgressCallback | None) -> None:
+        """Connect, migrate, check the store against the configuration, build missing indexes. Idempotent."""
+
+    async def close(self) -> None:
+        """Wait for background work, then give back every resource. Idempotent."""
+
+    # --- writing ---
+
+    async def upsert(self, batch: Batch) -> None:
+        """Store the chunks of a batch. A batch may be empty."""
+
+    async def replace(self, filter: Filter, batch: Batch) -> int:
+        """Store a batch and delete every other match. Returns how many were deleted."""
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Delete chunks by their distinct ids. Returns how many there were."""
+
+    async def delete_matching(self, filter: Filter) -> int:
+        """Delete the chunks that match. Returns how many there were."""
+
+    async def reset(self) -> None:
+        """Delete every chunk and the embedding profile."""
+
+    def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
+        """Writes many batches. What can wait, waits until the block ends. ``progress`` hears of that part."""
+
+    # --- reading ---
+
+    async def vector_search(self, query: VectorQuery) -> list[SearchResult]:
+        """The nearest chunks, best first."""
+
+    async def keyword_search(self, query: KeywordQuery) -> list[SearchResult]:
+        """The chunks with any word of the question, best first."""
+
+    async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
+        """Both rankings fused, best first."""
+
+    async def count(self, filter: Filter | None) -> int:
+        """How many chunks match."""
+
+    async def get(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Text and metadata of the chunks that exist, by id."""
+
+    def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
+        """The chunks that match, in id order, a page at a time."""
+
+    # --- the store itself ---
+
+    async def get_profile(self) -> EmbeddingMetadata | None:
+        """The stored embedding profile."""
+
+    async def set_profile(self, profile: EmbeddingMetadata) -> None:
+        """Store the embedding profile."""
+
+    async def health(self) -> dict[str, Any]:
+        """Run a real query. Returns facts about the store, or raises what went wrong."""
+
+    async def ensure_indexes(self, progress: ProgressCallback | None) -> IndexReport:
+        """Build the indexes that are missing or invalid."""
+
+    async def reindex(self, progress: ProgressCallback | None) -> IndexReport:
+        """Rebuild every index while the store stays in use."""
+
+    async def rederive_terms(self, progress: ProgressCallback | None) -> int:
+        """Derive the stored search terms anew where they are out of date. Returns how many chunks were changed."""
+
+    async def wait_idle(self) -> None:
+        """Wait for the work that goes on in the background."""

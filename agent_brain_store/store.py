@@ -1,0 +1,235 @@
+"""The contract, once for both backends.
+
+A `Store` checks what the caller passes, parses filters, prepares chunks, and wraps progress callbacks. Then it asks its
+`Repository`, which knows one backend and nothing of callers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from agent_brain_store.checks import arguments, startup
+from agent_brain_store.checks.chunks import Batch, prepare
+from agent_brain_store.checks.vectors import ChunkRules, query_vector
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import NotInitialized, StorageError
+from agent_brain_store.filters.parse import combine, parse, parse_required
+from agent_brain_store.progress import Loader, deferring_errors
+from agent_brain_store.protocol import (
+    BulkLoader,
+    Document,
+    EmbeddingMetadata,
+    Fusion,
+    Health,
+    IndexReport,
+    Metadatas,
+    ProgressCallback,
+    ReplaceResult,
+    SearchResult,
+    Vector,
+    Vectors,
+    Where,
+)
+from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
+
+
+class Store:
+    """The contract over one repository. `StorageBackend` says what every method means."""
+
+    def __init__(self, config: StoreConfig, repository: Repository) -> None:
+        self.config, self.repository = config, repository
+        self._rules = ChunkRules(config.embedding.dimensions, config.distance, config.on_invalid_text)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # --- life ---
+
+    @property
+    def is_initialized(self) -> bool:
+        return self.repository.is_open
+
+    async def initialize(self, progress: ProgressCallback | None = None) -> None:
+        self._loop = self._loop or asyncio.get_running_loop()
+        self._require_loop()
+        try:
+            with deferring_errors(progress) as report:
+                await self.repository.open(report)
+        except Exception:
+            await self.repository.close()
+            raise
+
+    async def close(self) -> None:
+        if self._loop is not None:
+            self._require_loop()
+        await self.repository.close()
+
+    async def health(self) -> Health:
+        try:
+            return Health(True, self.repository.name, await self._opened().health())
+        except StorageError as error:
+            return Health(False, self.repository.name, {"error": error.message})
+
+    async def wait_idle(self) -> None:
+        await self._opened().wait_idle()
+
+    def _opened(self) -> Repository:
+        """The repository, if it is open in this event loop."""
+        if not self.repository.is_open:
+            message = "the store is not open: call initialize() first, or use open_store()"
+            raise NotInitialized(message, self.repository.name)
+        self._require_loop()
+        return self.repository
+
+    def _require_loop(self) -> None:
+        if self._loop is not asyncio.get_running_loop():
+            message = "the store belongs to another event loop: create, open and close a store in each"
+            raise NotInitialized(message, self.repository.name)
+
+    # --- writing ---
+
+    async def upsert_documents(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
+    ) -> int:
+        repository = self._opened()
+        batch = await self._prepare(ids, embeddings, documents, metadatas)
+        await repository.upsert(batch)
+        return len(batch)
+
+    async def replace_documents(
+        self,
+        where: Where,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Metadatas,
+    ) -> ReplaceResult:
+        repository, filter = self._opened(), parse_required(where, "replace_documents")
+        batch = await self._prepare(ids, embeddings, documents, metadatas)
+        return ReplaceResult(await repository.replace(filter, batch), len(batch))
+
+    async def _prepare(
+        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
+    ) -> Batch:
+        """Check a call in a thread: many chunks would keep the event loop."""
+        return await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+
+    async def delete_by_ids(self, ids: Sequence[str]) -> int:
+        repository, wanted = self._opened(), arguments.check_ids(ids)
+        return await repository.delete(wanted) if wanted else 0
+
+    async def delete_by_metadata(self, where: Where) -> int:
+        return await self._opened().delete_matching(parse_required(where, "delete_by_metadata"))
+
+    async def reset(self) -> None:
+        await self._opened().reset()
+
+    @asynccontextmanager
+    async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
+        async with self._opened().bulk_writer(progress) as write:
+            yield Loader(self._prepare, write, progress)
+
+    # --- searching ---
+
+    async def vector_search(
+        self, query_embedding: Vector, top_k: int, similarity_threshold: float = 0.0, where: Where | None = None
+    ) -> list[SearchResult]:
+        repository, top_k = self._opened(), arguments.check_top_k(top_k)
+        threshold = arguments.check_threshold(similarity_threshold)
+        query = VectorQuery(query_vector(self._rules, query_embedding), top_k, parse(where))
+        found = await repository.vector_search(query) if top_k else []
+        return [result for result in found if result.score >= threshold]
+
+    async def keyword_search(
+        self,
+        query: str,
+        top_k: int,
+        source_types: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+        where: Where | None = None,
+        explain: bool = False,
+    ) -> list[SearchResult]:
+        repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query)
+        asked = KeywordQuery(text, top_k, combine(where, source_types, languages), explain)
+        return await repository.keyword_search(asked) if top_k else []
+
+    async def hybrid_search(
+        self,
+        query: str,
+        query_embedding: Vector,
+        top_k: int,
+        vector_weight: float = 0.5,
+        keyword_weight: float = 0.5,
+        rrf_k: int = 60,
+        fusion: Fusion = "rrf",
+        candidates: int | None = None,
+        where: Where | None = None,
+        source_types: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+        explain: bool = False,
+    ) -> list[SearchResult]:
+        repository, top_k = self._opened(), arguments.check_top_k(top_k)
+        weights = arguments.check_weights(vector_weight, keyword_weight)
+        asked = HybridQuery(
+            arguments.check_query(query),
+            query_vector(self._rules, query_embedding),
+            top_k,
+            combine(where, source_types, languages),
+            arguments.check_fusion(fusion),
+            *weights,
+            arguments.check_rrf_k(rrf_k),
+            arguments.check_candidates(candidates, top_k, weights),
+            explain,
+        )
+        return await repository.hybrid_search(asked) if top_k else []
+
+    # --- looking up ---
+
+    async def get_count(self, where: Where | None = None) -> int:
+        return await self._opened().count(parse(where))
+
+    async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
+        return (await self.get_by_ids([chunk_id])).get(chunk_id)
+
+    async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return await self._opened().get(arguments.check_ids(ids))
+
+    async def iter_documents(
+        self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
+    ) -> AsyncIterator[Document]:
+        repository, size = self._opened(), arguments.check_batch_size(batch_size)
+        async for page in repository.pages(parse(where), size, bool(include_embeddings)):
+            for document in page:
+                yield document
+
+    # --- the embedding profile ---
+
+    async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
+        return await self._opened().get_profile()
+
+    async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
+        repository = self._opened()
+        await repository.set_profile(startup.new_profile(provider, model, dimensions, self._rules.dimensions))
+
+    def validate_embedding_compatibility(
+        self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None
+    ) -> None:
+        startup.check_profile(provider, model, dimensions, stored_metadata, self.repository.name)
+
+    # --- indexes ---
+
+    async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
+        repository = self._opened()
+        with deferring_errors(progress) as report:
+            return await repository.ensure_indexes(report)
+
+    async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
+        repository = self._opened()
+        with deferring_errors(progress) as report:
+            return await repository.reindex(report)
+
+    async def rederive_terms(self, progress: ProgressCallback | None = None) -> int:
+        repository = self._opened()
+        with deferring_errors(progress) as report:
+            return await repository.rederive_terms(report)

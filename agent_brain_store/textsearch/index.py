@@ -1,0 +1,200 @@
+"""Keyword search in memory: an inverted index that follows every write, scored by rank-bm25.
+
+rank-bm25 counts a fixed list of texts once, and then scores all of them for every question. Here chunks come and go
+one by one, and only chunks with a term of the question are scored. So the index counts, and hands rank-bm25 what it
+has counted.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from rank_bm25 import BM25Okapi
+
+from agent_brain_store.config import KeywordConfig
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import Filter
+from agent_brain_store.protocol import Metadata
+from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
+from agent_brain_store.textsearch.words import asked_words, terms
+
+Hits = list[tuple[str, float]]
+
+
+class KeywordIndex:
+    """The terms of a collection's chunks, and their metadata for filters. Safe to search while it is written to.
+
+    A chunk has a slot for as long as it is unchanged; a changed or deleted one leaves a dead slot behind, and the index
+    is packed when half of the slots are dead.
+    """
+
+    def __init__(self, config: KeywordConfig) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        # It cannot be made without a text. `_bm25` gives it the counts of each term instead.
+        self._okapi = BM25Okapi([[""]], k1=config.k1, b=config.b)
+        self._chunks, self._tokens = 0, 0.0
+        self._lengths = array("d")
+        self._ids: list[str] = []
+        self._metadatas: list[Metadata] = []
+        self._slots: dict[str, int] = {}
+        # Slot and frequency in turn: a weighted frequency may have a fraction, and a float32 holds slots up to 2^24.
+        self._postings: dict[str, array[float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def put(self, chunk_id: str, text: str, metadata: Metadata) -> None:
+        """Add or replace a chunk."""
+        weighted, length = frequencies(text, metadata, self._config)
+        kept = {sys.intern(key): value for key, value in metadata.items()}
+        with self._lock:
+            self._drop(chunk_id)
+            slot = len(self._ids)
+            for term, frequency in weighted.items():
+                self._postings.setdefault(term, array("f")).extend((slot, frequency))
+            self._slots[chunk_id] = slot
+            self._ids.append(chunk_id)
+            self._metadatas.append(kept)
+            self._lengths.append(length)
+            self._chunks += 1
+            self._tokens += length
+        self._pack_if_sparse()
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget chunks; unknown ids are fine."""
+        for chunk_id in ids:
+            with self._lock:
+                self._drop(chunk_id)
+        self._pack_if_sparse()
+
+    def _drop(self, chunk_id: str) -> None:
+        slot = self._slots.pop(chunk_id, None)
+        if slot is not None:
+            self._metadatas[slot] = {}  # for a search that has scored it, and is done again: `Collection.reading`
+            self._chunks -= 1
+            self._tokens -= self._lengths[slot]
+            self._lengths[slot] = -1.0
+
+    # --- searching ---------------------------------------------------------------------------------------------------
+
+    def search(self, query: str, top_k: int, filter: Filter | None = None) -> Hits:
+        """The best chunks that contain any word of a question and match a filter, with raw scores.
+
+        Best first, ties by id; exactly ``top_k`` if as many match.
+        """
+        if top_k == 0:
+            return []
+        scores, ids, metadatas = self._scored(query)
+        found = np.flatnonzero(scores)
+        hits: Hits = []
+        last = -1.0
+        for slot in found[np.argsort(-scores[found], kind="stable")].tolist():
+            score = float(scores[slot])
+            if len(hits) >= top_k and score < last:
+                break
+            if filter is None or matches(filter, metadatas[slot]):
+                hits.append((ids[slot], score))
+                last = score
+        hits.sort(key=lambda hit: (-hit[1], hit[0]))
+        return hits[:top_k]
+
+    def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
+        """The raw scores of given chunks; 0 for those without a word of the question."""
+        asked = self._asked(query)
+        with self._lock:
+            scores = self._all_scores(asked)
+            slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
+        return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
+
+    def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
+        """For each chunk the question's words that it contains in any form, in lower case and in their order."""
+        asked: dict[str, set[str]] = {}
+        for word, shown in asked_words(query):
+            if stems := self._asked(word):
+                asked.setdefault(shown, set()).update(stems)
+        result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
+        with self._lock:
+            slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
+            for shown, forms in asked.items():
+                contained = [np.isin(slots, self._view(stem)[:, 0]) for stem in forms]
+                for place in np.flatnonzero(np.any(contained, axis=0)).tolist():
+                    found[place].append(shown)
+        return result
+
+    def _asked(self, query: str) -> list[str]:
+        return [term for term in terms(query, self._config.language) if term]
+
+    def matching(self, filter: Filter, ids: Iterable[str] | None = None) -> list[str]:
+        """The ids of the chunks, of all or of given ones, whose metadata match, in code point order."""
+        with self._lock:
+            slots = self._slots.items() if ids is None else [(i, self._slots[i]) for i in ids if i in self._slots]
+            chunks = [(chunk_id, self._metadatas[slot]) for chunk_id, slot in slots]
+        return sorted(chunk_id for chunk_id, metadata in chunks if matches(filter, metadata))
+
+    def _all_scores(self, terms: list[str]) -> NDArray[np.float64]:
+        """The BM25 score of every slot for the terms of a question, to 9 decimals. A term asked twice counts twice."""
+        scores = np.zeros(len(self._ids))
+        lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
+        for term, times in Counter(terms).items():
+            view = self._view(term)
+            view = view[lengths[view[:, 0].astype(np.int64)] >= 0]
+            slots, frequencies = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
+            if len(slots):
+                scores[slots] += min(times, POSITIONS) * self._bm25(term, frequencies, lengths[slots])
+        return scores.round(9)
+
+    def _bm25(self, term: str, frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        """rank-bm25's score of one term in every chunk that has it.
+
+        Its arithmetic is numpy's. So one of its documents can be a column of chunks: their frequencies and their lengths.
+        """
+        okapi, containing = self._okapi, len(lengths)
+        okapi.corpus_size, okapi.doc_len = (1, containing), [lengths]
+        okapi.doc_freqs = [{term: array("d", frequencies.tobytes())}]
+        okapi.avgdl = self._tokens / self._chunks if self._tokens > 0 else 1.0
+        # Above 0 for any term. rank-bm25's own idf gives a term in half of the chunks no weight at all.
+        okapi.idf = {term: math.log1p((self._chunks - containing + 0.5) / (containing + 0.5))}
+        scores: NDArray[np.float64] = okapi.get_scores([term])[0]
+        return scores
+
+    def _view(self, term: str) -> NDArray[np.float32]:
+        postings = self._postings.get(term)
+        return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
+
+    def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata]]:
+        asked = self._asked(query)
+        with self._lock:
+            return self._all_scores(asked), self._ids, self._metadatas
+
+    # --- packing -----------------------------------------------------------------------------------------------------
+
+    def _pack_if_sparse(self) -> None:
+        if len(self._ids) > 1000 and len(self._ids) > 2 * len(self._slots):
+            self._pack()
+
+    def _pack(self) -> None:
+        """Give the living chunks new slots. The old lists stay as they are, for searches that still read them."""
+        with self._lock:
+            lengths = np.array(self._lengths)
+            living = np.flatnonzero(lengths >= 0)
+            moved = np.full(len(lengths), -1, np.int64)
+            moved[living] = np.arange(len(living))
+            self._ids = [self._ids[slot] for slot in living.tolist()]
+            self._metadatas = [self._metadatas[slot] for slot in living.tolist()]
+            self._slots = {chunk_id: slot for slot, chunk_id in enumerate(self._ids)}
+            self._lengths = array("d", lengths[living].tobytes())
+            self._postings = {t: packed for t in self._postings if (packed := self._moved(t, moved))}
+
+    def _moved(self, term: str, moved: NDArray[np.int64]) -> array[float]:
+        view = self._view(term)
+        slots = moved[view[:, 0].astype(np.int64)]
+        packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
+        return array("f", packed.tobytes())

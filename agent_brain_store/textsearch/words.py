@@ -1,0 +1,173 @@
+"""What keyword search sees of a text: the terms of a PostgreSQL text search configuration, in Python.
+
+`terms` does what ``to_tsvector(search_config(), searchable(text))`` does: first PostgreSQL's parser, then its
+dictionaries. Of the parser only so much is needed as a text without ASCII punctuation asks for. Letters are those of
+a server whose locale knows Unicode.
+
+Stems are PostgreSQL 18's. They come from Snowball 2, as PyStemmer 2's do. Snowball 3 has other stems for some words, like
+``internal`` and ``organization``. Older servers have others for ``added`` and, in German, for ``ae``, ``oe``, ``ue``
+and some endings.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib import resources
+
+import Stemmer
+
+from agent_brain_store.textsearch.searchable import searchable
+
+MAX_WORD_BYTES = 2046  # what a tsvector can hold
+MAX_STEMMED_BYTES = 1000  # longer words are taken as they are
+
+# Their configurations stem words in Latin letters as English, as technical text in these languages needs.
+_ENGLISH_FOR_ASCII = frozenset({"hindi", "russian"})
+
+# Numbers, versions, names like e.g and 3d.x, which PostgreSQL takes for files: no language has stems for them.
+_UNSTEMMED = re.compile("[0-9.]")
+_BLANK = "\\t\\n\\v\\f\\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
+_BLANKS = re.compile(f"[{_BLANK}]+")
+# Letter by letter, without Python's special cases for these.
+_LOWER = {ord("\u0130"): "i", ord("\u03a3"): "\u03c3"}
+
+
+def terms(text: str, language: str) -> list[str]:
+    """The terms of a text in their order and as often as they occur. A stop word leaves an empty string in its place."""
+    return [term(word, language) for word in _split(searchable(text))]
+
+
+def _split(text: str) -> list[str]:
+    """PostgreSQL's default parser, for texts without ASCII punctuation other than dots."""
+    return [word for word in (_ascii_words() if text.isascii() else _patterns()[0]).findall(text) if word]
+
+
+@cache
+def _ascii_words() -> re.Pattern[str]:
+    return re.compile(_word_pattern("", ""))
+
+
+def _word_pattern(letters: str, inner: str) -> str:
+    """A pattern of words whose letters beyond ASCII are these; ``inner`` may not begin a word."""
+    start, more = f"[0-9A-Za-z{letters}]", f"[0-9A-Za-z{letters}{inner}]"
+    word = f"{start}{more}*"
+    return (
+        r"([0-9]+(?:\.[0-9]+)+"  # 3.11, 1.2.3
+        rf"|[0-9]+(?!{more})"
+        # After ASCII letters, and after what has a digit, a dot goes on if a letter or a digit follows: e.g, U.S, 3d.x
+        rf"|(?:[A-Za-z]+|(?={more}*[0-9]){word})(?:\.[0-9A-Za-z]+)+"
+        rf"|{word}"
+        rf"|(?:\A|(?<={more}))\.\.(?=[{_BLANK}]|\Z))"  # the parent folder
+    )
+
+
+@lru_cache(maxsize=200_000)
+def term(word: str, language: str) -> str:
+    """The term that a word is indexed by. It is an empty string for a stop word, and for a word that is too long."""
+    size, lower = len(word.encode()), lowered(word)
+    if size > MAX_WORD_BYTES:
+        return ""
+    if language == "simple" or _UNSTEMMED.search(word) or size > MAX_STEMMED_BYTES:
+        return sys.intern(lower)
+    if language in _ENGLISH_FOR_ASCII and word.isascii():
+        language = "english"
+    # A word that consists of endings, as short ones do in some languages, is kept as it is.
+    return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language) or lower)
+
+
+def lowered(text: str) -> str:
+    """A text in lower case as PostgreSQL writes it."""
+    return text.lower() if text.isascii() else text.translate(_LOWER).lower()
+
+
+def asked_words(query: str) -> Iterator[tuple[str, str]]:
+    """The words of a question as a person sees them: between blanks, without punctuation around; and in lower case."""
+    edges = _patterns()[1]
+    for part in _BLANKS.split(query):
+        word = edges.sub("", part)
+        yield word, lowered(word)
+
+
+_stemmers = threading.local()  # a stemmer is not safe to share between threads
+
+
+def _stem(word: str, language: str) -> str:
+    stemmer = getattr(_stemmers, language, None)
+    if stemmer is None:
+        stemmer = Stemmer.Stemmer(language, 0)
+        setattr(_stemmers, language, stemmer)
+    if language == "english" and (undoubled := _UNDOUBLED.fullmatch(word)):
+        return undoubled[1]
+    for pattern, letter in _RESPELLED.get(language, ()):
+        word = pattern.sub(letter, word)
+    if language == "german":
+        stem = str(stemmer.stemWord(_without_german_endings(word)))
+        return f"{stem}em" if word.endswith("system") else stem
+    return str(stemmer.stemWord(word))
+
+
+def _without_german_endings(word: str) -> str:
+    """Those that Snowball 2 leaves: Lehrerin(nen) is Lehrer, Regeln is Regel. Behind a vowel, a consonant and three letters."""
+    if (ending := _GERMAN_ENDING.search(word)) is None:
+        return word
+    begin = _GERMAN_BEGIN.search(_BETWEEN_VOWELS.sub("-", word))
+    return word[: ending.end()] if begin and ending.start() >= max(3, begin.end()) else word
+
+
+# What Snowball got after version 2, and PostgreSQL 18 has: "added" is "add" and not "ad"; other spellings of a letter; more
+# endings in German, and "system" keeps its own.
+_UNDOUBLED = re.compile("([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|edly|ing|ingly)")
+_GERMAN_ENDING = re.compile("er(?=in(?:nen)?$)|l(?=ns?$)")
+_GERMAN_BEGIN = re.compile("[aeiouyäöü][^aeiouyäöü]")
+_BETWEEN_VOWELS = re.compile("(?<=[aeiouyäöü])[uy](?=[aeiouyäöü])")
+_RESPELLED = {
+    "german": [(re.compile(p), x) for p, x in (("ß", "ss"), ("ae", "ä"), ("oe", "ö"), ("(?<![qaeiouyäöü])ue", "ü"))],
+    "romanian": [(re.compile("ş"), "ș"), (re.compile("ţ"), "ț")],
+}
+
+
+@cache
+def _stop_words() -> dict[str, frozenset[str]]:
+    lines = (resources.files(__package__) / "stop_words.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split(":", 1) for line in lines if not line.startswith("#"))
+    return {language: frozenset(listed.split()) for language, listed in pairs}
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A word, and what is not one at both ends of a text.
+
+    A word begins with a letter, a digit or a mark that has a width, and goes on with these and with what has no width.
+    """
+    kinds: dict[str, list[int]] = {}
+    for code in (*range(0x80, 0x40000), *range(0xE0000, 0xE0200)):
+        kinds.setdefault(unicodedata.category(chr(code)), []).append(code)
+    letters = {code for kind in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Mc") for code in kinds[kind]}
+    letters = (letters | _CIRCLED) - _BREAKING
+    inner = {code for kind in ("Mn", "Me", "Cf") for code in kinds[kind]}
+    start = f"0-9A-Za-z{_ranges(letters)}"
+    words = _word_pattern(_ranges(letters), _ranges(inner)) + f"|[{_ranges(inner)}][^{start}]*"  # or nothing
+    return re.compile(words), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
+
+
+# Circled and squared letters are letters; some marks with a width of their own end a word.
+_CIRCLED = {*range(0x24B6, 0x24EA), *range(0x1F130, 0x1F14A), *range(0x1F150, 0x1F16A), *range(0x1F170, 0x1F18A)}
+_BREAKING = {
+    *(0x1715, 0x1734, 0x1BF2, 0x1BF3, 0x1CE1, 0x1CF7, 0x302E, 0x302F, 0xA9C0, 0xABEC, 0x111C0, 0x11235, 0x1134D),
+    *(0x116B6, 0x1193D, 0x1D165, 0x1D166, *range(0x1D16D, 0x1D173)),
+}
+
+
+def _ranges(codes: set[int]) -> str:
+    found: list[list[int]] = []
+    for code in sorted(codes):
+        if found and found[-1][1] == code - 1:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in found)

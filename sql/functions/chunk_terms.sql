@@ -1,0 +1,26 @@
+-- chunk_terms: the terms of a chunk, from its headings (weight A), its summaries (B) and its text (D).
+--
+-- The headings come first, because bm25() relies on it. A tsvector takes 1 MB at most, and positions end at 16,383. The names in
+-- a long text can take several times its size. So of a text over 200,000 bytes only the first 50,000 characters are used.
+--
+-- text      text
+-- metadata  jsonb
+--
+-- returns tsvector
+-- called by: upsert_chunks.sql, rederive_chunks.sql
+-- inlined: yes
+-- stored data: version 1
+create or replace function chunk_terms(text text, metadata jsonb) returns tsvector
+language sql immutable parallel safe
+return
+  case when metadata ?| array['title', 'file_name', 'filename', 'section_title', 'heading_path', 'symbol_name'] then
+    setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'title',
+      metadata ->> 'file_name', metadata ->> 'filename', metadata ->> 'section_title',
+      metadata ->> 'heading_path', metadata ->> 'symbol_name'), 10000))), 'A')
+  else '' end
+  || case when metadata ?| array['summary', 'section_summary'] then
+    setweight(to_tsvector(search_config(), searchable(left(concat_ws(' ', metadata ->> 'summary',
+      metadata ->> 'section_summary'), 10000))), 'B')
+  else '' end
+  || to_tsvector(search_config(), searchable(
+    case when octet_length(text) > 200000 then left(text, 50000) else text end));

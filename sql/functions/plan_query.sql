@@ -1,0 +1,163 @@
+-- plan_query: a question made ready for bm25(): what each of its terms weighs, and which of them bring in chunks to score.
+--
+-- In a large store a question matches far more chunks than can be scored. Which ones can win? Take 'how does vacuum freeze
+-- rows' over 100,000 chunks, with a budget of 750. 'how' and 'does' are stop words. 'freez' is in 200 chunks, 'vacuum' in 3,000,
+-- and 'row' in 20,000. The budget is spent in thirds:
+--
+-- 1. The rarest terms bring in every chunk that has one, up to 250 chunks: the 200 chunks with 'freez'. A term that the
+--    question has twice counts as if it were half as common.
+-- 2. The terms left over are common: 'vacuum' and 'row'. The six rarest of these bring in the chunks that are most about one of
+--    them, again up to 250. The index finds these chunks by their impact: see with_impacts().
+-- 3. Combinations of these six bring in the chunks that have all of their words: here 'vacuum' and 'row' together. The
+--    heaviest combinations come first, as many as are expected to fit. The estimate takes words for independent of each other.
+--    Words that always come together, like the parts of a name, bring in more chunks than expected. Then the combinations come
+--    first that are expected in only a quarter as many. A term in more than 30 budgets of chunks is not combined, so that no longer list
+--    of the index is read, however large the store is. Only where nothing else is found, one list of any length is read.
+--
+-- The chunks of 1 and 2 are always scored. The chunks of 3 are scored as far as the budget goes. Every chunk that is brought in is
+-- scored by all terms of the question.
+--
+-- query   text  a question in plain words
+-- budget  int4  about how many chunks to score. 0 or less scores every match, and so does a budget that all matches fit into.
+--
+-- returns one:
+--   terms           tsquery[]  one for each term of the question
+--   weights         float8[]   how rare each term is, times how often the question has it
+--   flat, slope     float8     a frequency tf scores tf / (tf + flat + slope * tokens)
+--   field_weights   float4[]   ts_rank's weights for texts, summaries and headings, scaled to at most 1
+--   field_gain      float8     multiplies them back
+--   shortest_first  bool       whether short chunks are the better ones of many
+--   always_scored   tsquery    1 and 2: every chunk with one of these is scored
+--   combined        tsquery    3: chunks with one of these combinations are scored up to the budget
+--   heaviest        tsquery    3: the heaviest of these combinations, which come first when there are more than a budget
+--
+-- called by: bm25
+-- inlined: no. Its plan is kept for the session: the plan depends on no filter, and making it takes longer than running it.
+--
+-- psql: select * from plan_query('how do I load chunks', 750);
+create or replace function plan_query(
+  query              text,
+  budget             int4,
+  out terms          tsquery[],
+  out weights        float8[],
+  out flat           float8,
+  out slope          float8,
+  out field_weights  float4[],
+  out field_gain     float8,
+  out shortest_first bool,
+  out always_scored  tsquery,
+  out combined       tsquery,
+  out heaviest       tsquery
+)
+language plpgsql stable parallel safe
+set plan_cache_mode = force_generic_plan
+set search_path from current
+as $$
+declare
+  third constant int4 := budget / 3;
+begin
+  with settings as materialized (
+    select k1, b, heading_weight - 1 as heading, summary_weight - 1 as summary
+    from ranking_settings()
+  ),
+  size as (
+    select greatest(sum(chunks), 1)::float8 as chunks, greatest(sum(tokens), 1)::float8 as tokens
+    from chunk_counts
+  ),
+  question as (
+    -- One row for each term of the question. A term that was not counted yet is new, or nowhere: rare in any case.
+    select
+      word.lexeme as term,
+      quoted(word.lexeme) as quoted,
+      cardinality(word.positions) as times,
+      coalesce(known.df, 0) as counted,
+      greatest(known.df, 1)::float8 as df,
+      greatest(size.chunks, known.df) as chunks
+    from unnest(to_tsvector(search_config(), searchable(query))) as word
+    left join term_statistics known on known.term = word.lexeme
+    cross join size
+  ),
+  weighed as (
+    select
+      question.*,
+      times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
+      budget <= 0
+        or least(chunks, sum(df) over ()) <= budget
+        or sum(df) over (order by df / times, term) <= third as is_rare
+    from question, settings
+  ),
+  commons as (
+    -- The six rarest of the others, each with a bit of its own.
+    select *, 1 << (row_number() over (order by df / times, term) - 1)::int4 as bit
+    from weighed
+    where not is_rare
+    order by df / times, term
+    limit 6
+  ),
+  impacts as (
+    -- A level that was not counted yet is rare, as a term is.
+    select
+      quoted(commons.term || ' ' || level) as quoted,
+      coalesce(known.df, 0) as counted,
+      sum(greatest(known.df, 1)) over (order by weight * density / (density + k1) desc, level desc, commons.term) as up_to
+    from commons
+    cross join settings
+    cross join unnest(impact_levels()) with ordinality as levels (density, level)
+    left join term_statistics known on known.term = commons.term || ' ' || level
+    where octet_length(commons.term) <= 2000
+  ),
+  rare_or_dense as (
+    -- 1 and 2.
+    select string_agg(quoted, ' | ')::tsquery as any_of, coalesce(sum(counted), 0) as chunks
+    from (
+      select quoted, counted from weighed where is_rare
+      union all
+      select quoted, counted from impacts where up_to <= third
+    ) each
+  ),
+  combinations as (
+    -- Every combination of the commons, by the bits of a number.
+    select
+      string_agg(quoted, ' & ') as quoted,
+      -- float4, so that the same words weigh the same in whatever order they were added.
+      sum(weight)::float4 as weight,
+      (sum(weight) - min(weight))::float4 as without_one,
+      -- How many chunks have this combination or a heavier one, if the words know nothing of each other.
+      sum(min(chunks) * exp(sum(ln(df / chunks)))) over (order by sum(weight)::float4 desc) as up_to
+    from generate_series(1, (select sum(bit) from commons)) as bits
+    join commons on bits & bit > 0 and df <= 30 * budget::float8
+    group by bits
+    having sum(bit) = bits
+  ),
+  ranked as (
+    -- What the last combination that fits weighs. If none fits: what all words together weigh.
+    select
+      *,
+      coalesce(
+        min(weight) filter (where up_to <= third) over (),
+        max(weight) filter (where without_one > 0) over ()
+      ) as least,
+      min(weight) filter (where up_to <= third / 4) over () as heavy
+    from combinations
+  )
+  select
+    array_agg(quoted::tsquery order by term),
+    array_agg(weight order by term),
+    min(k1 * (1 - b)),
+    min(k1 * b * size.chunks / size.tokens),
+    (select array[0, 0, summary / widest, heading / widest]::float4[] from settings, greatest(heading, summary, 1e-9) as widest),
+    (select 1.64493406685 * greatest(heading, summary, 0) from settings),
+    bool_and(b > 0.6),
+    (select any_of from rare_or_dense),
+    coalesce(
+      -- Minimal ones: without its lightest word it is not heavy enough.
+      (select string_agg(quoted, ' | ') from ranked where weight >= least and without_one < least),
+      -- Rather too many than none: the chunks that are most about a word, or have it.
+      (select quoted from impacts where counted > 0 and (select chunks from rare_or_dense) = 0 order by up_to limit 1),
+      (select quoted from commons where (select chunks from rare_or_dense) = 0 order by bit limit 1)
+    )::tsquery,
+    (select string_agg(quoted, ' | ') from ranked where weight >= heavy and without_one < heavy)::tsquery
+  into terms, weights, flat, slope, field_weights, field_gain, shortest_first, always_scored, combined, heaviest
+  from weighed, size, settings;
+end
+$$;

@@ -1,0 +1,16 @@
+-- search_config: the text search configuration of this store. Chunks and questions both use it, so they cannot disagree.
+--
+-- returns regconfig
+-- called by: chunk_terms, question_words, plan_query, keyword_ranking, store_facts.sql
+-- inlined: yes
+-- stored data: version 1
+--
+-- The language is decided when the store is made, so this block reads it and writes the function.
+do $$
+begin
+  execute format(
+    'create or replace function search_config() returns regconfig language sql immutable parallel safe return %L::regconfig',
+    (select language from store_settings)
+  );
+end
+$$;

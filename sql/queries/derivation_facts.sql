@@ -1,0 +1,8 @@
+-- derivation_facts: by which version of each function the stored terms were derived.
+--
+-- returns many: function text, version int4
+--
+-- psql: \i sql/queries/derivation_facts.sql
+select function, version
+from term_derivation
+order by function;

@@ -1,0 +1,12 @@
+-- matched_terms: the words of a question that each of some chunks contains, in any form. It explains what a search found.
+--
+-- $1  query  text    a question in plain words
+-- $2  ids    text[]  chunks
+--
+-- returns many: chunk_id text, words text[]
+--
+-- psql: \bind 'how do I load chunks' '{a,b}'
+--       \i sql/queries/matched_terms.sql
+select c.chunk_id, matched_words(q.words, q.forms, c.tsv) as words
+from question_words($1::text) q
+join chunks c on c.chunk_id = any($2::text[]);

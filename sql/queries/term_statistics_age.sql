@@ -1,0 +1,17 @@
+-- term_statistics_age: how old the term statistics are.
+--
+-- changes is how many chunks were written or deleted since the last count, and seconds how long ago that was. chunks is how many
+-- there are, and rows how many rows of chunk_counts had to be added up for that. may_count is whether this session may count.
+--
+-- returns one: changes int8, seconds float8, chunks int8, rows int8, may_count bool
+--
+-- psql: \i sql/queries/term_statistics_age.sql
+select
+  coalesce(sum(c.changes), 0)::int8 - s.changes as changes,
+  abs(extract(epoch from clock_timestamp() - s.counted_at))::float8 as seconds,  -- the clock may have been set back
+  coalesce(sum(c.chunks), 0)::int8 as chunks,
+  count(c.chunks) as rows,
+  current_setting('transaction_read_only') = 'off' and has_table_privilege('term_statistics', 'insert') as may_count
+from term_statistics_state s
+left join chunk_counts c on true
+group by s.changes, s.counted_at;

@@ -1,0 +1,12 @@
+-- use_schema: find the tables of a schema, and the types of pgvector, without qualification until the transaction ends.
+--
+-- $1  schema  text
+--
+-- returns one: search_path text
+--
+-- psql: \bind agent_brain
+--       \i sql/queries/use_schema.sql
+select set_config('search_path', format('%I, %I, pg_temp', $1::text, n.nspname), true) as search_path
+from pg_extension e
+join pg_namespace n on n.oid = e.extnamespace
+where e.extname = 'vector';
