@@ -241,7 +241,7 @@ async def test_vectors_at_the_edge_of_float32(store):
 
 
 async def test_what_halfvec_cannot_hold_is_refused_on_both(make, backend, request):
-    from tests.test_contract import _elsewhere
+    from tests.contract.test_contract import _elsewhere
 
     store = make(dimensions=3072, **_elsewhere(backend, request, "half"))
     await store.initialize()

@@ -28,7 +28,7 @@ from agent_brain_store.sql import queries
 from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg
 from tests.conftest import DIMENSIONS, connect, embed, fill, mapping
 from tests.conftest import WORDS as COMMON
-from tests.test_contract import _elsewhere
+from tests.contract.test_contract import _elsewhere
 
 WORDS = ["bear", "wolf", "fox", "hare", "deer", "owl", "crow", "swan", "duck", "frog"]
 
@@ -633,7 +633,7 @@ async def test_keyword_search_reads_no_chunks_but_by_an_index(large, where, hits
 )
 async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, question, most):
     """Each is answered by indexes, whatever calls it takes, and fetches at most two budgets of the 20,000 chunks."""
-    from tests.test_postgres import config
+    from tests.postgres.test_postgres import config
 
     postgres, _ = large
     async with open_store(config(postgres)) as store:
@@ -690,7 +690,7 @@ async def _reading(store: PostgresBackend, monkeypatch: pytest.MonkeyPatch, ques
     ids=["no filter", "wide", "narrow", "folder"],
 )
 async def test_both_sides_of_hybrid_are_served_by_their_indexes(large, name, where, indexes):
-    from tests.test_postgres import explain
+    from tests.postgres.test_postgres import explain
 
     postgres, vectors = large
     connection = await connect(postgres)
@@ -738,7 +738,7 @@ async def test_both_backends_agree_on_judged_collections(database, tmp_path, nam
 async def test_both_backends_agree_on_the_bundled_passages(database, tmp_path):
     """Questions of four words of a passage, with a vector near to its own."""
     rng = np.random.default_rng(7)
-    folder = Path(__file__).parents[1] / "examples" / "sample"
+    folder = Path(__file__).parents[2] / "examples" / "sample"
     passages = [json.loads(line) for line in (folder / "passages.jsonl").read_text(encoding="utf-8").splitlines()]
     names, texts = [passage["id"] for passage in passages], [passage["text"] for passage in passages]
     vectors = np.load(folder / "embeddings.npy").astype(np.float32)

@@ -18,7 +18,7 @@ import pytest
 from agent_brain_store import ConnectionFailed, Progress, StorageError, StoreConfig, create_backend
 from agent_brain_store.postgres import build_progress
 from tests.conftest import embed, mapping
-from tests.test_postgres import config, until_indexed, until_suspended, vector_index
+from tests.postgres.test_postgres import config, until_indexed, until_suspended, vector_index
 
 pytestmark = pytest.mark.postgres
 
@@ -136,7 +136,7 @@ async def test_a_client_killed_in_a_large_call_is_repaired_by_the_next_start(dat
     program = textwrap.dedent("""
         import asyncio, json, sys
         from agent_brain_store import open_store
-        from tests.test_postgres import made_up
+        from tests.postgres.test_postgres import made_up
         async def main():
             async with open_store(json.loads(sys.argv[1])) as store:
                 await store.upsert_documents(*made_up(8000))

@@ -285,7 +285,7 @@ async def test_an_empty_store(two, tmp_path):
 
 
 async def test_other_dimensions_are_refused(two, make, backend, tmp_path, request):
-    from tests.test_contract import _elsewhere
+    from tests.contract.test_contract import _elsewhere
 
     store, _ = two
     await chunks(store, 3)

@@ -25,7 +25,7 @@ from agent_brain_store.settings import ruled_fields
 from agent_brain_store.sql import queries
 from tests.conftest import DIMENSIONS, Server, embed, mapping
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "agent_brain_store"
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -210,7 +210,7 @@ def test_the_project_speaks_of_itself_alone():
         if (
             path.suffix in (".py", ".sql", ".md", ".toml", ".yaml", ".yml", "")
             and path.is_file()
-            and name != "tests/test_package.py"
+            and name != "tests/unit/test_package.py"
         ):
             text = path.read_text(encoding="utf-8")
             assert not any(word in text for word in banned), name

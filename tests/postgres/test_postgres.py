@@ -157,7 +157,7 @@ async def test_a_newer_database_is_refused(database, plain):
 
 async def test_migrations_run_in_psql_too(server, database, plain):
     """The unmodified files, in psql, leave what the runner leaves."""
-    from tests.test_sql_files import run_psql
+    from tests.postgres.test_query_files import run_psql
 
     names = [f"-f{file}" for file in sorted((sql_directory() / "migrations").glob("*.sql"))]
     settings = {"schema": "by_hand", "dimensions": DIMENSIONS, "distance": "cosine", "language": "english"}

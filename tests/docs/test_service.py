@@ -24,7 +24,7 @@ import uvicorn
 from agent_brain_store import NotInitialized, StorageBackend, StorageError, StoreConfig, lifespan, open_store
 from tests.conftest import DIMENSIONS, Server, embed, mapping
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 import service  # noqa: E402
