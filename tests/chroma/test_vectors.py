@@ -7,19 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import SchemaError, StoreConfig
-from agent_brain_store.chroma import driver
-from agent_brain_store.chroma.repository import ChromaBackend
+from agent_brain_store import create_backend
 from agent_brain_store.chroma.translate import VECTOR, given_vector, to_stored
 from agent_brain_store.chroma.vectors import packed, searched, unpacked
-from tests.conftest import mapping
+from tests.support.chroma import config
+from tests.support.internals import stored_rows
 
 SIZE = 16
 DISTANCES = ("cosine", "l2", "inner_product")
-
-
-def config(path, **storage) -> StoreConfig:
-    return StoreConfig.from_dict(mapping(chroma={"path": str(path)}, **storage))
 
 
 def some_vectors() -> np.ndarray:
@@ -42,7 +37,7 @@ def some_vectors() -> np.ndarray:
 async def test_vectors_come_back_to_the_bit(tmp_path, distance):
     vectors = some_vectors()
     ids = [f"{i:04}" for i in range(len(vectors))]
-    store = ChromaBackend(config(tmp_path, distance=distance))
+    store = create_backend(config(tmp_path, distance=distance))
     await store.initialize()
     await store.upsert_documents(ids, vectors, ids, [{}] * len(ids))
     for _ in range(2):
@@ -68,7 +63,7 @@ async def test_scores_are_those_of_the_given_vectors(tmp_path, distance):
     else:
         products = exact @ question
         expected = (1 + products / (1 + np.abs(products))) / 2
-    store = ChromaBackend(config(tmp_path, distance=distance))
+    store = create_backend(config(tmp_path, distance=distance))
     await store.initialize()
     await store.upsert_documents(ids, vectors, ids, [{"n": i} for i in range(len(ids))])
     for where in (None, {"n": {"$exists": True}}):
@@ -79,12 +74,12 @@ async def test_scores_are_those_of_the_given_vectors(tmp_path, distance):
     await store.close()
 
 
-async def test_only_what_cannot_be_searched_as_it_is_is_kept_twice(tmp_path):
-    store = ChromaBackend(config(tmp_path))
+async def test_a_vector_is_kept_twice_only_if_it_cannot_be_searched_as_it_is(tmp_path):
+    store = create_backend(config(tmp_path))
     await store.initialize()
     unit, other = np.eye(SIZE)[0], np.full(SIZE, 2.0)
     await store.upsert_documents(["other", "unit"], [other, unit], ["", ""], [{}, {}])
-    rows = store._session.collection.rows
+    rows = stored_rows(store)
     stored: dict[str, Any] = {row.chunk_id: row.stored for row in rows.read(["other", "unit"], stored=True)}
     assert (VECTOR in stored["other"], VECTOR in stored["unit"]) == (True, False)
     await store.upsert_documents(["other"], [unit], [""], [{}])
@@ -103,23 +98,10 @@ def test_searched_vectors_have_unit_length_under_cosine():
     assert searched("l2", vectors) is vectors
 
 
-def test_the_bits_of_a_vector_as_text():
+def test_a_vector_can_be_packed_into_text():
     for vector in some_vectors():
         assert unpacked(packed(vector)).tobytes() == vector.tobytes()
         kept = searched("cosine", vector)
         stored = to_stored("", {}, vector, kept)
         assert given_vector(stored, kept.astype(np.float64)).tobytes() == vector.tobytes()
     assert packed(np.array([1.0], np.float32)) == "AACAPw=="
-
-
-async def test_the_guard_looks_at_the_space_that_the_index_really_has(tmp_path, monkeypatch):
-    monkeypatch.setitem(driver.SPACES, "cosine", "cosine")
-    store = ChromaBackend(config(tmp_path))
-    await store.initialize()
-    await store.close()
-    monkeypatch.undo()
-    with pytest.raises(SchemaError, match=r"space 'cosine'.*'cosine' needs 'ip'"):
-        await store.initialize()
-    for distance in ("l2", "inner_product"):
-        with pytest.raises(SchemaError, match=r"storage\.distance 'cosine'"):
-            await ChromaBackend(config(tmp_path, distance=distance)).initialize()

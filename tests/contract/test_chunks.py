@@ -1,5 +1,4 @@
-"""What a chunk may be: every odd input has one stated meaning on both backends, or is refused by name and nothing is
-written."""
+"""What a chunk may be: every odd input has one stated meaning, or is refused by name and nothing is written."""
 
 from __future__ import annotations
 
@@ -15,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import DimensionMismatchError, InvalidDocumentError
-from agent_brain_store.records import Rules, prepare
-from tests.conftest import DIMENSIONS, fill
+from agent_brain_store.records import prepare
+from tests.support.filter_table import RULES
+from tests.support.stores import DIMENSIONS, fill
+from tests.support.strategies import values
 
 GOOD = [1.0] * DIMENSIONS
 
@@ -29,7 +30,7 @@ class Size(enum.IntEnum):
     LARGE = 3
 
 
-# --- metadata that is accepted ---------------------------------------------------------------------------------------
+# --- metadata and texts that are accepted ----------------------------------------------------------------------------
 
 ACCEPTED: dict[str, tuple[Any, Any]] = {
     "nothing": ({}, {}),
@@ -72,7 +73,7 @@ ACCEPTED: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-async def test_accepted_metadata(store, name):
+async def test_accepted_metadata_comes_back(store, name):
     given_, stored = ACCEPTED[name]
     assert await store.upsert_documents(["x"], [GOOD], ["text"], [given_]) == 1
     chunk = await store.get_by_id("x")
@@ -81,6 +82,24 @@ async def test_accepted_metadata(store, name):
     assert (await store.vector_search(GOOD, 1))[0].metadata == stored
     assert (await store.keyword_search("text", 1))[0].metadata == stored
     assert [c.metadata async for c in store.iter_documents()] == [stored]
+
+
+async def test_any_metadata_comes_back(store):
+    """Many generated objects in one call, because a store lives as long as a test."""
+    objects = []
+
+    @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
+    @settings(max_examples=150, deadline=None, database=None)
+    def collect(metadata):
+        objects.append(metadata)
+
+    collect()
+    ids = [f"{i:04}" for i in range(len(objects))]
+    await store.upsert_documents(ids, [GOOD] * len(ids), ["t"] * len(ids), objects)
+    expected = prepare(RULES, ids, [GOOD] * len(ids), ["t"] * len(ids), objects).metadatas
+    found = await store.get_by_ids(ids)
+    for chunk_id, metadata in zip(ids, expected, strict=True):
+        assert found[chunk_id]["metadata"] == metadata
 
 
 @pytest.mark.parametrize(
@@ -95,10 +114,21 @@ async def test_accepted_metadata(store, name):
         ("\r\n\t\v\x1b[0m", "\r\n\t\v\x1b[0m"),
     ],
 )
-async def test_accepted_texts(store, text, stored):
+async def test_accepted_texts_come_back(store, text, stored):
     await store.upsert_documents(["x"], [GOOD], [text], [{}])
     assert (await store.get_by_id("x"))["text"] == stored
     assert (await store.vector_search(GOOD, 1))[0].text == stored
+
+
+async def test_replaced_characters_are_logged_once_a_call(store, caplog):
+    caplog.set_level(logging.WARNING, "agent_brain_store")
+    await store.upsert_documents(["x", "y"], [GOOD, GOOD], ["a\0", "b\0"], [{"k": "\0"}, {}])
+    assert [record.message for record in caplog.records] == [
+        "3 texts held NUL or lone surrogates, which no database stores; replaced by U+FFFD"
+    ]
+
+
+# --- long texts ------------------------------------------------------------------------------------------------------
 
 
 async def test_texts_whose_words_pass_a_megabyte(store):
@@ -112,7 +142,7 @@ async def test_texts_whose_words_pass_a_megabyte(store):
 
 
 @pytest.mark.parametrize("size", [199_900, 200_100, 300_000, 1_000_000])
-async def test_texts_of_nothing_but_names(store, size):
+async def test_long_texts_of_nothing_but_names_are_indexed(store, size):
     """A name is indexed by its parts and whole, several times its length: the longest text that is indexed whole fits."""
     letters = "abcdefghijklmnopqrstuvwxyz"
 
@@ -126,7 +156,7 @@ async def test_texts_of_nothing_but_names(store, size):
     assert [hit.chunk_id for hit in await store.keyword_search(text[:19], 5)] == ["x"]
 
 
-async def test_long_names_in_letters_of_four_bytes(store):
+async def test_long_names_in_letters_of_four_bytes_are_indexed(store):
     """The most that a tsvector has to hold: every name twice, whole and in parts, in text, headings and summary."""
     letters = iter(random.Random(1).choices([chr(0x10428 + i) for i in range(40)], k=300_000))
 
@@ -143,15 +173,10 @@ async def test_long_names_in_letters_of_four_bytes(store):
     assert [hit.chunk_id for hit in await store.keyword_search(text[:120], 5)] == ["x"]
 
 
-async def test_replacing_is_logged_once_a_call(store, caplog):
-    caplog.set_level(logging.WARNING, "agent_brain_store")
-    await store.upsert_documents(["x", "y"], [GOOD, GOOD], ["a\0", "b\0"], [{"k": "\0"}, {}])
-    assert [record.message for record in caplog.records] == [
-        "3 texts held NUL or lone surrogates, which no database stores; replaced by U+FFFD"
-    ]
+# --- what is refused -------------------------------------------------------------------------------------------------
 
 
-async def test_the_reject_policy(make):
+async def test_invalid_texts_are_refused_when_configured_so(make):
     store = make(on_invalid_text="reject")
     await store.initialize()
     for document, metadata, field in (("a\0", {}, "document"), ("a", {"k": ["\ud800"]}, "metadata.k[0]")):
@@ -160,8 +185,6 @@ async def test_the_reject_policy(make):
         assert (caught.value.chunk_id, caught.value.position, caught.value.field) == ("bad", 1, field)
     assert await store.get_count() == 0
 
-
-# --- what is refused -------------------------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "id of another type": ({"chunk_id": 7}, "id", "of type int"),
@@ -197,7 +220,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_refused_and_nothing_written(store, name):
+async def test_a_bad_chunk_is_refused_and_nothing_is_written(store, name):
     await fill(store, ("before", "was here"))
     wrong, field, words = REFUSED[name]
     chunk = {"chunk_id": "bad", "embedding": GOOD, "document": "text", "metadata": {}} | wrong
@@ -216,7 +239,7 @@ async def test_refused_and_nothing_written(store, name):
     assert [c.chunk_id async for c in store.iter_documents()] == ["before"]
 
 
-async def test_wrong_dimensions_name_the_chunk(store):
+async def test_an_embedding_of_wrong_dimensions_is_refused_by_name(store):
     with pytest.raises(DimensionMismatchError, match=r"chunk 'b' \(position 1\): embedding has 3 dimensions"):
         await store.upsert_documents(["a", "b"], [GOOD, [1.0] * 3], ["a", "b"], [{}, {}])
     with pytest.raises(DimensionMismatchError, match="17 dimensions, the store has 16"):
@@ -224,12 +247,15 @@ async def test_wrong_dimensions_name_the_chunk(store):
     assert await store.get_count() == 0
 
 
-async def test_deeply_nested_metadata(store):
+async def test_metadata_nested_too_deeply_is_refused(store):
     deep: dict = {}
     for _ in range(40):
         deep = {"k": deep}
     with pytest.raises(InvalidDocumentError, match="deeper than 32"):
         await store.upsert_documents(["a"], [GOOD], ["a"], [deep])
+
+
+# --- numbers at the edge ---------------------------------------------------------------------------------------------
 
 
 async def test_vectors_at_the_edge_of_float32(store):
@@ -240,85 +266,11 @@ async def test_vectors_at_the_edge_of_float32(store):
     assert scores == {"l": pytest.approx(1, abs=1e-5), "s": pytest.approx(1, abs=1e-5)}
 
 
-async def test_what_halfvec_cannot_hold_is_refused_on_both(make, backend, request):
-    from tests.contract.test_contract import _elsewhere
-
-    store = make(dimensions=3072, **_elsewhere(backend, request, "half"))
+async def test_vectors_that_half_precision_cannot_hold_are_refused(make, elsewhere):
+    store = make(dimensions=3072, **elsewhere("half"))
     await store.initialize()
     for value in (70_000.0, 1e-9):
         with pytest.raises(InvalidDocumentError, match="halfvec"):
             await store.upsert_documents(["a"], [[value] * 3072], ["a"], [{}])
     await store.upsert_documents(["a"], [[60_000.0] * 3072], ["a"], [{}])
     assert await store.get_count() == 1
-
-
-# --- any JSON value comes back ---------------------------------------------------------------------------------------
-
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20)
-)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-RULES = Rules("postgres", DIMENSIONS, "cosine")
-
-
-@given(st.dictionaries(st.text(max_size=8), values, max_size=4))
-@settings(max_examples=200, deadline=None)
-def test_preparing_twice_changes_nothing(metadata):
-    once = prepare(RULES, ["a"], [GOOD], ["t"], [metadata]).metadatas
-    assert prepare(RULES, ["a"], [GOOD], ["t"], once).metadatas == once
-    assert None not in once[0].values()
-
-
-async def test_any_metadata_comes_back(store):
-    """Many generated objects in one call, because a store lives as long as a test."""
-    objects = []
-
-    @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
-    @settings(max_examples=150, deadline=None, database=None)
-    def collect(metadata):
-        objects.append(metadata)
-
-    collect()
-    ids = [f"{i:04}" for i in range(len(objects))]
-    await store.upsert_documents(ids, [GOOD] * len(ids), ["t"] * len(ids), objects)
-    expected = prepare(RULES, ids, [GOOD] * len(ids), ["t"] * len(ids), objects).metadatas
-    found = await store.get_by_ids(ids)
-    for chunk_id, metadata in zip(ids, expected, strict=True):
-        assert found[chunk_id]["metadata"] == metadata
-
-
-class Watched(list[Any]):
-    """A list that remembers how much of it was taken at a time."""
-
-    def __init__(self, items: list[Any]) -> None:
-        super().__init__(items)
-        self.taken: list[int] = []
-
-    def __getitem__(self, key: Any) -> Any:
-        got = super().__getitem__(key)
-        self.taken.append(len(got) if isinstance(key, slice) else 1)
-        return got
-
-
-def test_lists_of_vectors_are_converted_piece_by_piece(monkeypatch):
-    # At once they would hold the interpreter's lock, and so the event loop, for seconds.
-    monkeypatch.setattr("agent_brain_store.arrays._PIECE", 2 * DIMENSIONS)
-    rows = np.random.default_rng(0).normal(size=(5, DIMENSIONS)).tolist()
-    watched = Watched(rows)
-    batch = prepare(RULES, list("abcde"), watched, [""] * 5, [{}] * 5)
-    assert np.array_equal(batch.vectors, np.array(rows, np.float32))
-    assert watched.taken == [2, 2, 1]
-    wrongs: list[Any] = [[float("nan")] * DIMENSIONS, ["x"] * DIMENSIONS, None, [[1.0]] * DIMENSIONS]
-    for wrong in wrongs:
-        with pytest.raises(InvalidDocumentError, match=r"chunk 'e' \(position 4\)"):
-            prepare(RULES, list("abcde"), [*rows[:4], wrong], [""] * 5, [{}] * 5)
-    with pytest.raises(DimensionMismatchError, match="'e'.* has 3 dimensions"):
-        prepare(RULES, list("abcde"), [*rows[:4], [1.0] * 3], [""] * 5, [{}] * 5)

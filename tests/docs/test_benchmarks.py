@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks import retrieval, speed
 from benchmarks.judged import ndcg, recall
-from tests.conftest import embed
+from tests.support.stores import embed
 
 
 def test_ndcg_and_recall_by_hand():

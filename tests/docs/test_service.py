@@ -1,4 +1,4 @@
-"""The store in a web application: opened and closed by it, its errors told with care, and steady under load."""
+"""The store in a web application: opened and closed by it, its errors told with care."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
-import numpy as np
 import pytest
+import service
 import uvicorn
 
 from agent_brain_store import NotInitialized, StorageBackend, StorageError, StoreConfig, lifespan, open_store
-from tests.conftest import DIMENSIONS, Server, embed, mapping
+from tests.support.stores import embed, mapping
+from tests.support.watching import no_connections
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
-import service  # noqa: E402
 
 DOCUMENTS = [
     {"id": "a", "text": "the write-ahead log of a database", "metadata": {"source_type": "doc"}},
     {"id": "b", "text": "getUserById returns one user", "metadata": {"source_type": "code"}},
 ]
+
+
+# --- fixtures --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -45,6 +47,15 @@ def settings(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> di
 @pytest.fixture
 def app(settings: dict[str, Any]) -> Any:
     return service.create_app(StoreConfig.from_dict(settings), lambda texts: [embed(text) for text in texts])
+
+
+@pytest.fixture
+def broken(settings: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose store cannot be opened."""
+    storage = settings["storage"]
+    Path(storage["chroma"]["path"]).write_text("a file where a directory should be")
+    storage["postgres"] = {**storage["postgres"], "database": "there_is_no_such_database"}
+    return settings
 
 
 @asynccontextmanager
@@ -77,6 +88,30 @@ async def wait_until(condition: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
+@contextmanager
+def command_line(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """``uvicorn service:create_app`` as a process of its own, once it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--factory", "service:create_app"]
+    options = ["--port", str(port), "--log-level", "error"]
+    process = subprocess.Popen([*command, *options], env={**os.environ, "AGENT_BRAIN_CONFIG": str(config)})
+    try:
+        for _ in range(600):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, "uvicorn did not start"
+            time.sleep(0.05)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
 async def test_requests_are_answered(app: Any, backend: str) -> None:
     async with serving(app) as client:
         assert (await client.get("/health")).json() == {"ok": True, "backend": backend}
@@ -96,6 +131,44 @@ async def test_many_requests_at_once(app: Any) -> None:
         answers = await asyncio.gather(*(client.get("/search", params={"q": "the log"}) for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}
         assert {answer.json()["results"][0]["chunk_id"] for answer in answers} == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "body", "status", "says"),
+    [
+        ("GET /search?q=log&top_k=-1", None, 422, "top_k"),
+        ("GET /search?q=log&top_k=many", None, 400, "top_k"),
+        ("GET /search?q=log&mode=magic", None, 400, "hybrid, vector or keyword"),
+        ("GET /nothing", None, 404, "Not Found"),
+        ("POST /documents", "no JSON", 400, "not JSON"),
+        ("POST /documents", {"documents": [{"id": "x"}]}, 400, "expected"),
+        ("POST /documents", {"documents": [{"id": "", "text": "t"}]}, 422, "id is empty"),
+        ("POST /documents", {"documents": [{"id": "x", "text": "t", "embedding": [1, 2]}]}, 422, "2 dimensions"),
+        ("POST /documents", {"documents": [{"id": "x", "text": "t", "metadata": [1]}]}, 422, "metadata"),
+    ],
+)
+async def test_errors_that_the_caller_can_mend_are_told(
+    app: Any, request_line: str, body: Any, status: int, says: str
+) -> None:
+    content = body if isinstance(body, str) else json.dumps(body)
+    async with serving(app) as client:
+        answer = await client.request(*request_line.split(), content=None if body is None else content)
+        assert answer.status_code == status
+        assert says in answer.json()["error"]
+        assert await app.state.store.get_count() == 0
+
+
+async def test_errors_that_only_we_can_mend_are_not_told(app: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(app) as client:
+        await app.state.store.close()
+        answer = await client.get("/search", params={"q": "log", "mode": "keyword"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.json() == {"error": "the store is not available; try again"}
+        assert (await client.get("/health")).status_code == 503
+    assert "initialize()" in caplog.text
+
+
+# --- life ------------------------------------------------------------------------------------------------------------
 
 
 async def test_shutdown_closes_the_store(
@@ -141,48 +214,6 @@ async def test_an_application_without_its_store_does_not_start(broken: dict[str,
             pass
 
 
-@pytest.fixture
-def broken(settings: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose store cannot be opened."""
-    storage = settings["storage"]
-    Path(storage["chroma"]["path"]).write_text("a file where a directory should be")
-    storage["postgres"] = {**storage["postgres"], "database": "there_is_no_such_database"}
-    return settings
-
-
-@pytest.mark.parametrize(
-    ("request_line", "body", "status", "says"),
-    [
-        ("GET /search?q=log&top_k=-1", None, 422, "top_k"),
-        ("GET /search?q=log&top_k=many", None, 400, "top_k"),
-        ("GET /search?q=log&mode=magic", None, 400, "hybrid, vector or keyword"),
-        ("GET /nothing", None, 404, "Not Found"),
-        ("POST /documents", "no JSON", 400, "not JSON"),
-        ("POST /documents", {"documents": [{"id": "x"}]}, 400, "expected"),
-        ("POST /documents", {"documents": [{"id": "", "text": "t"}]}, 422, "id is empty"),
-        ("POST /documents", {"documents": [{"id": "x", "text": "t", "embedding": [1, 2]}]}, 422, "2 dimensions"),
-        ("POST /documents", {"documents": [{"id": "x", "text": "t", "metadata": [1]}]}, 422, "metadata"),
-    ],
-)
-async def test_what_the_caller_can_mend_is_told(app: Any, request_line: str, body: Any, status: int, says: str) -> None:
-    content = body if isinstance(body, str) else json.dumps(body)
-    async with serving(app) as client:
-        answer = await client.request(*request_line.split(), content=None if body is None else content)
-        assert answer.status_code == status
-        assert says in answer.json()["error"]
-        assert await app.state.store.get_count() == 0
-
-
-async def test_what_is_ours_to_mend_is_not_told(app: Any, caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(app) as client:
-        await app.state.store.close()
-        answer = await client.get("/search", params={"q": "log", "mode": "keyword"})
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert answer.json() == {"error": "the store is not available; try again"}
-        assert (await client.get("/health")).status_code == 503
-    assert "initialize()" in caplog.text
-
-
 async def test_under_uvicorn_from_the_command_line(
     backend: str, settings: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -201,131 +232,7 @@ async def test_under_uvicorn_from_the_command_line(
         assert await store.get_count() == 1
 
 
-@contextmanager
-def command_line(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """``uvicorn service:create_app`` as a process of its own, once it listens."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--factory", "service:create_app"]
-    options = ["--port", str(port), "--log-level", "error"]
-    process = subprocess.Popen([*command, *options], env={**os.environ, "AGENT_BRAIN_CONFIG": str(config)})
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, "uvicorn did not start"
-            time.sleep(0.05)
-        yield process, port
-    finally:
-        process.kill()
-        process.wait()
-
-
 def test_lifespan_needs_no_framework() -> None:
     program = "import sys, agent_brain_store as a; a.lifespan(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"starlette", "fastapi", "asyncpg", "chromadb", "numpy", "yaml"} & set(loaded)
-
-
-# --- load ------------------------------------------------------------------------------------------------------------
-
-CHUNKS, SLICE, WRITERS_AT_ONCE, QUESTIONS_AT_ONCE = 10_000, 250, 8, 50
-WORDS = [f"word{n}" for n in range(2000)]
-
-
-@pytest.mark.postgres
-async def test_load(server: Server) -> None:
-    """50 questions at once while 10,000 chunks are indexed: no error, and no more connections than configured."""
-    name = f"abs_load_{os.getpid()}"
-    with server.janitor(name):
-        postgres = {key: value for key, value in server.postgres(name).items() if key != "pool_timeout"}
-        config = StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres))
-        allowed = config.postgres.pool_size + config.postgres.pool_max_overflow
-        async with open_store(config) as store, watched(server, name) as seen:
-            await index(store, 0)  # something to find from the start
-            done = asyncio.Event()
-            questions = [asyncio.create_task(ask_until(store, done, n)) for n in range(QUESTIONS_AT_ONCE)]
-            await index_the_rest(store)
-            done.set()
-            answered = await asyncio.gather(*questions)
-            assert await store.get_count() == CHUNKS
-        assert min(answered) > 0
-        assert max(seen) <= allowed
-        print(f"{sum(answered)} questions answered, at most {max(seen)} of {allowed} connections")
-
-
-async def index_the_rest(store: StorageBackend) -> None:
-    free = asyncio.Semaphore(WRITERS_AT_ONCE)
-
-    async def one(start: int) -> None:
-        async with free:
-            await index(store, start)
-
-    await asyncio.gather(*(one(start) for start in range(SLICE, CHUNKS, SLICE)))
-
-
-async def index(store: StorageBackend, start: int) -> None:
-    rng = np.random.default_rng(start)
-    words = rng.choice(WORDS, (SLICE, 12))
-    await store.upsert_documents(
-        ids=[f"chunk{n:06}" for n in range(start, start + SLICE)],
-        embeddings=rng.normal(size=(SLICE, DIMENSIONS)).astype(np.float32),
-        documents=[" ".join(row) for row in words],
-        metadatas=[{"part": n % 10} for n in range(SLICE)],
-    )
-
-
-async def ask_until(store: StorageBackend, done: asyncio.Event, seed: int) -> int:
-    rng = np.random.default_rng(seed)
-    count = 0
-    while not done.is_set():
-        where = {"part": int(rng.integers(10))} if count % 2 else None
-        found = await store.hybrid_search(" ".join(rng.choice(WORDS, 4)), rng.normal(size=DIMENSIONS), 10, where=where)
-        assert len(found) == 10
-        count += 1
-    return count
-
-
-@asynccontextmanager
-async def watched(server: Server, database: str) -> AsyncIterator[list[int]]:
-    """Counts the connections to a database, again and again, from outside of it."""
-    counts: list[int] = []
-
-    async def watch() -> None:
-        while True:
-            counts.append(await connections(server, database, watcher))
-            await asyncio.sleep(0.05)
-
-    watcher = await outside(server)
-    task = asyncio.create_task(watch())
-    try:
-        yield counts
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await watcher.close()
-
-
-async def outside(server: Server) -> Any:
-    names = {"host", "port", "user", "password"}
-    location = {name: value for name, value in server.location.items() if name in names}
-    return await asyncpg.connect(**location, database=server.location.get("database") or "postgres")
-
-
-async def connections(server: Server, database: str, connection: Any) -> int:
-    query = "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'"
-    return int(await connection.fetchval(query, database))
-
-
-async def no_connections(server: Server, database: str) -> None:
-    """Wait until the last connection is gone: the server notices a moment later."""
-    connection = await outside(server)
-    try:
-        for _ in range(100):
-            if await connections(server, database, connection) == 0:
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError("connections are still open")
-    finally:
-        await connection.close()

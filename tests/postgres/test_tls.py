@@ -14,10 +14,10 @@ import pytest
 import trustme
 
 from agent_brain_store import ConnectionFailed, StoreConfig, create_backend
-from tests.conftest import Server, fill, mapping
+from tests.support.servers import Server
+from tests.support.stores import fill, mapping
 
 pytestmark = pytest.mark.postgres
-
 SSL_REQUEST = (80877103).to_bytes(4)
 
 

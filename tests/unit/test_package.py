@@ -1,4 +1,4 @@
-"""The package as its users meet it: light to import, complete, one-way inside, whole in a wheel."""
+"""The package as its users meet it: light to import, complete, one-way inside."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ import copy
 import inspect
 import pickle
 import subprocess
-import sys
-import textwrap
-import zipfile
 from pathlib import Path
 
 import pytest
 
 import agent_brain_store
 from agent_brain_store import errors
+from tests.support.programs import run
 
 PACKAGE = Path(agent_brain_store.__file__).parent
 ROOT = PACKAGE.parent
 
 
-def run(program: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+# --- imports ---------------------------------------------------------------------------------------------------------
 
 
 def test_importing_it_imports_no_driver():
@@ -87,6 +80,9 @@ def test_all_is_sorted_and_complete():
     assert public - modules == set(names)
 
 
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
 def test_every_error_is_in_the_tree_and_exported():
     classes = {n: c for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)}
     assert all(issubclass(c, errors.StorageError) for c in classes.values())
@@ -112,6 +108,9 @@ def test_an_error_of_a_user_survives_copying():
     assert copy.copy(Mine(3)).args == ("mine", 3)
 
 
+# --- layout ----------------------------------------------------------------------------------------------------------
+
+
 # Which modules of ours each module may import: data flows one way, and the backends never meet.
 LAYERS = [
     {"errors"},
@@ -126,7 +125,7 @@ LAYERS = [
 ]
 
 
-def _imports(path: Path) -> set[str]:
+def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("agent_brain_store"):
@@ -141,7 +140,7 @@ def _imports(path: Path) -> set[str]:
 def test_modules_import_only_what_is_below_them(path):
     layer = {name: i for i, names in enumerate(LAYERS) for name in names}
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for imported in _imports(path) - {own}:
+    for imported in imports(path) - {own}:
         assert layer[imported] < layer[own] or (own, imported) == ("factory", "postgres"), f"{own} imports {imported}"
 
 
@@ -153,51 +152,6 @@ def test_modules_and_functions_stay_small():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 assert (node.end_lineno or 0) - node.lineno < 45, f"{path.name}: {node.name}"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Path(next(directory.glob("*.whl")))
-
-
-def test_the_wheel_is_whole(wheel):
-    names = set(zipfile.ZipFile(wheel).namelist())
-    for file in (ROOT / "sql").rglob("*.sql"):
-        assert f"agent_brain_store/sql/{file.relative_to(ROOT / 'sql')}" in names
-    for file in PACKAGE.rglob("*"):
-        if file.suffix in (".py", ".typed", ".txt"):
-            assert str(file.relative_to(ROOT)) in names
-    assert not any(name.startswith(("tests", "benchmarks", "examples")) for name in names)
-
-
-def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
-    """Unpacked somewhere else, away from the checkout, it runs Chroma and has its SQL."""
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    out = run(
-        """
-        import sys
-        sys.path[:0] = [sys.argv[1]]
-        import asyncio
-        import agent_brain_store
-        from agent_brain_store.sql import queries, sql_directory
-        assert agent_brain_store.__file__.startswith(sys.argv[1])
-        assert str(sql_directory()).startswith(sys.argv[1])
-        from agent_brain_store import open_store
-        async def main():
-            setting = {"embedding": {"provider": "t", "model": "m", "dimensions": 3},
-                       "storage": {"chroma": {"path": sys.argv[1] + "/data"}}}
-            async with open_store(setting) as store:
-                await store.upsert_documents(["a"], [[1, 2, 3]], ["hello world"], [{}])
-                print([hit.chunk_id for hit in await store.hybrid_search("hello", [1, 2, 3], 1)], len(queries()) > 10)
-        asyncio.run(main())
-        """,
-        str(tmp_path / "site"),
-    )
-    assert out == "['a'] True"
 
 
 def test_the_project_speaks_of_itself_alone():

@@ -1,0 +1,94 @@
+"""The event loop stays free while Chroma works, and a write outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from agent_brain_store import create_backend
+from tests.support.chroma import config, opened
+from tests.support.internals import HEAVY_FUNCTIONS, HEAVY_MODULES, LIGHT_MODULE, forget_keyword_index
+from tests.support.stores import embed, fill
+
+
+@contextmanager
+def calls_of_this_thread():
+    """Collects the functions of Python that this thread calls, as module and name."""
+    calls: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            calls.add((frame.f_globals.get("__name__", ""), frame.f_code.co_qualname))
+
+    sys.setprofile(note)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+async def test_the_event_loop_never_does_the_work_of_chroma_or_of_the_keyword_index(tmp_path):
+    async with opened(tmp_path) as store:
+        with calls_of_this_thread() as calls:
+            await fill(store, *((f"{i}", f"word{i % 7} text", {"source": f"/src/{i}/m.py", "n": i}) for i in range(50)))
+            where = {"n": {"$lt": 40}}
+            assert await store.hybrid_search("word5 or word6", embed("word5"), 5, where=where, explain=True)
+            assert await store.vector_search(embed("word5"), 5, where=where)
+            assert await store.delete_by_metadata({"source": {"$prefix": "/src/7/"}}) == 1
+            forget_keyword_index(store)
+            assert await store.keyword_search("word5", 10)
+            assert [document async for document in store.iter_documents(include_embeddings=True)]
+            assert await store.replace_documents({"n": 3}, ["n"], [embed("new")], ["new"], [{}])
+            await store.health()
+    assert sorted(call for call in calls if call[0].startswith(("chromadb", *HEAVY_MODULES))) == []
+    assert not HEAVY_FUNCTIONS & calls
+    assert LIGHT_MODULE in {module for module, _ in calls}
+
+
+async def beats_during(work: Awaitable[Any]) -> int:
+    """How often the event loop came round, every 5 ms at best, while something was awaited."""
+    beats, task = 0, asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.sleep(0.005)
+        beats += 1
+    await task
+    return beats
+
+
+async def test_the_loop_goes_on_while_chunks_are_indexed_and_read(tmp_path):
+    count, dimensions = 2000, 384
+    vectors = np.random.default_rng(0).normal(size=(count, dimensions)).tolist()
+    ids = [f"{i:05}" for i in range(count)]
+    texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(count)]
+    metadatas = [{"source": f"/src/{i % 50}/m.py", "n": i} for i in range(count)]
+    async with opened(tmp_path, dimensions=dimensions) as store:
+        assert await beats_during(store.upsert_documents(ids, vectors, texts, metadatas)) > 20
+        forget_keyword_index(store)
+        assert await beats_during(store.keyword_search("word5", 10)) > 5
+
+
+def test_a_write_outlives_the_event_loop_that_it_reports_to(tmp_path):
+    store = create_backend(config(tmp_path))
+    ids = [f"{i:04}" for i in range(3000)]
+
+    async def begin() -> None:
+        await store.initialize()
+        begun = asyncio.Event()
+        async with store.bulk_load(lambda _: begun.set()) as load:
+            call = asyncio.create_task(load.upsert_documents(ids, [embed("x")] * 3000, ids, [{}] * 3000))
+            await begun.wait()
+            call.cancel()
+
+    async def end() -> None:
+        assert await store.delete_by_ids(["0000"]) == 1, "after the write"
+        assert await store.get_count() == 2999
+        await store.close()
+
+    asyncio.run(begin())
+    asyncio.run(end())

@@ -1,0 +1,156 @@
+"""The lists of the documentation are complete, and the messages that it quotes are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+import agent_brain_store
+from agent_brain_store import StorageBackend, config, errors
+from agent_brain_store.settings import ruled_fields
+from tests.support.pages import ALL, PACKAGE, ROOT, TEXTS, blocks, section
+
+# --- completeness ----------------------------------------------------------------------------------------------------
+
+
+def shown(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return parameter.name
+    default = f'"{parameter.default}"' if isinstance(parameter.default, str) else repr(parameter.default)
+    return f"{parameter.name}={default}"
+
+
+def test_every_method_of_the_contract_is_in_the_readme():
+    for name, member in vars(StorageBackend).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            assert f"`{name}`" in TEXTS["README.md"]
+            continue
+        parameters = list(inspect.signature(member).parameters.values())[1:]
+        call = f"{name}({', '.join(map(shown, parameters))})"
+        assert f"`{call}`" in TEXTS["README.md"], call
+
+
+def test_every_public_name_is_documented():
+    for name in agent_brain_store.__all__:
+        assert re.search(rf"\b{name}\b", ALL), name
+
+
+def test_every_sql_file_has_a_line():
+    for path in sorted((ROOT / "sql").rglob("*.sql")):
+        assert f"\n| `{path.name}` | " in TEXTS["docs/sql.md"], path.name
+    for name in re.findall(r"^\| `(\w+\.sql)` \|", TEXTS["docs/sql.md"], re.MULTILINE):
+        assert list((ROOT / "sql").rglob(name)), f"{name} is gone"
+
+
+def sections() -> list[tuple[str, type[Any]]]:
+    found = [getattr(config, name) for name in config.__all__ if name.endswith("Config")]
+    return [(cls._name, cls) for cls in found]
+
+
+@pytest.mark.parametrize(("name", "cls"), sections())
+def test_every_setting_is_documented_with_its_default(name, cls):
+    text = section(TEXTS["docs/configuration.md"], name)
+    for key, item in ruled_fields(cls).items():
+        row = re.search(rf"^\| `{key}` \|([^|]*)\|", text, re.MULTILINE)
+        assert row, f"{name}.{key}"
+        if item.default is not dataclasses.MISSING and item.default is not None:
+            default = f"{item.default:g}" if isinstance(item.default, float) else item.default
+            assert row[1].strip() == f"`{default}`", f"{name}.{key}"
+    # url, password_env and password_file are keys of a file only
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert documented - {"url", "password_env", "password_file"} == set(ruled_fields(cls))
+
+
+def test_every_variable_is_documented():
+    named = set(re.findall(r"^``([A-Z_]+)``", config.__doc__ or "", re.MULTILINE))
+    assert len(named) > 5
+    listed = section(TEXTS["docs/configuration.md"], "Environment variables")
+    assert all(f"| `{name}` |" in listed for name in named)
+
+
+def test_every_error_is_explained():
+    listed = section(TEXTS["docs/troubleshooting.md"], "Errors and where they are explained")
+    for name, cls in vars(errors).items():
+        if isinstance(cls, type) and issubclass(cls, Exception):
+            assert f"\n| `{name}` | " in listed, name
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+def messages() -> set[str]:
+    """Every text of the package, with ``…`` for each value that is put in."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                found.add("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(re.sub(r"%(?:[sdr]|\.\d+f)", "…", node.value))
+    return found
+
+
+def quoted_messages() -> list[str]:
+    text = TEXTS["docs/troubleshooting.md"]
+    lines = [line for block in blocks(text, "text") for line in block.splitlines()]
+    start, end = text.index("\n## A chunk is refused"), text.index("\n## Text came back")
+    rows = [row for part in (text[start:end], section(text, "Moving chunks")) for row in part.splitlines()]
+    rows += section(text, "The configuration is refused").splitlines()
+    cells = [row.split("|")[1] for row in rows if row.startswith("| `")]
+    return lines + [quoted for cell in cells for quoted in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_messages_are_those_of_the_code():
+    """Each piece between two values or of one sentence, if it is long enough to mean something."""
+    known = messages()
+    pieces = {piece.strip() for message in quoted_messages() for piece in re.split("…|; ", message)}
+    unknown = {piece for piece in pieces if len(piece) > 6 and not any(piece in text for text in known)}
+    assert unknown <= {"storage.postgres.prot: unknown key, did you mean"}  # the key is an example
+
+
+# --- other files -----------------------------------------------------------------------------------------------------
+
+
+def test_compose_waits_for_its_server_and_shows_the_queries():
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["db"]
+    assert service["image"].startswith("pgvector/pgvector:pg")
+    assert "pg_isready" in " ".join(service["healthcheck"]["test"])
+    assert "./sql:/sql:ro" in service["volumes"]
+
+
+def test_the_workflow_runs_both_ways():
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(workflow)["jobs"]
+    commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    lowest = commands.pop("lowest")
+    assert commands == {"chroma": ["make check", "make test-chroma"], "postgres": [".ci/run"]}
+    assert "uv pip install --resolution lowest-direct -e ." in lowest
+    assert lowest[-1] == ".venv/bin/python -m pytest -q"
+    assert jobs["postgres"]["services"]["db"]["image"].startswith("pgvector/pgvector:pg")
+    assert "AGENT_BRAIN_TEST_DATABASE_URL" in jobs["postgres"]["env"]
+
+
+def test_the_changelog_knows_the_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = re.findall(r"^## \[([^\]]+)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)
+    assert versions[:2] == ["Unreleased", project["version"]]
+
+
+def test_the_small_install_names_what_postgresql_needs():
+    """Without Chroma: the driver, its codecs, YAML and numpy, and nothing more."""
+    command = next(block for block in blocks(TEXTS["docs/backends.md"], "sh") if "--no-deps" in block)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[ >=<]", item)[0] for item in project["dependencies"]}
+    named = set(textwrap.dedent(command).split()[4:])
+    assert named == needed - {"chromadb", "rank-bm25", "PyStemmer"}

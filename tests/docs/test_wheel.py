@@ -1,0 +1,61 @@
+"""The wheel: whole, and enough by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import agent_brain_store
+from tests.support.programs import run
+
+PACKAGE = Path(agent_brain_store.__file__).parent
+ROOT = PACKAGE.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(next(directory.glob("*.whl")))
+
+
+def test_the_wheel_is_whole(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for file in (ROOT / "sql").rglob("*.sql"):
+        assert f"agent_brain_store/sql/{file.relative_to(ROOT / 'sql')}" in names
+    for file in PACKAGE.rglob("*"):
+        if file.suffix in (".py", ".typed", ".txt"):
+            assert str(file.relative_to(ROOT)) in names
+    assert not any(name.startswith(("tests", "benchmarks", "examples")) for name in names)
+
+
+def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
+    """Unpacked somewhere else, away from the checkout, it runs Chroma and has its SQL."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    out = run(
+        """
+        import sys
+        sys.path[:0] = [sys.argv[1]]
+        import asyncio
+        import agent_brain_store
+        from agent_brain_store.sql import queries, sql_directory
+        assert agent_brain_store.__file__.startswith(sys.argv[1])
+        assert str(sql_directory()).startswith(sys.argv[1])
+        from agent_brain_store import open_store
+        async def main():
+            setting = {"embedding": {"provider": "t", "model": "m", "dimensions": 3},
+                       "storage": {"chroma": {"path": sys.argv[1] + "/data"}}}
+            async with open_store(setting) as store:
+                await store.upsert_documents(["a"], [[1, 2, 3]], ["hello world"], [{}])
+                print([hit.chunk_id for hit in await store.hybrid_search("hello", [1, 2, 3], 1)], len(queries()) > 10)
+        asyncio.run(main())
+        """,
+        str(tmp_path / "site"),
+    )
+    assert out == "['a'] True"

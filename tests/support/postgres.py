@@ -1,0 +1,147 @@
+"""What tests of PostgreSQL share: configurations, connections of their own, plans, and loops that wait for the server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from agent_brain_store import StoreConfig
+from agent_brain_store.sql import queries
+from tests.support.stores import mapping
+
+# The parameters of ranking that a search takes from the configuration, with their defaults.
+RANKING: dict[str, Any] = {"budget": 750, "k1": 1.2, "b": 0.75, "heading_weight": 3.0, "summary_weight": 2.0}
+KILL_CONNECTIONS = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
+
+
+def config(postgres: dict[str, Any], **storage: Any) -> StoreConfig:
+    """A configuration for ``storage.postgres``."""
+    return StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres, **storage))
+
+
+async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
+    """A connection of the test's own, with the settings of the library's sessions that decide plans."""
+    settings = {
+        "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
+        "plan_cache_mode": "force_custom_plan",
+    }
+    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
+    names = ("host", "port", "user", "password", "database")
+    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
+
+
+async def make_role(plain: asyncpg.Connection, name: str) -> None:
+    """A role with the password 'secret', unless there is one of that name."""
+    if not await plain.fetchval("select true from pg_roles where rolname = $1", name):
+        await plain.execute(f"create role {name} login password 'secret'")
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------
+
+
+def arguments(name: str, **values: Any) -> list[Any]:
+    """The parameters of a query file, in order. Those of ranking that are not given have their defaults."""
+    given = {"filter": "", "source_prefix": "", "explain": False, **RANKING, **values}
+    return [given[parameter] for parameter, _ in queries()[name].parameters]
+
+
+async def explain(connection: asyncpg.Connection, name: str, *arguments: Any, options: str = "costs off") -> str:
+    """The plan of a query file, as text, with the arguments bound."""
+    await connection.execute("deallocate all")
+    literals = ", ".join(literal(a) for a in arguments)
+    types = ", ".join(t for _, t in queries()[name].parameters)
+    await connection.execute(f"prepare plan{f'({types})' if types else ''} as {queries()[name].text}")
+    rows = await connection.fetch(f"explain ({options}) execute plan{f'({literals})' if literals else ''}")
+    return "\n".join(row[0] for row in rows)
+
+
+def literal(value: Any) -> str:
+    """A value as SQL."""
+    return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else str(value).lower()
+
+
+# --- the vector index ------------------------------------------------------------------------------------------------
+
+
+async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
+    """The vector index's identity, which changes when it is built anew, and whether searches can use it."""
+    row = await plain.fetchrow(
+        "select indexrelid::int8, indisvalid and indisready from pg_index "
+        "where indexrelid = to_regclass('chunks_embedding_ann')"
+    )
+    return None if row is None else (row[0], row[1])
+
+
+async def index_facts(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
+    """What the library reads of the indexes, by their names."""
+    return {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
+
+
+# --- term statistics -------------------------------------------------------------------------------------------------
+
+
+async def document_frequency(connection: asyncpg.Connection, term: str) -> int | None:
+    """In how many chunks a term was when the terms were last counted, or None if it was in none."""
+    df: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", term)
+    return df
+
+
+async def document_frequencies(connection: asyncpg.Connection) -> dict[str, int]:
+    """The same for all terms."""
+    # Names with a space are impacts.
+    rows = await connection.fetch("select lexeme, df from lexemes where position(' ' in lexeme) = 0")
+    return {row["lexeme"]: row["df"] for row in rows}
+
+
+async def lose_counts(connection: asyncpg.Connection) -> None:
+    """Leave the terms uncounted, and due to be counted, as after a crash between a write and its count."""
+    await connection.execute("delete from lexemes")
+    await count_is_due(connection)
+
+
+async def count_is_due(connection: asyncpg.Connection) -> None:
+    """Let every change to the chunks seem uncounted."""
+    await connection.execute("update lexemes_counted set changes = 0")
+
+
+async def lock_counts(connection: asyncpg.Connection, mode: str) -> None:
+    """Keep others from the counted terms until the connection's transaction ends."""
+    await connection.execute(f"lock table lexemes in {mode} mode")
+
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+
+async def until(plain: asyncpg.Connection, query: str) -> None:
+    """Until a query's first value is true, half a minute at most."""
+    for _ in range(600):
+        if await plain.fetchval(query):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"never true: {query}")
+
+
+async def until_suspended(plain: asyncpg.Connection) -> None:
+    """Until a load has dropped the vector index."""
+    for _ in range(10_000):
+        if await vector_index(plain) is None:
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("the vector index was never suspended")
+
+
+async def until_indexed(plain: asyncpg.Connection) -> None:
+    """Until the vector index is there and valid."""
+    await until(plain, "select indisvalid from pg_index where indexrelid = to_regclass('chunks_embedding_ann')")
+
+
+async def until_blocked(database: dict[str, Any], statement: str) -> None:
+    """Until such a statement waits for a lock, and has looked for deadlocks in vain."""
+    look = await connect(database)
+    await until(
+        look, f"select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%{statement}%'"
+    )
+    await asyncio.sleep(0.1)
+    await look.close()

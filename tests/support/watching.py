@@ -1,0 +1,34 @@
+"""A database seen from outside: how many connections it has."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from tests.support.servers import Server
+
+
+async def outside(server: Server) -> Any:
+    names = {"host", "port", "user", "password"}
+    location = {name: value for name, value in server.location.items() if name in names}
+    return await asyncpg.connect(**location, database=server.location.get("database") or "postgres")
+
+
+async def connections(server: Server, database: str, connection: Any) -> int:
+    query = "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'"
+    return int(await connection.fetchval(query, database))
+
+
+async def no_connections(server: Server, database: str) -> None:
+    """Wait until the last connection is gone: the server notices a moment later."""
+    connection = await outside(server)
+    try:
+        for _ in range(100):
+            if await connections(server, database, connection) == 0:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError("connections are still open")
+    finally:
+        await connection.close()

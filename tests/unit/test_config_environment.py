@@ -1,0 +1,138 @@
+"""Environment variables, embedding models, and what only the chosen backend reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent_brain_store.config import ChromaConfig, EmbeddingConfig, StoreConfig, load_config
+from tests.support.configs import postgres_config, problem_of
+
+# --- environment -----------------------------------------------------------------------------------------------------
+
+
+def test_environment_beats_the_file() -> None:
+    mapping = {
+        "embedding": {"model": "text-embedding-3-small", "dimensions": 512},
+        "storage": {"backend": "postgres", "chroma": {"path": "/file", "collection": "file"}},
+    }
+    env = {
+        "AGENT_BRAIN_STORAGE_BACKEND": "chroma",
+        "CHROMA_PERSIST_DIR": "/env",
+        "COLLECTION_NAME": "2024",
+        "EMBEDDING_MODEL": "unheard-of",
+        "EMBEDDING_DIMENSIONS": "77",
+    }
+    config = StoreConfig.from_dict(mapping, env)
+    assert config.backend == "chroma"
+    assert config.chroma == ChromaConfig(Path("/env"), "2024")
+    assert config.embedding == EmbeddingConfig("openai", "unheard-of", 77)
+
+
+def test_environment_without_env_argument_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_BRAIN_STORAGE_BACKEND", "postgres")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/d")
+    assert StoreConfig.from_dict({}) == StoreConfig()
+
+
+def test_empty_variables_count_as_unset() -> None:
+    names = ["AGENT_BRAIN_CONFIG", "AGENT_BRAIN_STORAGE_BACKEND", "DATABASE_URL", "CHROMA_PERSIST_DIR"]
+    names += ["COLLECTION_NAME", "EMBEDDING_MODEL", "EMBEDDING_DIMENSIONS", "AGENT_BRAIN_STATE_DIR"]
+    assert load_config(env=dict.fromkeys(names, "")) == StoreConfig()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "place"),
+    [
+        ("AGENT_BRAIN_STORAGE_BACKEND", "sqlite", "storage.backend"),
+        ("EMBEDDING_DIMENSIONS", "many", "embedding.dimensions"),
+        ("EMBEDDING_DIMENSIONS", "0", "embedding.dimensions"),
+        ("EMBEDDING_DIMENSIONS", "9" * 5000, "embedding.dimensions"),
+        ("COLLECTION_NAME", "x", "storage.chroma.collection"),
+    ],
+)
+def test_problem_of_a_variable_names_it(variable: str, value: str, place: str) -> None:
+    problem = problem_of({}, {variable: value})
+    assert problem.startswith(f"{place} (from {variable}): ")
+    assert len(problem) < 200
+
+
+def test_state_directory_is_the_base_of_relative_paths() -> None:
+    env = {"AGENT_BRAIN_STATE_DIR": "/state"}
+    assert StoreConfig.from_dict({}, env).chroma.path == Path("/state/chroma_db")
+    assert StoreConfig.from_dict({}, env | {"CHROMA_PERSIST_DIR": "./d"}).chroma.path == Path("/state/d")
+    assert StoreConfig.from_dict({"storage": {"chroma": {"path": "/abs"}}}, env).chroma.path == Path("/abs")
+    assert postgres_config(env, embedded_path="pg").embedded_path == Path("/state/pg")
+    assert postgres_config(embedded_path="pg").embedded_path == Path("pg")
+    assert "storage.chroma.path" in problem_of({"storage": {"chroma": {"path": ""}}}, env)
+
+
+def test_chroma_does_not_read_the_connection() -> None:
+    settings = {"password_env": "NOT_SET", "ssl_cert": "/none", "ssl_key": "/none", "ssl_mode": "verify-full"}
+    env = {"DATABASE_URL": "mysql://someone-elses/db", "POSTGRES_PORT": "tcp://x"}
+    config = StoreConfig.from_dict({"storage": {"backend": "chroma", "postgres": settings}}, env)
+    assert config.postgres.password is None
+    assert config.postgres.host is None
+    assert "pool_size" in problem_of({"storage": {"backend": "chroma", "postgres": {"pool_size": 0}}})
+
+
+# --- embedding models ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "dimensions"),
+    [
+        ("openai", "text-embedding-3-large", 3072),
+        ("openai", "text-embedding-3-small", 1536),
+        ("openai", "text-embedding-ada-002", 1536),
+        ("cohere", "embed-english-v3.0", 1024),
+        ("ollama", "nomic-embed-text:latest", 768),
+        ("ollama", "mxbai-embed-large", 1024),
+        ("sentence-transformers", "sentence-transformers/all-MiniLM-L6-v2", 384),
+        ("sentence-transformers", "BAAI/bge-base-en-v1.5", 768),
+    ],
+)
+def test_dimensions_of_known_models(provider: str, model: str, dimensions: int) -> None:
+    config = StoreConfig.from_dict({"embedding": {"provider": provider, "model": model}})
+    assert config.embedding == EmbeddingConfig(provider, model, dimensions)
+
+
+def test_dimensions_of_an_unknown_model_are_asked_for() -> None:
+    problem = problem_of({"embedding": {"provider": "ollama", "model": "home-made"}})
+    assert problem.startswith("embedding.dimensions: missing")
+    assert "'home-made'" in problem
+    problem = problem_of({"embedding": {"provider": "ollama", "model": "snowflake-arctic-embed:22m"}})
+    assert problem.startswith("embedding.dimensions: missing")
+
+
+def test_given_dimensions_beat_the_known_ones() -> None:
+    assert StoreConfig.from_dict({"embedding": {"dimensions": 256}}).embedding.dimensions == 256
+
+
+def test_another_provider_needs_a_model() -> None:
+    assert problem_of({"embedding": {"provider": "ollama"}}).startswith("embedding.model: missing")
+
+
+def test_model_of_the_environment_drops_another_models_dimensions() -> None:
+    mapping = {"embedding": {"model": "text-embedding-3-large", "dimensions": 1024}}
+    small = {"EMBEDDING_MODEL": "text-embedding-3-small"}
+    same = {"EMBEDDING_MODEL": "text-embedding-3-large"}
+    assert StoreConfig.from_dict(mapping, small).embedding.dimensions == 1536
+    assert StoreConfig.from_dict(mapping, same).embedding.dimensions == 1024
+
+
+# --- language --------------------------------------------------------------------------------------------------------
+
+
+def test_the_language_may_stand_in_two_places() -> None:
+    assert StoreConfig.from_dict({"storage": {"postgres": {"language": "German"}}}).keyword.language == "german"
+    assert StoreConfig.from_dict({"storage": {"keyword": {"language": "dutch"}}}).keyword.language == "dutch"
+    both = {"postgres": {"language": "dutch"}, "keyword": {"language": "Dutch"}}
+    assert StoreConfig.from_dict({"storage": both}).keyword.language == "dutch"
+
+
+def test_two_languages_are_a_conflict() -> None:
+    both = {"postgres": {"language": "dutch"}, "keyword": {"language": "german"}}
+    problem = problem_of({"storage": both})
+    assert problem.startswith("storage.postgres.language: 'dutch' differs from storage.keyword.language, 'german'")
