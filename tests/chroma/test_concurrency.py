@@ -14,30 +14,29 @@ from tests.support.internals import wrap
 from tests.support.stores import embed, fill
 
 
-async def test_searches_never_fail_while_chunks_come_and_go(tmp_path):
-    async with opened(tmp_path) as store:
-        await fill(store, *((f"{i:03}", f"stable word {i}", {"kind": "stable"}) for i in range(60)))
-        stop = asyncio.Event()
+async def test_searches_never_fail_while_chunks_come_and_go(store):
+    await fill(store, *((f"{i:03}", f"stable word {i}", {"kind": "stable"}) for i in range(60)))
+    stop = asyncio.Event()
 
-        async def search() -> None:
-            while not stop.is_set():
-                hits = await store.hybrid_search("stable", embed("stable"), 50, where={"kind": "stable"})
-                assert len(hits) == 50
-                await store.vector_search(embed("moving"), 30)
-                await store.keyword_search("moving", 30)
+    async def search() -> None:
+        while not stop.is_set():
+            hits = await store.hybrid_search("stable", embed("stable"), 50, where={"kind": "stable"})
+            assert len(hits) == 50
+            await store.vector_search(embed("moving"), 30)
+            await store.keyword_search("moving", 30)
 
-        async def move() -> None:
-            for i in range(12):
-                part = [(f"m{j:03}", f"moving {i} {j}", {"kind": "moving", "i": i}) for j in range(60)]
-                await fill(store, *part)
-                await store.delete_by_metadata({"i": i})
-            stop.set()
+    async def move() -> None:
+        for i in range(12):
+            part = [(f"m{j:03}", f"moving {i} {j}", {"kind": "moving", "i": i}) for j in range(60)]
+            await fill(store, *part)
+            await store.delete_by_metadata({"i": i})
+        stop.set()
 
-        await asyncio.gather(move(), *(search() for _ in range(8)))
+    await asyncio.gather(move(), *(search() for _ in range(8)))
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, step: str, write: Callable[[], Any]) -> list[bool]:
-    """Have a write done in the middle of the next read, after a step of it. The answer grows when that has happened."""
+    """Do a write in the middle of the next read, after one of its steps. The returned list grows when that has happened."""
     loop = asyncio.get_running_loop()
     written: list[bool] = []
 
@@ -53,16 +52,15 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, step: str, write: Callable[[], An
 
 
 @pytest.mark.parametrize("search", ["keyword_search", "hybrid_search"])
-async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_matches(tmp_path, monkeypatch, search):
-    async with opened(tmp_path) as store:
-        await fill(store, *((chunk_id, "common text", {"file": "hot"}) for chunk_id in "abc"))
-        await store.keyword_search("common", 3)
-        between = [("a", "common text, rewritten", {"file": "hot"}), ("b", "common text", {"file": "cold"})]
-        written = interrupt(monkeypatch, "score", lambda: fill(store, *between))
-        question: tuple[Any, ...] = ("common",) if search == "keyword_search" else ("common", embed("common"))
-        hits = await getattr(store, search)(*question, 3, where={"file": "hot"})
-        assert written
-        assert {hit.chunk_id: hit.text for hit in hits} == {"a": "common text, rewritten", "c": "common text"}
+async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_matches(store, monkeypatch, search):
+    await fill(store, *((chunk_id, "common text", {"file": "hot"}) for chunk_id in "abc"))
+    await store.keyword_search("common", 3)
+    between = [("a", "common text, rewritten", {"file": "hot"}), ("b", "common text", {"file": "cold"})]
+    written = interrupt(monkeypatch, "score", lambda: fill(store, *between))
+    question: tuple[Any, ...] = ("common",) if search == "keyword_search" else ("common", embed("common"))
+    hits = await getattr(store, search)(*question, 3, where={"file": "hot"})
+    assert written
+    assert {hit.chunk_id: hit.text for hit in hits} == {"a": "common text, rewritten", "c": "common text"}
 
 
 READS: dict[str, tuple[str, Callable[[Any], Awaitable[Any]]]] = {
@@ -80,7 +78,7 @@ async def listed(documents: AsyncIterator[Any]) -> list[Any]:
 
 @pytest.mark.parametrize("name", READS)
 async def test_a_read_sees_the_store_of_one_moment(tmp_path, monkeypatch, name):
-    """A replacement in the middle of a read: not the old chunks, which are gone, and not none, but the new ones."""
+    """The chunks are replaced in the middle of a read. It finds the new ones: the old ones are gone."""
     step, read = READS[name]
     async with opened(tmp_path) as store:
         await fill(store, *((chunk_id, "word", {"f": 1}) for chunk_id in ("old1", "old2")))
@@ -92,45 +90,41 @@ async def test_a_read_sees_the_store_of_one_moment(tmp_path, monkeypatch, name):
         assert found == {"new1", "new2"}
 
 
-async def test_paging_goes_on_when_chunks_were_replaced(tmp_path):
-    async with opened(tmp_path) as store:
-        await fill(store, *((f"{i}", "text", {"f": i // 3}) for i in range(6)))
-        seen = []
-        async for document in store.iter_documents(batch_size=2):
-            seen.append(document.chunk_id)
-            if len(seen) == 2:
-                ids = ["0", "2a", "3a", "5a"]
-                await store.replace_documents({"f": 1}, ids, [embed("x")] * 4, ids, [{"f": 1}] * 4)
-        assert seen == ["0", "1", "2", "2a", "3a", "5a"]
+async def test_paging_goes_on_when_chunks_were_replaced(store):
+    await fill(store, *((f"{i}", "text", {"f": i // 3}) for i in range(6)))
+    seen = []
+    async for document in store.iter_documents(batch_size=2):
+        seen.append(document.chunk_id)
+        if len(seen) == 2:
+            ids = ["0", "2a", "3a", "5a"]
+            await store.replace_documents({"f": 1}, ids, [embed("x")] * 4, ids, [{"f": 1}] * 4)
+    assert seen == ["0", "1", "2", "2a", "3a", "5a"]
 
 
-async def test_searches_beside_a_reset_do_not_fail(tmp_path):
-    async with opened(tmp_path) as store:
-        stop = asyncio.Event()
+async def test_searches_beside_a_reset_do_not_fail(store):
+    stop = asyncio.Event()
 
-        async def search() -> None:
-            while not stop.is_set():
-                await store.hybrid_search("word", embed("word"), 5)
-                await store.get_count({"n": {"$gt": 1}})
+    async def search() -> None:
+        while not stop.is_set():
+            await store.hybrid_search("word", embed("word"), 5)
+            await store.get_count({"n": {"$gt": 1}})
 
-        async def reset() -> None:
-            for _ in range(6):
-                await fill(store, *((f"{i}", "word", {"n": i}) for i in range(20)))
-                await store.reset()
-            stop.set()
+    async def reset() -> None:
+        for _ in range(6):
+            await fill(store, *((f"{i}", "word", {"n": i}) for i in range(20)))
+            await store.reset()
+        stop.set()
 
-        await asyncio.gather(reset(), *(search() for _ in range(6)))
+    await asyncio.gather(reset(), *(search() for _ in range(6)))
 
 
-async def test_replacements_of_one_file_at_once_leave_one_of_them(tmp_path):
-    async with opened(tmp_path) as store:
+async def test_concurrent_replacements_of_one_file_leave_the_chunks_of_one(store):
+    async def put(version: int) -> None:
+        ids = [f"{version}-{i}" for i in range(30)]
+        metadatas = [{"file": "f", "version": version}] * 30
+        await store.replace_documents({"file": "f"}, ids, [embed(i) for i in ids], ids, metadatas)
 
-        async def put(version: int) -> None:
-            ids = [f"{version}-{i}" for i in range(30)]
-            metadatas = [{"file": "f", "version": version}] * 30
-            await store.replace_documents({"file": "f"}, ids, [embed(i) for i in ids], ids, metadatas)
-
-        await asyncio.gather(*(put(version) for version in range(6)))
-        versions = {document.metadata["version"] async for document in store.iter_documents()}
-        assert len(versions) == 1
-        assert await store.get_count() == 30
+    await asyncio.gather(*(put(version) for version in range(6)))
+    versions = {document.metadata["version"] async for document in store.iter_documents()}
+    assert len(versions) == 1
+    assert await store.get_count() == 30

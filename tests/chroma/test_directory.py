@@ -63,7 +63,7 @@ async def test_a_second_process_is_refused_and_told_who_has_it(tmp_path, holder)
         await create_backend(config(tmp_path)).initialize()
 
 
-async def test_close_lets_the_next_process_in(tmp_path, holder):
+async def test_another_process_may_open_a_directory_after_close(tmp_path, holder):
     holder.stdin.close()
     assert await asyncio.to_thread(holder.stdout.readline) == "closed\n"
     async with opened(tmp_path) as store:
@@ -77,16 +77,15 @@ async def test_a_killed_process_leaves_no_lock(tmp_path, holder):
         assert (await store.health()).ok
 
 
-async def test_a_forked_child_does_not_use_what_its_parent_opened(tmp_path, monkeypatch):
-    async with opened(tmp_path) as store:
-        pretend_to_be_forked(monkeypatch, store)
-        assert not store.is_initialized
-        with pytest.raises(NotInitialized):
-            await store.get_count()
-        monkeypatch.undo()
+async def test_a_forked_child_does_not_use_what_its_parent_opened(store, monkeypatch):
+    pretend_to_be_forked(monkeypatch, store)
+    assert not store.is_initialized
+    with pytest.raises(NotInitialized):
+        await store.get_count()
+    monkeypatch.undo()
 
 
-async def test_a_disk_that_is_full_at_the_lock_file_leaves_no_lock(tmp_path, monkeypatch):
+async def test_a_disk_too_full_for_the_lock_file_locks_nobody_out(tmp_path, monkeypatch):
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -118,7 +117,7 @@ async def test_one_process_may_open_a_directory_many_times(tmp_path):
         assert await other.get_count() == 0
 
 
-async def test_another_client_of_this_process_with_other_settings_is_named_as_the_cause(tmp_path):
+async def test_a_client_of_this_process_with_other_settings_is_named_as_the_cause(tmp_path):
     theirs: Any = chromadb.PersistentClient(
         str(tmp_path), settings=Settings(anonymized_telemetry=False, allow_reset=True)
     )

@@ -33,7 +33,7 @@ def calls_of_this_thread():
         sys.setprofile(None)
 
 
-async def test_the_event_loop_never_does_the_work_of_chroma_or_of_the_keyword_index(tmp_path):
+async def test_chroma_and_the_keyword_index_do_no_work_on_the_event_loop(tmp_path):
     async with opened(tmp_path) as store:
         with calls_of_this_thread() as calls:
             await fill(store, *((f"{i}", f"word{i % 7} text", {"source": f"/src/{i}/m.py", "n": i}) for i in range(50)))
@@ -52,7 +52,7 @@ async def test_the_event_loop_never_does_the_work_of_chroma_or_of_the_keyword_in
 
 
 async def beats_during(work: Awaitable[Any]) -> int:
-    """How often the event loop came round, every 5 ms at best, while something was awaited."""
+    """How often the event loop went round while something was awaited. It does so every 5 ms at best."""
     beats, task = 0, asyncio.ensure_future(work)
     while not task.done():
         await asyncio.sleep(0.005)

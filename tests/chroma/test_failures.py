@@ -1,4 +1,4 @@
-"""Failures of Chroma: told in our words, and gone with the next call."""
+"""Failures of Chroma: told in the library's own words, and gone with the next call."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import chromadb
 import pytest
 
-from agent_brain_store import QueryFailed, StorageError, open_store
-from tests.support.chroma import client, config, found, opened
+from agent_brain_store import QueryFailed, StorageError
+from tests.support.chroma import client, found, opened
 from tests.support.internals import client_of, raise_as_driver, wrap, write_in_pieces_of
 from tests.support.stores import embed, fill
 
@@ -57,50 +57,47 @@ async def test_a_reset_that_failed_half_way_can_be_repeated(tmp_path, monkeypatc
         assert await store.get_count() == 1
 
 
-async def test_a_write_that_fails_half_way_leaves_no_stale_keyword_index(tmp_path, monkeypatch):
-    async with opened(tmp_path) as store:
-        await fill(store, *((f"{i:03}", "old word") for i in range(100)))
-        assert len(await found(store, "old")) == 100
-        write_in_pieces_of(store, 16)
-        calls = []
+async def test_a_write_that_fails_half_way_leaves_no_stale_keyword_index(store, monkeypatch):
+    await fill(store, *((f"{i:03}", "old word") for i in range(100)))
+    assert len(await found(store, "old")) == 100
+    write_in_pieces_of(store, 16)
+    calls = []
 
-        def failing_at_the_second(put: Callable[..., None], *arguments: Any) -> None:
-            calls.append(1)
-            put(*arguments)
-            if len(calls) == 2:
-                raise QueryFailed("the disk is full", "chroma")
+    def failing_at_the_second(put: Callable[..., None], *arguments: Any) -> None:
+        calls.append(1)
+        put(*arguments)
+        if len(calls) == 2:
+            raise QueryFailed("the disk is full", "chroma")
 
-        wrap(monkeypatch, "put", failing_at_the_second)
-        with pytest.raises(QueryFailed):
-            await fill(store, *((f"{i:03}", "new word") for i in range(100)))
-        monkeypatch.undo()
-        new, old = await found(store, "new"), await found(store, "old")
-        assert len(new) == 32
-        assert len(old) == 68
+    wrap(monkeypatch, "put", failing_at_the_second)
+    with pytest.raises(QueryFailed):
         await fill(store, *((f"{i:03}", "new word") for i in range(100)))
-        assert (len(await found(store, "new")), await found(store, "old")) == (100, [])
+    monkeypatch.undo()
+    new, old = await found(store, "new"), await found(store, "old")
+    assert len(new) == 32
+    assert len(old) == 68
+    await fill(store, *((f"{i:03}", "new word") for i in range(100)))
+    assert (len(await found(store, "new")), await found(store, "old")) == (100, [])
 
 
-async def test_health_asks_chroma_although_the_count_is_known(tmp_path, monkeypatch):
-    async with open_store(config(tmp_path)) as store:
-        assert await store.get_count() == 0
+async def test_health_asks_chroma_although_the_count_is_known(store, monkeypatch):
+    assert await store.get_count() == 0
 
-        def fail(self: chromadb.Collection, **_: Any) -> None:
-            raise chromadb.errors.InternalError("the disk is gone")
+    def fail(self: chromadb.Collection, **_: Any) -> None:
+        raise chromadb.errors.InternalError("the disk is gone")
 
-        monkeypatch.setattr(chromadb.Collection, "get", fail)
-        assert not (await store.health()).ok
+    monkeypatch.setattr(chromadb.Collection, "get", fail)
+    assert not (await store.health()).ok
 
 
-async def test_errors_of_chroma_are_told_without_paths_and_classes(tmp_path):
-    async with opened(tmp_path) as store:
-        await fill(store, ("a", "x"))
-        client(tmp_path).delete_collection("agent_brain")
-        with pytest.raises(StorageError) as caught:
-            await store.get_count({"n": 1})
-        assert "chromadb" not in caught.value.message
-        assert str(tmp_path) not in caught.value.message
-        assert caught.value.__cause__ is not None
-        health = await store.health()
-        assert not health.ok
-        assert health.details["error"]
+async def test_errors_of_chroma_are_told_without_paths_and_classes(store, tmp_path):
+    await fill(store, ("a", "x"))
+    client(tmp_path).delete_collection("agent_brain")
+    with pytest.raises(StorageError) as caught:
+        await store.get_count({"n": 1})
+    assert "chromadb" not in caught.value.message
+    assert str(tmp_path) not in caught.value.message
+    assert caught.value.__cause__ is not None
+    health = await store.health()
+    assert not health.ok
+    assert health.details["error"]

@@ -17,24 +17,40 @@ from tests.support.internals import search_in_space, set_format
 from tests.support.stores import embed, fill
 
 
-async def test_profile_and_distance_survive_a_restart(tmp_path):
+@pytest.fixture
+async def with_l2(tmp_path):
+    """The directory of a closed store with the distance l2, a profile and one chunk."""
     async with opened(tmp_path, distance="l2") as store:
         await store.set_embedding_metadata("test", "hashed", 16)
         await fill(store, ("a", "x"))
-    for wrong, error in (
+    return tmp_path
+
+
+async def test_profile_and_distance_survive_a_restart(with_l2):
+    async with opened(with_l2, distance="l2") as store:
+        assert (await store.get_embedding_metadata()).model == "hashed"
+        assert (await store.vector_search(embed("x"), 1))[0].score == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
         ({"distance": "cosine"}, SchemaError),
         ({"distance": "l2", "dimensions": 17}, DimensionMismatchError),
         ({"distance": "l2", "keyword": {"language": "german"}}, SchemaError),
-    ):
-        with pytest.raises(error):
-            await create_backend(config(tmp_path, **wrong)).initialize()
+    ],
+    ids=["distance", "dimensions", "language"],
+)
+async def test_another_configuration_is_refused(with_l2, wrong, error):
+    with pytest.raises(error):
+        await create_backend(config(with_l2, **wrong)).initialize()
+
+
+async def test_another_embedding_provider_is_refused(with_l2):
     other = {"embedding": {"provider": "other", "model": "hashed", "dimensions": 16}}
-    other["storage"] = {"distance": "l2", "chroma": {"path": str(tmp_path)}}
+    other["storage"] = {"distance": "l2", "chroma": {"path": str(with_l2)}}
     with pytest.raises(ProviderMismatchError):
         await create_backend(StoreConfig.from_dict(other)).initialize()
-    async with opened(tmp_path, distance="l2") as store:
-        assert (await store.get_embedding_metadata()).model == "hashed"
-        assert (await store.vector_search(embed("x"), 1))[0].score == pytest.approx(1)
 
 
 async def test_a_collection_of_another_program_is_refused(tmp_path):
@@ -67,7 +83,7 @@ async def test_another_format_is_refused(tmp_path, number, error, message):
 
 
 async def test_new_chunks_inherit_nothing_from_a_collection_that_was_deleted(tmp_path):
-    """Chroma gives the rows of deleted collections, with the elements of their lists, to the next chunks."""
+    """Chroma gives the rows of deleted collections to the next chunks, with the elements of their lists."""
     theirs = client(tmp_path)
     theirs.create_collection("other", embedding_function=None).add(
         ids=["1", "2"], embeddings=[embed("x")] * 2, metadatas=[{"tags": ["secret"]}] * 2
@@ -83,14 +99,12 @@ async def test_new_chunks_inherit_nothing_from_a_collection_that_was_deleted(tmp
         assert await store.get_count({"tags": {"$contains": "open"}}) == 1
 
 
-async def test_the_guard_looks_at_the_space_that_the_index_really_has(tmp_path, monkeypatch):
+async def test_an_index_in_another_space_than_the_distance_needs_is_refused(tmp_path, monkeypatch):
     search_in_space(monkeypatch, "cosine", "cosine")
-    store = create_backend(config(tmp_path))
-    await store.initialize()
-    await store.close()
-    monkeypatch.undo()
+    async with opened(tmp_path):
+        monkeypatch.undo()
     with pytest.raises(SchemaError, match=r"space 'cosine'.*'cosine' needs 'ip'"):
-        await store.initialize()
+        await create_backend(config(tmp_path)).initialize()
     for distance in ("l2", "inner_product"):
         with pytest.raises(SchemaError, match=r"storage\.distance 'cosine'"):
             await create_backend(config(tmp_path, distance=distance)).initialize()

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import create_backend
 from agent_brain_store.chroma.translate import VECTOR, given_vector, to_stored
 from agent_brain_store.chroma.vectors import packed, searched, unpacked
-from tests.support.chroma import config
+from tests.support.chroma import opened
 from tests.support.internals import stored_rows
 
 SIZE = 16
@@ -37,16 +36,14 @@ def some_vectors() -> np.ndarray:
 async def test_vectors_come_back_to_the_bit(tmp_path, distance):
     vectors = some_vectors()
     ids = [f"{i:04}" for i in range(len(vectors))]
-    store = create_backend(config(tmp_path, distance=distance))
-    await store.initialize()
-    await store.upsert_documents(ids, vectors, ids, [{}] * len(ids))
-    for _ in range(2):
-        back: list[Any] = [document.embedding async for document in store.iter_documents(include_embeddings=True)]
-        assert all(vector.dtype == np.float32 for vector in back)
-        assert np.array_equal(np.array(back).view(np.uint32), vectors.view(np.uint32))
-        await store.close()
-        await store.initialize()
-    await store.close()
+    async with opened(tmp_path, distance=distance) as store:
+        await store.upsert_documents(ids, vectors, ids, [{}] * len(ids))
+        for _ in range(2):
+            back: list[Any] = [document.embedding async for document in store.iter_documents(include_embeddings=True)]
+            assert all(vector.dtype == np.float32 for vector in back)
+            assert np.array_equal(np.array(back).view(np.uint32), vectors.view(np.uint32))
+            await store.close()
+            await store.initialize()
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
@@ -63,20 +60,16 @@ async def test_scores_are_those_of_the_given_vectors(tmp_path, distance):
     else:
         products = exact @ question
         expected = (1 + products / (1 + np.abs(products))) / 2
-    store = create_backend(config(tmp_path, distance=distance))
-    await store.initialize()
-    await store.upsert_documents(ids, vectors, ids, [{"n": i} for i in range(len(ids))])
-    for where in (None, {"n": {"$exists": True}}):
-        hits = await store.vector_search(asked, len(ids), where=where)
-        assert len(hits) == len(ids)
-        assert [hit.score for hit in hits] == pytest.approx([expected[int(hit.chunk_id)] for hit in hits], abs=2e-6)
-        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    await store.close()
+    async with opened(tmp_path, distance=distance) as store:
+        await store.upsert_documents(ids, vectors, ids, [{"n": i} for i in range(len(ids))])
+        for where in (None, {"n": {"$exists": True}}):
+            hits = await store.vector_search(asked, len(ids), where=where)
+            assert len(hits) == len(ids)
+            assert [hit.score for hit in hits] == pytest.approx([expected[int(hit.chunk_id)] for hit in hits], abs=2e-6)
+            assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
-async def test_a_vector_is_kept_twice_only_if_it_cannot_be_searched_as_it_is(tmp_path):
-    store = create_backend(config(tmp_path))
-    await store.initialize()
+async def test_a_vector_is_kept_twice_only_if_it_cannot_be_searched_as_it_is(store):
     unit, other = np.eye(SIZE)[0], np.full(SIZE, 2.0)
     await store.upsert_documents(["other", "unit"], [other, unit], ["", ""], [{}, {}])
     rows = stored_rows(store)
@@ -87,7 +80,6 @@ async def test_a_vector_is_kept_twice_only_if_it_cannot_be_searched_as_it_is(tmp
     assert await store.get_by_id("other") == {"text": "", "metadata": {}}
     hits = await store.vector_search(unit * 7, 2)
     assert [(hit.chunk_id, hit.score) for hit in hits] == [("other", 1.0), ("unit", 1.0)]
-    await store.close()
 
 
 def test_searched_vectors_have_unit_length_under_cosine():

@@ -9,28 +9,26 @@ from typing import Any
 import chromadb
 import numpy as np
 
-from agent_brain_store import open_store
-from tests.support.chroma import config, found, opened
+from tests.support.chroma import found, opened
 from tests.support.internals import read_in_pages, stored_rows, wrap
 from tests.support.stores import embed, fill
 
 
-async def test_unchanged_chunks_are_not_written_again(tmp_path, monkeypatch):
-    async with opened(tmp_path) as store:
-        chunks: list[tuple[str, str, dict[str, Any]]] = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
-        await fill(store, *chunks)
-        written: list[str] = []
+async def test_unchanged_chunks_are_not_written_again(store, monkeypatch):
+    chunks: list[tuple[str, str, dict[str, Any]]] = [(f"{i:03}", f"text {i}", {"n": i}) for i in range(50)]
+    await fill(store, *chunks)
+    written: list[str] = []
 
-        def noting(step: Callable[..., None], rows: Any, ids: list[str], *rest: Any) -> None:
-            written.extend(ids)
-            step(rows, ids, *rest)
+    def noting(step: Callable[..., None], rows: Any, ids: list[str], *rest: Any) -> None:
+        written.extend(ids)
+        step(rows, ids, *rest)
 
-        wrap(monkeypatch, "put", noting)
-        wrap(monkeypatch, "put metadata", noting)
-        chunks[7] = ("007", "text 7", {"n": 7.5})
-        chunks[9] = ("009", "text nine", {"n": 9})
-        await fill(store, *chunks)
-        assert sorted(written) == ["007", "009"]
+    wrap(monkeypatch, "put", noting)
+    wrap(monkeypatch, "put metadata", noting)
+    chunks[7] = ("007", "text 7", {"n": 7.5})
+    chunks[9] = ("009", "text nine", {"n": 9})
+    await fill(store, *chunks)
+    assert sorted(written) == ["007", "009"]
 
 
 async def test_a_vector_is_not_written_again_when_only_metadata_changed(tmp_path, monkeypatch):
@@ -55,86 +53,80 @@ async def test_a_vector_is_not_written_again_when_only_metadata_changed(tmp_path
         assert await found(store, "azure") == ["a"]
 
 
-async def test_replacing_leaves_no_key_behind(tmp_path):
-    async with opened(tmp_path) as store:
-        await fill(store, ("a", "x", {"gone": "v", "tags": ["p", 1], "source": "/src/a.py", "n": 1}))
-        await fill(store, ("a", "x", {"n": [1]}))
-        assert await store.get_by_id("a") == {"text": "x", "metadata": {"n": [1]}}
-        for where in ({"gone": "v"}, {"tags": {"$contains": "p"}}, {"source": {"$prefix": "/src/"}}, {"n": 1}):
-            assert await store.get_count(where) == 0
-        assert await store.get_count({"n": {"$contains": 1}}) == 1
+async def test_replacing_leaves_no_key_behind(store):
+    await fill(store, ("a", "x", {"gone": "v", "tags": ["p", 1], "source": "/src/a.py", "n": 1}))
+    await fill(store, ("a", "x", {"n": [1]}))
+    assert await store.get_by_id("a") == {"text": "x", "metadata": {"n": [1]}}
+    for where in ({"gone": "v"}, {"tags": {"$contains": "p"}}, {"source": {"$prefix": "/src/"}}, {"n": 1}):
+        assert await store.get_count(where) == 0
+    assert await store.get_count({"n": {"$contains": 1}}) == 1
 
 
-async def test_a_replacement_writes_before_it_deletes(tmp_path, monkeypatch):
-    async with opened(tmp_path) as store:
-        await fill(store, ("old", "text", {"file": "f"}))
-        there = []
+async def test_a_replacement_writes_before_it_deletes(store, monkeypatch):
+    await fill(store, ("old", "text", {"file": "f"}))
+    there = []
 
-        def watched(delete: Callable[..., None], rows: Any, ids: list[str]) -> None:
-            there.append(rows.existing(["old", "new"]))
-            delete(rows, ids)
+    def watched(delete: Callable[..., None], rows: Any, ids: list[str]) -> None:
+        there.append(rows.existing(["old", "new"]))
+        delete(rows, ids)
 
-        wrap(monkeypatch, "delete", watched)
-        await store.replace_documents({"file": "f"}, ["new"], [embed("new")], ["new"], [{"file": "f"}])
-        assert there == [["old", "new"]]
-        assert await store.get_by_ids(["old", "new"]) == {"new": {"text": "new", "metadata": {"file": "f"}}}
+    wrap(monkeypatch, "delete", watched)
+    await store.replace_documents({"file": "f"}, ["new"], [embed("new")], ["new"], [{"file": "f"}])
+    assert there == [["old", "new"]]
+    assert await store.get_by_ids(["old", "new"]) == {"new": {"text": "new", "metadata": {"file": "f"}}}
 
 
 # --- counting --------------------------------------------------------------------------------------------------------
 
 
-async def test_chroma_counts_once_after_each_write(tmp_path, monkeypatch):
-    """It reads through all its rows for that, and every vector search wants to know."""
-    async with open_store(config(tmp_path)) as store:
-        asked: list[int] = []
-        count = chromadb.Collection.count
+async def test_chroma_counts_once_after_each_write(store, monkeypatch):
+    """Chroma reads all its rows to count them, and every vector search needs the count."""
+    asked: list[int] = []
+    count = chromadb.Collection.count
 
-        def counted(self: chromadb.Collection) -> int:
-            asked.append(1)
-            return count(self)
+    def counted(self: chromadb.Collection) -> int:
+        asked.append(1)
+        return count(self)
 
-        monkeypatch.setattr(chromadb.Collection, "count", counted)
-        for expected in range(1, 6):
-            await fill(store, (f"{expected}", "text"))
-            for _ in range(3):
-                assert await store.get_count() == expected
-                assert len(await store.vector_search(embed("text"), 10)) == expected
-        assert 0 < len(asked) <= 5
-        for expected in (4, 3):
-            await store.delete_by_ids([f"{expected + 1}"])
+    monkeypatch.setattr(chromadb.Collection, "count", counted)
+    for expected in range(1, 6):
+        await fill(store, (f"{expected}", "text"))
+        for _ in range(3):
             assert await store.get_count() == expected
-        await store.reset()
-        assert await store.get_count() == 0
+            assert len(await store.vector_search(embed("text"), 10)) == expected
+    assert 0 < len(asked) <= 5
+    for expected in (4, 3):
+        await store.delete_by_ids([f"{expected + 1}"])
+        assert await store.get_count() == expected
+    await store.reset()
+    assert await store.get_count() == 0
 
 
-async def test_a_count_taken_during_a_write_is_not_remembered(tmp_path, monkeypatch):
-    async with open_store(config(tmp_path)) as store:
-        rows, upsert = stored_rows(store), chromadb.Collection.upsert
+async def test_a_count_taken_during_a_write_is_not_remembered(store, monkeypatch):
+    rows, upsert = stored_rows(store), chromadb.Collection.upsert
 
-        def counted_before(self: chromadb.Collection, **given: Any) -> None:
-            rows.count()  # as a reader may, while a piece is being written
-            upsert(self, **given)
+    def counted_before(self: chromadb.Collection, **given: Any) -> None:
+        rows.count()  # as a reader may, while a piece is being written
+        upsert(self, **given)
 
-        monkeypatch.setattr(chromadb.Collection, "upsert", counted_before)
-        await fill(store, ("a", "text"))
-        assert await store.get_count() == 1
+    monkeypatch.setattr(chromadb.Collection, "upsert", counted_before)
+    await fill(store, ("a", "text"))
+    assert await store.get_count() == 1
 
 
-async def test_counts_beside_a_writer_only_grow(tmp_path):
-    async with open_store(config(tmp_path)) as store:
+async def test_counts_beside_a_writer_only_grow(store):
+    async def count() -> list[int]:
+        seen = []
+        while not writing.done():
+            seen.append(await store.get_count())
+        return seen
 
-        async def count() -> list[int]:
-            seen = []
-            while not writing.done():
-                seen.append(await store.get_count())
-            return seen
-
-        ids = [f"{i:04}" for i in range(600)]
-        write = store.upsert_documents(ids, [embed(chunk_id) for chunk_id in ids], ids, [{}] * 600)
-        writing = asyncio.create_task(write)
-        for seen in await asyncio.gather(count(), count()):
-            assert seen == sorted(seen)
-        assert await store.get_count() == 600
+    ids = [f"{i:04}" for i in range(600)]
+    write = store.upsert_documents(ids, [embed(chunk_id) for chunk_id in ids], ids, [{}] * 600)
+    writing = asyncio.create_task(write)
+    for seen in await asyncio.gather(count(), count()):
+        assert seen == sorted(seen)
+    assert await store.get_count() == 600
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -154,10 +146,9 @@ async def test_reads_are_paged(tmp_path, monkeypatch):
         assert await store.delete_by_metadata({"n": {"$exists": True}}) == 40
 
 
-async def test_a_search_that_chroma_cannot_complete_is_answered_exactly(tmp_path):
-    async with opened(tmp_path) as store:
-        await fill(store, *((f"{i:04}", f"text {i}", {"date": f"2024-{i:04}"}) for i in range(600)))
-        hits = await store.vector_search(embed("text 5"), 10, where={"date": {"$gte": "2024-0590"}})
-        assert sorted(hit.chunk_id for hit in hits) == [f"{i:04}" for i in range(590, 600)]
-        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        assert (await store.health()).details["exact_fallbacks"] == 1
+async def test_a_search_that_chroma_cannot_complete_is_answered_exactly(store):
+    await fill(store, *((f"{i:04}", f"text {i}", {"date": f"2024-{i:04}"}) for i in range(600)))
+    hits = await store.vector_search(embed("text 5"), 10, where={"date": {"$gte": "2024-0590"}})
+    assert sorted(hit.chunk_id for hit in hits) == [f"{i:04}" for i in range(590, 600)]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert (await store.health()).details["exact_fallbacks"] == 1
