@@ -11,8 +11,8 @@ import textwrap
 import numpy as np
 import pytest
 
-from agent_brain_store import StoreConfig, create_backend
-from tests.support.postgres import config, until_indexed, until_suspended, vector_index
+from agent_brain_store import create_backend
+from tests.support.postgres import config, is_indexed, until_indexed, until_suspended, vector_index
 from tests.support.stores import embed, mapping
 
 pytestmark = pytest.mark.postgres
@@ -65,7 +65,7 @@ async def test_the_next_start_repairs_what_a_client_killed_in_a_large_call_left(
         await store.close()
         await asyncio.sleep(0.1)
     assert "the vector index is missing; building it" in caplog.text
-    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await is_indexed(plain)
     assert await store.get_count() in (0, 8000)
     await store.close()
 
@@ -74,8 +74,8 @@ async def test_an_index_is_there_after_a_client_was_killed_while_building_it(dat
     program = textwrap.dedent("""
         import asyncio, json, sys
         import numpy as np
-        from agent_brain_store import open_store
         import pytest
+        from agent_brain_store import open_store
         from tests.support.internals import set_timings
         set_timings(pytest.MonkeyPatch(), progress_poll=0.01)
         def tell(progress):
@@ -95,8 +95,8 @@ async def test_an_index_is_there_after_a_client_was_killed_while_building_it(dat
     process.kill()
     await process.wait()
 
-    store = create_backend(StoreConfig.from_dict(mapping(dimensions=512, backend="postgres", postgres=wide)))
-    await store.initialize()  # the server may still be at it: nobody has told it that its client is gone
+    store = create_backend(config(wide, dimensions=512))
+    await store.initialize()  # the server may still be building: nobody has told it that its client is gone
     await plain.execute("set search_path to wide, public")
     await until_indexed(plain)
     assert await store.get_count() == 4000

@@ -11,23 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent_brain_store import ConnectionFailed, Progress, StorageError, StoreConfig, create_backend
+from agent_brain_store import ConnectionFailed, Progress, StorageError, create_backend
 from tests.support.internals import pooled_connection, set_timings
-from tests.support.postgres import document_frequency
-from tests.support.stores import embed, mapping
+from tests.support.postgres import config, document_frequency
+from tests.support.stores import embed
 
 pytestmark = pytest.mark.postgres
+
 BUILDING = "building the vector index"
 
 
 def kill_server(directory: Path) -> None:
-    """An immediate shutdown, which the server recovers from as from a crash."""
+    """Shut the server down at once. It recovers from that as from a crash."""
     os.kill(int((directory / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
 
 
-async def test_what_was_acknowledged_survives_the_server(embedded_path):
-    setting = StoreConfig.from_dict(mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)}))
-    store = create_backend(setting)
+async def test_acknowledged_chunks_survive_the_death_of_the_server(embedded_path):
+    store = create_backend(config({"embedded_path": str(embedded_path)}))
     await store.initialize()
     acknowledged: list[str] = []
     enough = asyncio.Event()
@@ -66,8 +66,7 @@ async def test_what_was_acknowledged_survives_the_server(embedded_path):
 
 async def test_an_index_is_repaired_after_the_server_died_while_building_it(embedded_path, caplog, monkeypatch):
     set_timings(monkeypatch, progress_poll=0.01)
-    postgres = {"embedded_path": str(embedded_path)}
-    store = create_backend(StoreConfig.from_dict(mapping(dimensions=512, backend="postgres", postgres=postgres)))
+    store = create_backend(config({"embedded_path": str(embedded_path)}, dimensions=512))
     await store.initialize()
     vectors, ids = np.random.default_rng(1).normal(size=(4000, 512)), [f"{i}" for i in range(4000)]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import PoolTimeout, create_backend
+from agent_brain_store import PoolTimeout
 from agent_brain_store.sql import queries
-from tests.support.postgres import arguments, config, connect, lock_counts, until
+from tests.support.postgres import arguments, connect, lock_counts, slow_down_commits, until
 from tests.support.stores import DIMENSIONS, embed, fill
 
 pytestmark = pytest.mark.postgres
@@ -33,20 +33,18 @@ async def test_concurrent_upserts_of_the_same_ids_do_not_deadlock(store):
     assert await store.get_count() == 300
 
 
-async def test_replace_is_one_transaction(store, database):
+async def test_readers_see_the_chunks_before_or_after_a_replacement(opened, store, database):
     """A reader sees the old chunks or the new ones, never neither and never both."""
     await fill(store, *((f"old{i}", "text", {"source": "/f"}) for i in range(50)))
     seen = set()
 
-    async def read(stop):
-        reader = create_backend(config(database))
-        await reader.initialize()
+    reader, stop = await opened(database), asyncio.Event()
+
+    async def read():
         while not stop.is_set():
             seen.add(await reader.get_count({"source": "/f"}))
-        await reader.close()
 
-    stop = asyncio.Event()
-    reading = asyncio.create_task(read(stop))
+    reading = asyncio.create_task(read())
     for round_ in range(20):
         ids = [f"r{round_}-{i}" for i in range(50)]
         await store.replace_documents({"source": "/f"}, ids, [embed("x")] * 50, ids, [{"source": "/f"}] * 50)
@@ -69,10 +67,9 @@ async def test_concurrent_replacements_of_one_filter_leave_one_set(store):
         assert len({chunk_id[:2] for chunk_id in found}) == 1
 
 
-async def test_replacements_take_turns_whatever_the_isolation_level_is(database, plain):
+async def test_replacements_take_turns_whatever_the_isolation_level_is(opened, database, plain):
     await plain.execute(f"alter database {database['database']} set default_transaction_isolation = 'repeatable read'")
-    store = create_backend(config(database))
-    await store.initialize()
+    store = await opened(database)
 
     async def replace(name: str) -> None:
         ids = [f"{name}{i}" for i in range(5)]
@@ -81,7 +78,6 @@ async def test_replacements_take_turns_whatever_the_isolation_level_is(database,
     for turn in range(3):
         await asyncio.gather(*(replace(f"{turn}{name}") for name in "abc"))
         assert await store.get_count() == 5
-    await store.close()
 
 
 async def test_replacements_that_swap_their_chunks_do_not_deadlock(store, plain):
@@ -101,9 +97,8 @@ async def test_replacements_that_swap_their_chunks_do_not_deadlock(store, plain)
 # --- readers beside writers ------------------------------------------------------------------------------------------
 
 
-async def test_waiting_writers_leave_connections_for_questions(database, plain):
-    store = create_backend(config({**database, "pool_size": 4, "pool_max_overflow": 0, "pool_timeout": 1}))
-    await store.initialize()
+async def test_waiting_writers_leave_connections_for_questions(opened, database, plain):
+    store = await opened({**database, "pool_size": 4, "pool_max_overflow": 0, "pool_timeout": 1})
     await fill(store, ("a", "text"))
     async with plain.transaction():
         await plain.execute("lock table chunks in share row exclusive mode")
@@ -113,12 +108,11 @@ async def test_waiting_writers_leave_connections_for_questions(database, plain):
         assert [hit.chunk_id for hit in await store.keyword_search("text", 1)] == ["a"]
     done = await asyncio.gather(*writers, return_exceptions=True)
     assert all(result is None or isinstance(result, PoolTimeout) for result in done)
-    await store.close()
 
 
 @pytest.mark.parametrize("name", ["possible_matches", "keyword_search", "hybrid_rrf", "hybrid_relative_score"])
 async def test_a_search_locks_its_tables_in_the_order_of_a_reset(store, database, plain, name):
-    """What waits for the second table of truncate_store.sql has the first: neither can wait for the other."""
+    """Both lock the chunks first, then the counted terms. So neither can hold what the other waits for."""
     await fill(store, ("a", "text"))
     other = await connect(database)
     values: dict[str, Any] = {"query": "text", "top_k": 1, "at_most": 9, "candidates": 9, "budget": 9, "rrf_k": 60}
@@ -159,7 +153,7 @@ async def test_cancelled_calls_leave_no_connection_and_no_transaction_behind(sto
     assert await plain.fetchval(stuck) == 0
 
 
-async def test_a_cancelled_write_is_no_error_of_the_event_loop(store):
+async def test_a_cancelled_write_is_not_reported_to_the_event_loop_as_an_error(store):
     loop, messages = asyncio.get_running_loop(), []
     loop.set_exception_handler(lambda _, context: messages.append(context["message"]))
     random, cancelled = Random(1), 0
@@ -174,12 +168,8 @@ async def test_a_cancelled_write_is_no_error_of_the_event_loop(store):
 
 
 async def test_nothing_is_committed_after_a_cancelled_call_has_ended(store, plain):
-    """A commit under way goes to its end first: what the caller does next comes after it."""
-    await plain.execute(
-        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(0.5); return null; end';"
-        "create constraint trigger slow after insert on chunks deferrable initially deferred"
-        " for each row execute function slow()"
-    )
+    """A commit that is under way is finished first. What the caller does next comes after it."""
+    await slow_down_commits(plain, seconds=0.5)
     writing = asyncio.create_task(fill(store, ("a", "text")))
     await until(plain, "select pid from pg_stat_activity where query = 'COMMIT;' and state = 'active'")
     writing.cancel()

@@ -13,8 +13,7 @@ import pytest
 from agent_brain_store import ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout, QueryFailed, create_backend
 from agent_brain_store.sql import queries
 from tests.support.internals import count_without_vector_index, pooled_connection
-from tests.support.postgres import KILL_CONNECTIONS, config, lock_counts
-from tests.support.servers import Server
+from tests.support.postgres import KILL_CONNECTIONS, config, lock_counts, slow_down_commits
 from tests.support.stores import fill
 
 pytestmark = pytest.mark.postgres
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.postgres
 # --- opening ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_wrong_password_or_database_fails_at_once(server: Server, database, plain):
+async def test_a_wrong_password_or_database_fails_at_once(database):
     started = time.monotonic()
     with pytest.raises(ConnectionFailed, match="abs_nowhere") as caught:
         await create_backend(config({**database, "database": "abs_nowhere"})).initialize()
@@ -49,12 +48,15 @@ async def test_a_starting_server_is_waited_for(tmp_path_factory):
     await opening
     await store.close()
     await asyncio.to_thread(server.cleanup)
-    gone = create_backend(config({"host": host, "user": "postgres", "connect_timeout": 0.5}))
+
+
+async def test_a_server_that_is_not_there_is_waited_for_no_longer_than_connect_timeout(tmp_path):
+    gone = create_backend(config({"host": str(tmp_path), "user": "postgres", "connect_timeout": 0.5}))
     with pytest.raises(ConnectionFailed, match="no connection to the server"):
         await gone.initialize()
 
 
-async def test_session_settings_are_in_force(store):
+async def test_pooled_sessions_have_the_settings_that_searches_need(store):
     async with pooled_connection(store) as connection:
         facts = dict(await connection.fetchrow(queries()["session_facts"].text))
     assert facts == {
@@ -92,21 +94,20 @@ def test_a_store_belongs_to_the_event_loop_that_opened_it(database):
     gc.collect()  # the connections that the first loop has left
 
 
-async def test_a_store_is_closed_where_it_was_opened(store):
+async def test_a_store_cannot_be_closed_in_another_event_loop(store):
     await fill(store, ("a", "text"))
     with pytest.raises(NotInitialized, match="opened in another event loop"):
         await asyncio.to_thread(asyncio.run, store.close())
     assert await store.get_count() == 1
 
 
-async def test_a_store_is_opened_again_on_another_event_loop(database):
+async def test_a_closed_store_can_be_opened_in_another_event_loop(database):
     store = create_backend(config(database))
 
-    async def life(name: str) -> int:
+    async def life(name: str) -> None:
         await store.initialize()
         await asyncio.gather(*(fill(store, *((f"{name}{n}-{i}", name) for i in range(50))) for n in range(4)))
         await store.close()
-        return 1
 
     for name in ("apple", "pear"):
         await asyncio.to_thread(asyncio.run, life(name))
@@ -169,48 +170,37 @@ async def test_a_connection_lost_on_its_way_to_the_pool_is_no_failure_of_the_cal
 # --- time limits -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_full_pool_is_an_error_after_pool_timeout(database):
-    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3}))
-    await store.initialize()
+async def test_a_full_pool_is_an_error_after_pool_timeout(opened, database):
+    store = await opened({**database, "pool_size": 1, "pool_max_overflow": 0, "pool_timeout": 0.3})
     async with pooled_connection(store):
         with pytest.raises(PoolTimeout, match=r"within 0.3 s .* storage.postgres.pool_size or pool_timeout"):
             await store.get_count()
     assert await store.get_count() == 0
-    await store.close()
 
 
-async def test_a_statement_is_cut_short_after_command_timeout(database, plain):
-    store = create_backend(config({**database, "command_timeout": 0.3}))
-    await store.initialize()
+async def test_a_statement_is_cut_short_after_command_timeout(opened, database, plain):
+    store = await opened({**database, "command_timeout": 0.3})
     await fill(store, ("a", "text"))
     async with plain.transaction():
         await plain.execute("lock table chunks in access exclusive mode")
         with pytest.raises(QueryFailed, match="took"):
             await store.get_by_id("a")
     assert await store.get_by_id("a") is not None
-    await store.close()
 
 
-async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(database, plain):
-    await plain.execute(
-        "create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(5); return null; end';"
-        "create constraint trigger slow after insert on chunks deferrable initially deferred"
-        " for each row execute function slow()"
-    )
-    store = create_backend(config({**database, "command_timeout": 0.5}))
-    await store.initialize()
+async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(opened, database, plain):
+    await slow_down_commits(plain, seconds=5)
+    store = await opened({**database, "command_timeout": 0.5})
     with pytest.raises(OutcomeUnknown, match="command_timeout was over while upsert_documents was being committed"):
         await fill(store, ("a", "text"))
     assert await store.get_count() == 0
-    await store.close()
 
 
 # --- closing ---------------------------------------------------------------------------------------------------------
 
 
-async def test_calls_that_run_when_the_store_is_closed_say_so(database):
-    store = create_backend(config({**database, "pool_size": 1, "pool_max_overflow": 0}))
-    await store.initialize()
+async def test_calls_that_run_when_the_store_is_closed_say_so(opened, database):
+    store = await opened({**database, "pool_size": 1, "pool_max_overflow": 0})
     calls: list[asyncio.Task[Any]] = [asyncio.create_task(store.get_count()) for _ in range(3)]
     calls.append(asyncio.create_task(store.delete_by_ids(["a"])))
     for _ in range(3):

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,14 @@ from tests.support.postgres import config
 from tests.support.stores import fill, mapping
 
 pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def setting(embedded_path: Path) -> dict[str, Any]:
+    """A configuration for a private server that does not exist yet."""
+    return mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+
+
 OPEN_AND_ADD = textwrap.dedent("""
     import asyncio, json, sys
     from agent_brain_store import open_store
@@ -28,10 +38,9 @@ OPEN_AND_ADD = textwrap.dedent("""
 """)
 
 
-async def test_a_private_server_knows_all_letters_whatever_the_locale(embedded_path, monkeypatch):
-    """As where a service starts it."""
+async def test_a_private_server_knows_all_letters_whatever_the_locale(setting, monkeypatch):
+    """The locale is C where a service manager starts the program."""
     monkeypatch.setenv("LC_ALL", "C")
-    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
     async with open_store(setting) as store:
         await fill(store, ("a", "he said “quoted words”—ÄRGER"), ("b", "other"))
         for question in ("quoted", "words", "ärger"):
@@ -39,8 +48,7 @@ async def test_a_private_server_knows_all_letters_whatever_the_locale(embedded_p
     assert os.environ["LC_ALL"] == "C"
 
 
-async def test_a_private_server_is_shared_by_processes_and_keeps_its_data(embedded_path):
-    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+async def test_a_private_server_is_shared_by_processes_and_keeps_its_data(setting, embedded_path):
     command = [sys.executable, "-W", "error", "-c", OPEN_AND_ADD, json.dumps(setting)]
     processes = [
         subprocess.Popen([*command, f"from {i}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -61,9 +69,8 @@ async def test_a_private_server_is_shared_by_processes_and_keeps_its_data(embedd
     assert not (embedded_path / "postmaster.pid").exists()
 
 
-async def test_a_private_server_outlives_the_process_that_started_it(embedded_path):
-    """A store that is closed and opened again is a user again, although another process had kept the server running."""
-    setting = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
+async def test_a_private_server_outlives_the_process_that_started_it(setting, embedded_path):
+    """Another process starts the server and ends. A store that was closed and opened meanwhile keeps the server running."""
     program = textwrap.dedent("""
         import asyncio, json, sys
         from agent_brain_store import open_store

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import create_backend
 from agent_brain_store.chroma.matching import matches
 from agent_brain_store.filters import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from tests.support.large import large_metadata
-from tests.support.postgres import config
 from tests.support.stores import DIMENSIONS, fill
 
 pytestmark = pytest.mark.postgres
@@ -22,10 +20,9 @@ pytestmark = pytest.mark.postgres
 
 @pytest.mark.parametrize("key", ["half", "hundredth", "thousandth", "one"])
 @pytest.mark.parametrize("top_k", [1, 10, 100])
-async def test_filtered_search_is_complete(large, key, top_k):
+async def test_filtered_search_is_complete(opened, large, key, top_k):
     postgres, vectors = large
-    store = create_backend(config(postgres))
-    await store.initialize()
+    store = await opened(postgres)
     value = 1234 % {"half": 2, "hundredth": 100, "thousandth": 1000, "one": 10**9}[key]
     matching = [i for i in range(len(vectors)) if large_metadata(i)[key] == value]
     question = np.random.default_rng(9).normal(size=DIMENSIONS)
@@ -40,27 +37,23 @@ async def test_filtered_search_is_complete(large, key, top_k):
         assert all(hit.metadata[key] == value for hit in hits)
     found = [hit.chunk_id for hit in await store.vector_search(question, top_k, where={key: value})]
     assert len(set(found) & set(best)) >= 0.9 * len(best)
-    await store.close()
 
 
-async def test_one_prepared_statement_serves_loose_and_selective_filters_in_turn(large):
+async def test_one_prepared_statement_serves_loose_and_selective_filters_in_turn(opened, large):
     postgres, vectors = large
-    store = create_backend(config(postgres))
-    await store.initialize()
+    store = await opened(postgres)
     for i in range(50):
         where = {"half": i % 2} if i % 2 else {"one": i}
         hits = await store.vector_search(vectors[i], 10, where=where)
         assert hits[0].chunk_id == f"{i:05}"
         assert len(hits) == (10 if i % 2 else 1)
-    await store.close()
 
 
-async def test_a_search_falls_back_to_an_exact_scan_when_the_index_gives_up(database, plain):
-    """All that matches lies opposite to the question, further than the index will look."""
+async def test_a_search_falls_back_to_an_exact_scan_when_the_index_gives_up(opened, database, plain):
+    """Everything that matches lies opposite to the question, further away than the index looks."""
     near, far = np.eye(DIMENSIONS)[0] * 5, -np.eye(DIMENSIONS)[0] * 5
     noise = np.random.default_rng(1).normal(size=(3000, DIMENSIONS))
-    store = create_backend(config(database | {"hnsw_ef_search": 10}))
-    await store.initialize()
+    store = await opened(database | {"hnsw_ef_search": 10})
     ids = [f"{i:04}" for i in range(3000)]
     vectors = [noise[i] + (far if i % 2 else near) for i in range(3000)]
     await store.upsert_documents(ids, vectors, ids, [{"far": i % 2} for i in range(3000)])
@@ -74,10 +67,10 @@ async def test_a_search_falls_back_to_an_exact_scan_when_the_index_gives_up(data
     assert (await store.health()).details["exact_fallbacks"] == 2
     assert len(await store.vector_search(near, 20, where={"far": 0})) == 20
     assert (await store.health()).details["exact_fallbacks"] == 2
-    await store.close()
 
 
 def random_filter(random: Random, depth: int) -> dict[str, Any]:
+    """A filter on the keys a, b and c, nested as deep as ``depth``."""
     if depth == 0 or random.random() < 0.2:
         op, value = random.choice(["$eq", "$ne", "$in", "$nin", "$gt", "$contains", "$exists"]), random.choice([1, "x"])
         operand = {"$in": [value], "$nin": [value], "$exists": True}.get(op, value)
@@ -86,8 +79,8 @@ def random_filter(random: Random, depth: int) -> dict[str, Any]:
     return {op: items[0] if op == "$not" else items for op in [random.choice(["$not", "$and", "$or"])]}
 
 
-async def test_the_metadata_index_finds_what_a_full_scan_finds(store, plain):
-    """Of all combinations of a few values; small tables are read whole unless that is forbidden."""
+async def test_the_metadata_index_finds_every_match(store, plain):
+    """For all combinations of a few values. The server reads small tables whole unless that is forbidden."""
     combined = itertools.product((1, 2, "x", [1, "x"], None), repeat=3)
     metadatas = [{k: v for k, v in zip("abc", values, strict=True) if v is not None} for values in combined]
     await fill(store, *((f"{i:03}", "text", metadata) for i, metadata in enumerate(metadatas)))

@@ -27,12 +27,10 @@ async def test_versions_that_are_too_old_are_refused(database, monkeypatch, requ
         await create_backend(config(database)).initialize()
 
 
-async def test_a_pgvector_with_known_bugs_is_reported(database, monkeypatch, caplog):
+async def test_a_pgvector_with_known_bugs_is_reported(opened, database, monkeypatch, caplog):
     require_versions(monkeypatch, sound_pgvector=(9, 0, 0))
-    store = create_backend(config(database))
-    await store.initialize()
+    await opened(database)
     assert "has known index corruption bugs" in caplog.text
-    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -54,14 +52,14 @@ async def test_a_database_whose_locale_knows_only_ascii_is_refused(database, pla
     ],
 )
 async def test_settings_that_the_server_has_ignored_are_an_error(database, monkeypatch, setting, value, message):
-    """Of an extension's setting the server takes a wrong value for a warning."""
+    """The server only warns of a wrong value when the setting belongs to an extension."""
     spoil_session_setting(monkeypatch, setting, value)
     with pytest.raises(ConfigError, match=re.escape(message)):
         await create_backend(config(database)).initialize()
 
 
-async def test_a_dropped_extension_is_named(store, plain, database):
-    """With it the vectors are gone."""
+async def test_a_store_whose_extension_was_dropped_is_refused(store, plain, database):
+    """The vectors went with the extension."""
     await store.close()
     await plain.execute("drop extension vector cascade")
     with pytest.raises(

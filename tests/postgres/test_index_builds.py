@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 
+import asyncpg
 import numpy as np
 import pytest
 
-from agent_brain_store import Progress, create_backend, open_store
+from agent_brain_store import Progress, open_store
 from agent_brain_store.sql import queries
 from tests.support.internals import give_build_memory, limit_build_memory, maintenance_connection, set_timings
-from tests.support.postgres import config, index_facts, until, until_blocked, until_indexed, vector_index
+from tests.support.postgres import (
+    config,
+    index_facts,
+    is_indexed,
+    rewrite_chunk,
+    until,
+    until_blocked,
+    until_indexed,
+    vector_index,
+)
 from tests.support.stores import fill, made_up
 
 pytestmark = pytest.mark.postgres
@@ -20,28 +30,38 @@ pytestmark = pytest.mark.postgres
 # --- at the start ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_missing_or_invalid_index_is_rebuilt_at_the_next_start(database, plain, caplog):
-    store = create_backend(config(database))
-    await store.initialize()
+INVALIDATE = "update pg_index set indisvalid = false where indexrelid = '{}'::regclass"
+each_index = pytest.mark.parametrize(
+    ("name", "words"),
+    [("chunks_embedding_ann", "the vector index"), ("chunks_tsv_gin", "the index chunks_tsv_gin")],
+    ids=["vector", "terms"],
+)
+
+
+@each_index
+async def test_a_missing_index_is_built_at_the_next_start(store, plain, caplog, name, words):
     await fill(store, *((f"{i}", f"text {i}") for i in range(30)))
     await store.close()
-    await plain.execute("drop index chunks_embedding_ann")
+    definition = "select indexdef from pg_indexes where indexname = $1"
+    before = await plain.fetchval(definition, name)
+    await plain.execute(f"drop index {name}")
     await store.initialize()
-    assert "the vector index is missing; building it" in caplog.text
+    assert f"{words} is missing; building it" in caplog.text
+    assert await plain.fetchval(definition, name) == before
+
+
+@each_index
+async def test_an_invalid_index_is_built_anew_at_the_next_start(store, plain, caplog, name, words):
+    await fill(store, *((f"{i}", f"text {i}") for i in range(30)))
     await store.close()
-    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_embedding_ann'::regclass")
+    await plain.execute(INVALIDATE.format(name))
     await store.initialize()
-    assert "the vector index is invalid: a build was interrupted, or is under way; building it" in caplog.text
-    facts = await index_facts(plain)
-    assert facts["chunks_embedding_ann"]["valid"]
-    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_tsv_gin'::regclass")
-    assert (await store.health()).details["invalid_indexes"] == ["chunks_tsv_gin"]
-    assert (await store.ensure_indexes()).rebuilt == ("chunks_tsv_gin",)
+    assert f"{words} is invalid: a build was interrupted, or is under way; building it" in caplog.text
+    assert (await index_facts(plain))[name]["valid"]
     assert (await store.health()).details["invalid_indexes"] == []
-    await store.close()
 
 
-async def test_any_index_that_somebody_has_dropped_is_built_again(store, database, plain, caplog):
+async def test_ensure_indexes_builds_what_is_missing(store, plain):
     await fill(store, ("a", "text"))
     dropped = ["chunks_metadata_gin", "chunks_source_btree", "chunks_tsv_gin"]
     definitions = "select indexname, indexdef from pg_indexes where indexname = any($1) order by indexname"
@@ -51,22 +71,21 @@ async def test_any_index_that_somebody_has_dropped_is_built_again(store, databas
     assert (await store.ensure_indexes()).created == (*dropped, "chunks_embedding_ann")
     assert (await store.health()).details["missing_indexes"] == []
     assert await plain.fetch(definitions, dropped) == before
-    await store.close()
-    await plain.execute("drop index chunks_tsv_gin")
-    await store.initialize()
-    assert "the index chunks_tsv_gin is missing; building it" in caplog.text
-    assert await plain.fetch(definitions, dropped) == before
-    await store.close()
-    await plain.execute("update pg_index set indisvalid = false where indexrelid = 'chunks_tsv_gin'::regclass")
-    await store.initialize()
-    assert "the index chunks_tsv_gin is invalid: a build was interrupted, or is under way; building it" in caplog.text
+
+
+async def test_ensure_indexes_rebuilds_what_is_invalid(store, plain):
+    await fill(store, ("a", "text"))
+    await plain.execute(INVALIDATE.format("chunks_tsv_gin"))
+    assert (await store.health()).details["invalid_indexes"] == ["chunks_tsv_gin"]
+    assert (await store.ensure_indexes()).rebuilt == ("chunks_tsv_gin",)
     assert (await store.health()).details["invalid_indexes"] == []
 
 
-async def test_an_index_that_another_session_holds_at_the_start_is_built_later(database, plain, caplog, monkeypatch):
+async def test_an_index_that_another_session_holds_at_the_start_is_built_later(
+    opened, database, plain, caplog, monkeypatch
+):
     set_timings(monkeypatch, index_retry=0.05)
-    store = create_backend(config(database))
-    await store.initialize()
+    store = await opened(database)
     await fill(store, ("a", "text"))
     await store.close()
     await plain.execute("drop index chunks_embedding_ann")
@@ -76,12 +95,9 @@ async def test_an_index_that_another_session_holds_at_the_start_is_built_later(d
     assert await vector_index(plain) is None
     await plain.execute("select pg_advisory_unlock_all()")
     await until_indexed(plain)
-    await store.close()
 
 
-async def test_a_build_at_the_start_is_reported(database, plain):
-    store = create_backend(config(database))
-    await store.initialize()
+async def test_a_build_at_the_start_is_reported(store, database, plain):
     await fill(store, *((f"{i}", f"text {i}") for i in range(30)))
     await store.close()
     await plain.execute("drop index chunks_embedding_ann, chunks_tsv_gin")
@@ -115,14 +131,14 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
     assert await store.get_count() == 6000 + len(written_at)
 
 
-async def test_a_reset_while_the_index_is_built(database, plain, caplog):
-    """They wait for each other. Whoever notices last loses, and starts over."""
+async def test_a_reset_and_an_index_build_at_once_both_succeed(opened, database, plain, caplog):
+    """They wait for each other. The server stops one of them, which starts over."""
     await plain.execute(f"alter database {database['database']} set deadlock_timeout = '10ms'")
     caplog.set_level("INFO")
-    store = create_backend(config(database))
-    await store.initialize()
+    store = await opened(database)
     await fill(store, ("a", "text"), ("b", "more text"))
-    await plain.execute("begin; update chunks set content = content where chunk_id = 'a'")
+    await plain.execute("begin")
+    await rewrite_chunk(plain, "a")
     waiting = asyncio.Event()
     rebuilding = asyncio.create_task(store.reindex(lambda _: waiting.set()))
     await waiting.wait()
@@ -133,13 +149,18 @@ async def test_a_reset_while_the_index_is_built(database, plain, caplog):
     assert "starts over after a deadlock" in caplog.text
     names = await plain.fetch("select indexrelid::regclass::text from pg_index where indrelid = 'chunks'::regclass")
     assert len(names) == 5
-    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await is_indexed(plain)
     assert await store.get_count() == 0
-    await store.close()
 
 
-async def test_an_interrupted_reindex_leaves_no_second_index(store, database, plain):
-    indexes = "select indexrelid::regclass::text from pg_index where indexrelid::regclass::text ~ 'embedding_ann'"
+async def vector_indexes(plain: asyncpg.Connection) -> list[str]:
+    rows = await plain.fetch(
+        "select indexrelid::regclass::text as name from pg_index where indexrelid::regclass::text ~ 'embedding_ann'"
+    )
+    return [row["name"] for row in rows]
+
+
+async def test_a_reindex_whose_callback_raises_leaves_one_vector_index(store, plain):
     await store.upsert_documents(*made_up(3000))
 
     def fail(progress: Progress) -> None:
@@ -147,13 +168,15 @@ async def test_an_interrupted_reindex_leaves_no_second_index(store, database, pl
 
     with pytest.raises(RuntimeError):
         await store.reindex(fail)
-    assert await plain.fetch(indexes) == [("chunks_embedding_ann",)]
+    assert await vector_indexes(plain) == ["chunks_embedding_ann"]
+
+
+async def test_a_start_removes_the_second_index_of_a_reindex_that_was_killed(store, plain):
+    await store.upsert_documents(*made_up(3000))
     await store.close()
-    await plain.execute(
-        "create index chunks_embedding_ann_new on chunks using hnsw (embedding vector_cosine_ops)"
-    )  # as a killed process leaves it
+    await plain.execute("create index chunks_embedding_ann_new on chunks using hnsw (embedding vector_cosine_ops)")
     await store.initialize()
-    assert await plain.fetch(indexes) == [("chunks_embedding_ann",)]
+    assert await vector_indexes(plain) == ["chunks_embedding_ann"]
 
 
 async def test_a_build_whose_observer_is_lost_goes_on(store, plain):
@@ -183,10 +206,11 @@ async def test_progress_falls_back_to_scanned_blocks_when_tuples_are_not_counted
     assert steps == sorted(steps)
 
 
-async def test_waiting_for_a_transaction_is_reported(store, database, plain):
+async def test_a_build_that_waits_for_a_transaction_reports_it(store, database, plain):
     await fill(store, ("a", "text"), ("b", "more text"))
     seen: list[Progress] = []
-    await plain.execute("begin; update chunks set content = content where chunk_id = 'a'")
+    await plain.execute("begin")
+    await rewrite_chunk(plain, "a")
     building = asyncio.create_task(store.reindex(seen.append))
     waits = Progress("waiting for other transactions", 0, 1, "transactions")
     for _ in range(400):
@@ -200,10 +224,9 @@ async def test_waiting_for_a_transaction_is_reported(store, database, plain):
     assert seen[-1].done == seen[-1].total == 2
 
 
-async def test_a_long_build_reports_its_progress(database):
+async def test_a_long_build_reports_its_progress(opened, database):
     seen: list[Progress] = []
-    store = create_backend(config({**database, "schema": "wide"}, dimensions=1024))
-    await store.initialize()
+    store = await opened({**database, "schema": "wide"}, dimensions=1024)
     vectors, ids = np.random.default_rng(1).normal(size=(4000, 1024)), [f"{i}" for i in range(4000)]
     async with store.bulk_load(seen.append) as load:
         await load.upsert_documents(ids, vectors, ["text"] * 4000, [{}] * 4000)
@@ -211,10 +234,9 @@ async def test_a_long_build_reports_its_progress(database):
     assert building[-1].done == building[-1].total == 4000
     assert len(building) > 1
     assert [p.done for p in building] == sorted(p.done for p in building)
-    await store.close()
 
 
-async def test_an_index_is_built_although_a_callback_raises(store, plain, monkeypatch):
+async def test_a_reindex_is_finished_although_its_callback_raises(store, plain, monkeypatch):
     set_timings(monkeypatch, progress_poll=0.01)
     await store.upsert_documents(*made_up(2000))
     before = await vector_index(plain)
@@ -230,8 +252,17 @@ async def test_an_index_is_built_although_a_callback_raises(store, plain, monkey
     assert after != before
     assert after is not None
     assert after[1]
-    await plain.execute("drop index chunks_tsv_gin")
+
+
+async def test_a_build_at_the_start_is_finished_although_its_callback_raises(store, plain, monkeypatch):
+    set_timings(monkeypatch, progress_poll=0.01)
+    await store.upsert_documents(*made_up(2000))
     await store.close()
+    await plain.execute("drop index chunks_tsv_gin")
+
+    def fail(_: Progress) -> None:
+        raise TimeoutError("mine")
+
     with pytest.raises(TimeoutError):
         await store.initialize(fail)
     assert not store.is_initialized
@@ -241,7 +272,7 @@ async def test_an_index_is_built_although_a_callback_raises(store, plain, monkey
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_build_has_memory_and_workers(store):
+async def test_a_build_gets_memory_and_parallel_workers(store):
     async with maintenance_connection(store) as connection:
         granted = await give_build_memory(store, connection, 2_000_000)
         assert granted > 500 * 2**20
@@ -250,14 +281,12 @@ async def test_a_build_has_memory_and_workers(store):
         assert workers == str(max(1, (os.cpu_count() or 2) // 2))
 
 
-async def test_a_graph_that_outgrows_its_memory_is_reported(database, plain, caplog, monkeypatch):
+async def test_a_graph_that_outgrows_its_memory_is_reported(opened, database, plain, caplog, monkeypatch):
     limit_build_memory(monkeypatch, 2**20)
     await plain.execute(f"alter database {database['database']} set maintenance_work_mem = '1MB'")
-    store = create_backend(config({**database, "schema": "tight"}, dimensions=384))
-    await store.initialize()
+    store = await opened({**database, "schema": "tight"}, dimensions=384)
     vectors, ids = np.random.default_rng(1).normal(size=(2500, 384)), [f"{i}" for i in range(2500)]
     async with store.bulk_load() as load:
         await load.upsert_documents(ids, vectors, ["text"] * 2500, [{}] * 2500)
     assert "maintenance_work_mem is 1 MiB: the build will be several times slower" in caplog.text
     assert "no longer fits into maintenance_work_mem" in caplog.text
-    await store.close()

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import StorageBackend, StoreConfig, create_backend, open_store
-from agent_brain_store.protocol import Where
-from tests.support.internals import only_connection, pooled_connection, watch_questions
+from agent_brain_store import StorageBackend, open_store
+from tests.support.internals import only_connection, watch_questions
 from tests.support.large import COMMON_WORDS
-from tests.support.postgres import config, connect
-from tests.support.stores import DIMENSIONS, embed, fill, ids, mapping
+from tests.support.postgres import config, plan_of_question, scored_chunks
+from tests.support.stores import DIMENSIONS, embed, fill, ids
 
 pytestmark = pytest.mark.postgres
 
@@ -55,10 +54,9 @@ async def test_odd_questions_read_no_more_than_their_budget(large, monkeypatch, 
     assert bool(most) <= read["fetched"] <= most
 
 
-async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(database, monkeypatch):
-    """As of a licence that heads every file: long ones, so that none is about it."""
-    store = create_backend(config(database, keyword={"candidates": 20}))
-    await store.initialize()
+async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(opened, database, monkeypatch):
+    """A licence heads every file, say. The files are long, so that none is about it."""
+    store = await opened(database, keyword={"candidates": 20})
     filler = " ".join(f"{first}{second}" for first in "bcdfghjkl" for second in "mnpqrtvwxz")
     await fill(store, *((f"{i:04}", f"copyright {filler}") for i in range(1500)))
     for question in ("copyright", "copyright zzzz"):
@@ -66,7 +64,6 @@ async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(database, mon
         assert found == 10
         assert read["seq_scan"] == 0
         assert 20 <= read["fetched"] <= 7 * 20
-    await store.close()
 
 
 async def reading(store: StorageBackend, monkeypatch: pytest.MonkeyPatch, question: str) -> tuple[int, Any]:
@@ -80,31 +77,50 @@ async def reading(store: StorageBackend, monkeypatch: pytest.MonkeyPatch, questi
 
 
 @pytest.mark.parametrize("number", [3, 31, 32, 33, 40, 64])
-async def test_common_words_are_looked_up_in_combinations(database, number):
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres={**database, "index": "none"})))
-    await store.initialize()
+async def test_common_words_are_looked_up_in_combinations(opened, database, plain, number):
+    store = await opened({**database, "index": "none"})
     words = [f"w{chr(97 + i // 26)}{chr(97 + i % 26)}x" for i in range(number)]
     await fill(store, *((f"{i:03}", " ".join(words[i % 3 :: 3])) for i in range(600)))
-    await store.close()
-    connection = await connect(database)
-    row = await connection.fetchrow("select * from asked($1, 90, 1.2, 0.75)", " ".join(words))
+    row = await plan_of_question(plain, " ".join(words), budget=90)
     assert len(row["terms"]) == number
     assert row["combined"]
-    await connection.close()
 
 
-async def test_a_wide_search_widens_its_budget_only_as_far_as_it_must(database, monkeypatch):
-    store = create_backend(config(database, keyword={"candidates": 10}))
-    await store.initialize()
+@pytest.fixture
+async def small_and_exact(opened, database) -> tuple[StorageBackend, StorageBackend]:
+    """A store with a budget of 10, and one of the same chunks that scores every match."""
+    store = await opened(database, keyword={"candidates": 10})
     await fill(
         store,
         *[(f"{i:03}", "common" + " middle" * (i < 60) + " rareword" * (i < 12), {"part": i // 8}) for i in range(600)],
         ("other", "nothing of it", {"part": 74}),
     )
-    exact = create_backend(
-        StoreConfig.from_dict(mapping(backend="postgres", postgres=database, keyword={"candidates": 0}))
-    )
-    await exact.initialize()
+    return store, await opened(database, keyword={"candidates": 0})
+
+
+WORDS = "rareword middle common"
+
+
+@pytest.mark.parametrize(
+    ("question", "top_k", "where", "asked", "hits"),
+    [
+        (WORDS, 5, None, [10], 5),
+        (WORDS, 40, None, [10, None, 100], 40),
+        (WORDS, 600, None, [10, None, 100, 0], 600),
+        ("nowhere", 40, None, [10, None], 0),
+        # Few chunks pass this filter: they are found by the filter at once, unless all that pass are found already.
+        (WORDS, 80, {"part": 74}, [10, None, -1], 8),
+        (WORDS, 5, {"part": 0}, [10], 5),
+        ("rareword", 40, {"part": 5}, [10, None, -1], 0),
+        (WORDS, 40, {"part": 99}, [10, None], 0),
+        # More than a budget pass this one.
+        (WORDS, 600, {"part": {"$gte": 1}}, [10, None, 100, 0], 592),
+    ],
+)
+async def test_a_wide_search_widens_its_budget_only_as_far_as_it_must(
+    small_and_exact, monkeypatch, question, top_k, where, asked, hits
+):
+    store, exact = small_and_exact
     questions = watch_questions(monkeypatch, store)
 
     def budgets() -> list[Any]:
@@ -112,42 +128,28 @@ async def test_a_wide_search_widens_its_budget_only_as_far_as_it_must(database, 
             values.get("budget") for name, values in questions if name not in ("count_matching_chunks", "lexemes_age")
         ]
 
-    words = "rareword middle common"
-    cases: list[tuple[str, int, Where | None, list[int | None], int]] = [
-        (words, 5, None, [10], 5),
-        (words, 40, None, [10, None, 100], 40),
-        (words, 600, None, [10, None, 100, 0], 600),
-        ("nowhere", 40, None, [10, None], 0),
-        # A filter that few chunks pass: by the filter at once, unless all that pass are found already.
-        (words, 80, {"part": 74}, [10, None, -1], 8),
-        (words, 5, {"part": 0}, [10], 5),
-        ("rareword", 40, {"part": 5}, [10, None, -1], 0),
-        (words, 40, {"part": 99}, [10, None], 0),
-        # One that more than a budget pass.
-        (words, 600, {"part": {"$gte": 1}}, [10, None, 100, 0], 592),
-    ]
-    for question, top_k, where, asked, hits in cases:
-        questions.clear()
-        found = await store.keyword_search(question, top_k, where=where)
-        assert len(found) == hits
-        assert budgets() == asked
-        assert found == await exact.keyword_search(question, top_k, where=where)
-        questions.clear()
-        await store.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
-        assert budgets() == asked
-    # By relative score the candidates of the vector side count as well; few pass, and none is missing.
+    found = await store.keyword_search(question, top_k, where=where)
+    assert len(found) == hits
+    assert budgets() == asked
+    assert found == await exact.keyword_search(question, top_k, where=where)
+    questions.clear()
+    await store.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
+    assert budgets() == asked
+
+
+async def test_relative_scores_are_exact_where_few_chunks_pass_the_filter(small_and_exact):
+    """The candidates of the vector ranking count as well, and none is missing."""
+    store, exact = small_and_exact
     asking: dict[str, Any] = {"top_k": 80, "candidates": 80, "where": {"part": 74}, "fusion": "relative_score"}
-    fused = await store.hybrid_search(words, embed("nothing of it"), **asking)
-    assert fused == await exact.hybrid_search(words, embed("nothing of it"), **asking)
-    await store.close()
-    await exact.close()
+    fused = await store.hybrid_search(WORDS, embed("nothing of it"), **asking)
+    assert fused == await exact.hybrid_search(WORDS, embed("nothing of it"), **asking)
 
 
 # --- what is found ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", [(20, 60), (300, 500)], ids=["short chunks", "long chunks"])
-async def test_a_budget_finds_what_scoring_every_match_finds(database, words):
+async def test_a_budget_finds_what_scoring_every_match_finds(opened, database, plain, words):
     rng = np.random.default_rng(3)
     count = 100_000 // words[0]
     vocabulary = np.array([f"w{chr(97 + i // 676)}{chr(97 + i // 26 % 26)}{chr(97 + i % 26)}x" for i in range(9000)])
@@ -156,14 +158,9 @@ async def test_a_budget_finds_what_scoring_every_match_finds(database, words):
     ]
     names, vectors = [f"{i:04}" for i in range(count)], rng.normal(size=(count, DIMENSIONS))
     budget = 90
-    stores = []
-    for candidates in (budget, 0):
-        setting = mapping(
-            backend="postgres", postgres={**database, "index": "none"}, keyword={"candidates": candidates}
-        )
-        stores.append(create_backend(StoreConfig.from_dict(setting)))
-        await stores[-1].initialize()
-    pruned, exact = stores
+    pruned, exact = [
+        await opened({**database, "index": "none"}, keyword={"candidates": candidates}) for candidates in (budget, 0)
+    ]
     await pruned.upsert_documents(names, vectors, texts, [{}] * count)
     shares = []
     for number in range(60):
@@ -171,40 +168,29 @@ async def test_a_budget_finds_what_scoring_every_match_finds(database, words):
         everything = {hit.chunk_id: hit.score for hit in await exact.keyword_search(question, count)}
         best = sum(list(everything.values())[:10])
         shares.append(sum(everything[found] for found in await ids(pruned, question, 10)) / best)
-        async with pooled_connection(pruned) as connection:
-            scored = await connection.fetchval(
-                "select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget
-            )
+        scored = await scored_chunks(plain, question, budget)
         assert scored <= 2 * budget < len(everything)
     assert np.mean(shares) > 0.97
     assert min(shares) > 0.8
-    for store in stores:
-        await store.close()
 
 
-async def test_a_store_no_larger_than_the_budget_is_scored_whole(database):
+async def test_a_store_no_larger_than_the_budget_is_scored_whole(opened, database):
     rng = np.random.default_rng(1)
     vocabulary = [f"word{i}" for i in range(20)]
     texts = [" ".join(vocabulary[min(19, rng.zipf(1.3) - 1)] for _ in range(rng.integers(3, 60))) for _ in range(50)]
-    stores = []
-    for candidates in (50, 0):
-        setting = mapping(backend="postgres", postgres=database, keyword={"candidates": candidates})
-        stores.append(create_backend(StoreConfig.from_dict(setting)))
-        await stores[-1].initialize()
-    budget, exact = stores
+    budget, exact = [await opened(database, keyword={"candidates": candidates}) for candidates in (50, 0)]
     await fill(budget, *((f"{i:02}", text, {"n": i % 2}) for i, text in enumerate(texts)))
     for question in texts[:40]:
         for where in (None, {"n": 1}):
             assert await ids(budget, question, 5, where=where) == await ids(exact, question, 5, where=where)
-    for store in stores:
-        await store.close()
 
 
 @pytest.mark.parametrize("b", [0.75, 0.0])
-async def test_what_is_scored_does_not_depend_on_where_chunks_are_stored(database, b):
-    """Half of all chunks have words that always come together, many times a budget: the shortest are scored, in any order.
+async def test_the_scored_chunks_do_not_depend_on_where_they_are_stored(opened, database, plain, b):
+    """Half of all chunks have three words that always come together. These are many times the budget.
 
-    Where length does not count all are as good as each other, and the first by their ids are scored.
+    The shortest of them are scored, wherever they are stored. With b = 0 length does not count and all are equally good:
+    then the first by their ids are scored.
     """
     lengths = np.random.default_rng(6).permutation(np.arange(5, 605)) // 2
     filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(length)) for i, length in enumerate(lengths)]
@@ -212,24 +198,18 @@ async def test_what_is_scored_does_not_depend_on_where_chunks_are_stored(databas
     best = [chunk_id for chunk_id, _ in chunks[1::2]]
     if b:
         best.sort(key=lambda chunk_id: lengths[int(chunk_id)])
-    setting = config({**database, "index": "none"}, keyword={"candidates": 75, "b": b})
-    async with open_store(setting) as store:
-        await fill(store, *chunks)
-        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
-        connection = await connect(database)
-        await connection.execute("create index shuffled on chunks (md5(chunk_id))")
-        await connection.execute("cluster chunks using shuffled")
-        await connection.close()
-        assert await ids(store, "postgre sql postgresql", 10) == best[:10]
+    store = await opened({**database, "index": "none"}, keyword={"candidates": 75, "b": b})
+    await fill(store, *chunks)
+    assert await ids(store, "postgre sql postgresql", 10) == best[:10]
+    await plain.execute("create index shuffled on chunks (md5(chunk_id))")
+    await plain.execute("cluster chunks using shuffled")
+    assert await ids(store, "postgre sql postgresql", 10) == best[:10]
 
 
-async def test_a_question_of_very_many_common_words_is_answered(database):
+async def test_a_question_of_very_many_common_words_is_answered(opened, database):
     """Their probabilities multiply to less than a floating-point number can hold."""
-    setting = mapping(backend="postgres", postgres=database, keyword={"candidates": 1})
-    store = create_backend(StoreConfig.from_dict(setting))
-    await store.initialize()
+    store = await opened(database, keyword={"candidates": 1})
     words = [f"common{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(600)]
     texts = [" ".join(words[i::5]) for i in range(5)] + ["alone"] * 45
     await fill(store, *((f"{i:02}", text) for i, text in enumerate(texts)))
     assert set(await ids(store, " ".join(words))) == {"00", "01", "02", "03", "04"}
-    await store.close()

@@ -1,4 +1,4 @@
-"""A store under load."""
+"""A store under load: many questions while many chunks are written."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 
-from agent_brain_store import StorageBackend, StoreConfig, open_store
+from agent_brain_store import StorageBackend, open_store
+from tests.support.postgres import config
 from tests.support.servers import Server
-from tests.support.stores import DIMENSIONS, mapping
+from tests.support.stores import DIMENSIONS
 from tests.support.watching import connections, outside
 
 pytestmark = pytest.mark.postgres
+
 CHUNKS, SLICE, WRITERS_AT_ONCE, QUESTIONS_AT_ONCE = 10_000, 250, 8, 50
 WORDS = [f"word{n}" for n in range(2000)]
 
 
 async def test_fifty_questions_at_once_while_ten_thousand_chunks_are_indexed(server: Server) -> None:
-    """50 questions at once while 10,000 chunks are indexed: no error, and no more connections than configured."""
+    """No call fails, and there are never more connections than configured."""
     name = f"abs_load_{os.getpid()}"
     with server.janitor(name):
         postgres = {key: value for key, value in server.postgres(name).items() if key != "pool_timeout"}
-        config = StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres))
-        allowed = config.postgres.pool_size + config.postgres.pool_max_overflow
-        async with open_store(config) as store, watched(server, name) as seen:
+        setting = config(postgres)
+        allowed = setting.postgres.pool_size + setting.postgres.pool_max_overflow
+        async with open_store(setting) as store, watched(server, name) as seen:
             await index(store, 0)  # something to find from the start
             done = asyncio.Event()
             questions = [asyncio.create_task(ask_until(store, done, n)) for n in range(QUESTIONS_AT_ONCE)]

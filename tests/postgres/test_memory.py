@@ -19,7 +19,7 @@ pytestmark = pytest.mark.postgres
 
 
 async def test_forty_thousand_chunks_are_written_in_one_call_in_bounded_memory(database):
-    """In bounded memory: the peak beyond the caller's own data is a small part of it."""
+    """The peak of memory beyond the caller's own data is a small part of that data."""
     program = textwrap.dedent("""
         import asyncio, json, resource, sys
         import numpy as np
@@ -74,7 +74,7 @@ MOVE = textwrap.dedent("""
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
 async def test_a_hundred_thousand_chunks_are_moved_in_bounded_memory(database, tmp_path):
-    """Memory is that of one part, whatever their number: all of these together would take more than 80 MB."""
+    """A move takes the memory of one part, whatever the number of parts. All of these would take more than 80 MB."""
     places = [
         mapping(backend="postgres", postgres={**database, "index": "none", "schema": schema})
         for schema in ("source", "target", "another")

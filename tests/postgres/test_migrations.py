@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.postgres
 
 
 async def test_ten_processes_that_start_at_once_migrate_once(database):
-    """Each makes the store, with its extension's schema still to be found; all must come up, and the work be done once."""
+    """Each would make the store, and has its extension's schema still to find. All come up, and the work is done once."""
     setting = json.dumps(mapping(backend="postgres", postgres={**database, "schema": "crowd"}))
     program = textwrap.dedent("""
         import asyncio, json, sys
@@ -48,17 +47,10 @@ async def test_ten_processes_that_start_at_once_migrate_once(database):
     await connection.close()
 
 
-def copy_migrations(tmp_path: Path, **more: str) -> Path:
+async def test_a_failing_migration_leaves_the_old_state(opened, database, tmp_path, plain):
+    number = len(load_migrations()) + 1
     directory = tmp_path / "migrations"
     shutil.copytree(sql_directory() / "migrations", directory)
-    for name, text in more.items():
-        (directory / f"{name}.sql").write_text(text)
-    return directory
-
-
-async def test_a_failing_migration_leaves_the_old_state(database, tmp_path, plain):
-    number = len(load_migrations()) + 1
-    directory = copy_migrations(tmp_path)
     (directory / f"{number:04}_good.sql").write_text(
         f"insert into schema_version (version, name) values ({number}, 'good'); create table extra (n int4);"
     )
@@ -70,9 +62,7 @@ async def test_a_failing_migration_leaves_the_old_state(database, tmp_path, plai
     assert "select" not in caught.value.message
     assert await plain.fetchval("select max(version) from schema_version") == number - 1
     assert await plain.fetchval("select to_regclass('extra')") is None
-    store = create_backend(config(database))
-    await store.initialize()
-    await store.close()
+    await opened(database)
 
 
 async def test_a_newer_database_is_refused(database, plain):
@@ -81,8 +71,8 @@ async def test_a_newer_database_is_refused(database, plain):
         await create_backend(config(database)).initialize()
 
 
-async def test_migrations_in_psql_make_the_same_tables(server, database, plain):
-    """The unmodified files, in psql, leave what the runner leaves."""
+async def test_migrations_in_psql_make_the_same_tables(opened, database, plain):
+    """The files as they are, run by psql, leave what the library's own runner leaves."""
     names = [f"-f{file}" for file in sorted((sql_directory() / "migrations").glob("*.sql"))]
     settings = {"schema": "by_hand", "dimensions": DIMENSIONS, "distance": "cosine", "language": "english"}
     run_psql(database, "-1", *names, options=" ".join(f"-c agent_brain.{k}={v}" for k, v in settings.items()))
@@ -94,36 +84,29 @@ async def test_migrations_in_psql_make_the_same_tables(server, database, plain):
     ours = [row["line"].replace("agent_brain.", "") for row in await plain.fetch(listing, "agent_brain")]
     theirs = [row["line"].replace("by_hand.", "") for row in await plain.fetch(listing, "by_hand")]
     assert theirs == ours
-    store = create_backend(config({**database, "schema": "by_hand"}))
-    await store.initialize()  # builds the vector index that psql left out
+    store = await opened({**database, "schema": "by_hand"})  # builds the vector index that psql left out
     await fill(store, ("a", "text"))
-    await store.close()
     assert await plain.fetchval("select to_regclass('by_hand.chunks_embedding_ann')") is not None
 
 
-async def test_two_schemas_of_one_database_are_two_stores(database):
-    stores = [create_backend(config({**database, "schema": name})) for name in ("one", "two")]
+async def test_two_schemas_of_one_database_are_two_stores(opened, database):
+    stores = [await opened({**database, "schema": name}) for name in ("one", "two")]
     for store in stores:
-        await store.initialize()
         await fill(store, ("same id", f"text of {id(store)}"))
     assert [(await s.get_by_ids(["same id"]))["same id"]["text"] for s in stores] == [
         f"text of {id(s)}" for s in stores
     ]
     await stores[0].reset()
     assert await stores[1].get_count() == 1
-    for store in stores:
-        await store.close()
 
 
 @pytest.mark.parametrize("version", [1, 99])
-async def test_tables_of_the_same_names_in_public_are_left_alone(database, plain, version):
+async def test_tables_of_the_same_names_in_public_are_left_alone(opened, database, plain, version):
     await plain.execute(f"create table public.schema_version as select {version} as version")
     await plain.execute("create table public.store_settings (); create table public.chunks ()")
-    store = create_backend(config({**database, "schema": "beside"}))
-    await store.initialize()
+    store = await opened({**database, "schema": "beside"})
     await fill(store, ("a", "text"))
     assert await store.get_count() == 1
-    await store.close()
 
 
 async def test_a_renamed_schema_is_refused(store, database, plain):

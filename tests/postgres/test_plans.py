@@ -4,47 +4,193 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import numpy as np
 import pytest
 
-from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store import create_backend
 from agent_brain_store.filters import parse
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.sql import queries
 from tests.support.postgres import arguments, config, connect, explain
 from tests.support.servers import wheel_server
-from tests.support.stores import DIMENSIONS, embed, mapping
+from tests.support.stores import DIMENSIONS
 
 pytestmark = pytest.mark.postgres
+
+HYBRID: dict[str, Any] = {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50}
+FOLDER = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
+
+
+@pytest.fixture
+async def connection(large) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the store of 20,000 chunks."""
+    postgres, _ = large
+    connection = await connect(postgres)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def vector(large) -> str:
+    """The vector of one of its chunks, as text."""
+    _, vectors = large
+    return str(vectors[0].tolist())
 
 
 def jsonpath(key: str, value: Any) -> str:
     return f'strict exists($ ? (@."{key}" == {json.dumps(value)}))'
 
 
-async def test_plans_of_vector_search(large):
-    postgres, vectors = large
-    connection = await connect(postgres)
-    vector = str(vectors[0].tolist())
+# --- vector search ---------------------------------------------------------------------------------------------------
+
+
+async def test_vector_search_uses_the_vector_index(connection, vector):
     plan = await explain(connection, "vector_search", vector, 10, "", "")
     assert "Index Scan using chunks_embedding_ann" in plan
     assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it, and would sort every chunk
+
+
+async def test_vector_search_with_a_wide_filter_uses_the_vector_index(connection, vector):
     loose = await explain(connection, "vector_search", vector, 10, jsonpath("half", 1), "")
     assert "Index Scan using chunks_embedding_ann" in loose
-    for selective in (
+
+
+@pytest.mark.parametrize(
+    "selective",
+    [
         jsonpath("thousandth", 7),
         jsonpath("one", 7),
         'strict (exists($ ? (@."one" == 7)) || exists($ ? (@."one" == 9)))',
-    ):
-        assert "Bitmap Index Scan on chunks_metadata_gin" in await explain(
-            connection, "vector_search", vector, 10, selective, ""
-        )
-    folder = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
-    assert "chunks_source_btree" in await explain(connection, "vector_search", vector, 10, folder, "/src/app7/")
+    ],
+    ids=["twenty chunks", "one chunk", "two chunks"],
+)
+async def test_vector_search_with_a_selective_filter_uses_the_metadata_index(connection, vector, selective):
+    assert "Bitmap Index Scan on chunks_metadata_gin" in await explain(
+        connection, "vector_search", vector, 10, selective, ""
+    )
+
+
+async def test_vector_search_in_a_folder_uses_the_index_on_sources(connection, vector):
+    assert "chunks_source_btree" in await explain(connection, "vector_search", vector, 10, FOLDER, "/src/app7/")
+
+
+async def test_vector_search_in_a_wide_folder_uses_the_vector_index(connection, vector):
+    node = parse({"source": {"$prefix": "/src/"}})
+    prefix = required_prefix(node, "source")
+    plan = await explain(connection, "vector_search", vector, 10, to_jsonpath(node, prefix), prefix)
+    assert "Index Scan using chunks_embedding_ann" in plan
+
+
+async def test_a_filter_of_many_values_uses_the_metadata_index(connection, vector):
+    path = to_jsonpath(parse({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}))
+    for name, values in (("vector_search", (vector, 10, path, "")), ("count_matching_chunks", (path, ""))):
+        assert "chunks_metadata_gin" in await explain(connection, name, *values), name
+
+
+# --- keyword and hybrid search ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["english", "german", "french", "russian", "simple"])
+async def test_keyword_search_uses_the_index_in_every_language(opened, database, language):
+    postgres = {**database, "schema": f"in_{language}"}
+    store = await opened(postgres, keyword={"language": language})
+    texts = [f"text{i} haus дом maison house{i % 97}" for i in range(2000)]
+    names = [f"{i}" for i in range(2000)]
+    await store.upsert_documents(names, np.random.default_rng(1).normal(size=(2000, DIMENSIONS)), texts, [{}] * 2000)
+    connection = await connect(postgres)
+    await connection.execute("analyze")
+    await connection.execute("set enable_seqscan = off")
+    plan = await connection.fetch(
+        "explain (costs off) select * from bm25('house7', '', '', 750, '{}', 1.2, 0.75, 3, 2)"
+    )
+    assert "Bitmap Index Scan on chunks_tsv_gin" in "\n".join(row[0] for row in plan)
     await connection.close()
+
+
+@pytest.mark.parametrize(("where", "hits"), [(None, 10), ({"one": 7}, 1)], ids=["no filter", "a filter"])
+async def test_keyword_search_reads_chunks_only_by_an_index(connection, where, hits):
+    # Its plans are made within functions, where explain does not look. So the scans are counted.
+    query = queries()["keyword_search"].text
+    given = arguments("keyword_search", query="rare7 index", top_k=10, filter=to_jsonpath(parse(where)))
+    async with connection.transaction():
+        for _ in range(7):  # the plan of a prepared statement may change after five
+            assert len(await connection.fetch(query, *given)) == hits
+        scans = dict(
+            await connection.fetch(
+                "select indexrelname::text, pg_stat_get_xact_numscans(indexrelid) from pg_stat_user_indexes"
+                " union all select 'every row', seq_scan from pg_stat_xact_user_tables where relname = 'chunks'"
+            )
+        )
+    assert scans["every row"] == 0
+    assert scans["chunks_metadata_gin" if where else "chunks_tsv_gin"] >= 7
+
+
+@pytest.mark.parametrize("name", ["hybrid_rrf", "hybrid_relative_score"])
+@pytest.mark.parametrize(
+    ("where", "indexes"),
+    [
+        (None, ["chunks_embedding_ann", "chunks_tsv_gin"]),
+        ({"half": 1}, ["chunks_embedding_ann", "chunks_tsv_gin"]),
+        ({"thousandth": 7}, ["chunks_metadata_gin"]),
+        ({"source": {"$prefix": "/src/app7/"}}, ["chunks_source_btree"]),
+    ],
+    ids=["no filter", "wide", "narrow", "folder"],
+)
+async def test_both_rankings_of_hybrid_search_use_their_indexes(connection, vector, name, where, indexes):
+    values = {"query": "rare7 index", "query_embedding": vector, **HYBRID, **filter_values(parse(where))}
+    options = "analyze, costs off, timing off, summary off"
+    plan = await explain(connection, name, *arguments(name, **values), options=options)
+    for index in indexes:
+        assert re.search(rf"Index Scan (using|on) {index}", plan)
+    assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it
+    # One scan counts the matches. It runs only if fewer than the candidates have been found.
+    assert [line for line in plan.splitlines() if "Seq Scan on chunks" in line and "never executed" not in line] == []
+
+
+# --- writing, counting and looking up --------------------------------------------------------------------------------
+
+
+async def test_no_function_is_planned_for_each_chunk(connection, vector):
+    plan = await explain(connection, "upsert_chunks", "{a}", "{text}", '{"{}"}', f'{{"{vector}"}}')
+    assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
+    assert "with_impacts" not in plan
+    # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.
+    for called in ("searchable", "matched_terms"):
+        settings = await connection.fetchval("select proconfig from pg_proc where oid = $1::text::regproc", called)
+        assert settings == ["plan_cache_mode=force_generic_plan"], called
+
+
+async def test_counting_and_deleting_by_a_filter_use_its_index(connection):
+    assert "chunks_metadata_gin" in await explain(connection, "count_matching_chunks", jsonpath("thousandth", 3), "")
+    assert "chunks_metadata_gin" in await explain(
+        connection, "delete_matching_chunks", jsonpath("thousandth", 3), "", "{}"
+    )
+    assert "chunks_source_btree" in await explain(connection, "delete_matching_chunks", FOLDER, "/src/app7/", "{}")
+
+
+async def test_counting_everything_reads_no_chunk(connection):
+    counting = await explain(connection, "count_chunks")
+    assert "chunk_counts" in counting
+    assert "on chunks" not in counting
+
+
+async def test_looking_chunks_up_uses_the_primary_key(connection):
+    assert "chunks_pkey" in await explain(connection, "get_chunks", "{a,b}")
+    assert "chunks_pkey" in await explain(connection, "list_chunks", "a", 10, "", "", False)
+
+
+async def test_the_terms_of_a_chunk_are_stored_in_its_row(plain):
+    assert await plain.fetchval(
+        "select attstorage from pg_attribute where attrelid = 'chunks'::regclass and attname = 'tsv'"
+    ) in (b"m", "m")
+
+
+# --- the oldest server ------------------------------------------------------------------------------------------------
 
 
 async def test_the_oldest_supported_server_searches_by_the_indexes():
@@ -65,141 +211,10 @@ async def test_the_oldest_supported_server_searches_by_the_indexes():
         connection = await connect(postgres)
         await connection.execute("set enable_seqscan = off")  # which is cheaper for so few
         vector = str(vectors[0].tolist())
-        hybrid: dict[str, Any] = {"query": "word7", "query_embedding": vector, "top_k": 10}
-        hybrid |= {"vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50}
+        hybrid = {"query": "word7", "query_embedding": vector, **HYBRID}
         for plan in (
             await explain(connection, "vector_search", vector, 10, "", ""),
             await explain(connection, "hybrid_rrf", *arguments("hybrid_rrf", **hybrid)),
         ):
             assert "Index Scan using chunks_embedding_ann" in plan
         await connection.close()
-
-
-async def test_no_function_is_planned_for_each_chunk(large):
-    postgres, _ = large
-    connection = await connect(postgres)
-    vector = str(embed("x"))
-    plan = await explain(connection, "upsert_chunks", "{a}", "{text}", '{"{}"}', f'{{"{vector}"}}')
-    assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
-    assert "with_impacts" not in plan
-    # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.
-    for called in ("searchable", "matched_terms"):
-        settings = await connection.fetchval("select proconfig from pg_proc where oid = $1::text::regproc", called)
-        assert settings == ["plan_cache_mode=force_generic_plan"], called
-    await connection.close()
-
-
-async def test_plans_of_counting_and_deleting(large):
-    postgres, _ = large
-    connection = await connect(postgres)
-    assert "chunks_metadata_gin" in await explain(connection, "count_matching_chunks", jsonpath("thousandth", 3), "")
-    assert "chunks_metadata_gin" in await explain(
-        connection, "delete_matching_chunks", jsonpath("thousandth", 3), "", "{}"
-    )
-    folder = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
-    assert "chunks_source_btree" in await explain(connection, "delete_matching_chunks", folder, "/src/app7/", "{}")
-    counting = await explain(connection, "count_chunks")
-    assert "chunk_counts" in counting
-    assert "on chunks" not in counting
-    assert "chunks_pkey" in await explain(connection, "get_chunks", "{a,b}")
-    assert "chunks_pkey" in await explain(connection, "list_chunks", "a", 10, "", "", False)
-    await connection.close()
-
-
-async def test_the_metadata_index_serves_a_list(large):
-    postgres, vectors = large
-    connection = await connect(postgres)
-    path = to_jsonpath(parse({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}))
-    for name, values in (
-        ("vector_search", (str(vectors[0].tolist()), 10, path, "")),
-        ("count_matching_chunks", (path, "")),
-    ):
-        assert "chunks_metadata_gin" in await explain(connection, name, *values), name
-    await connection.close()
-
-
-async def test_a_wide_prefix_is_left_to_the_vector_index(large):
-    postgres, vectors = large
-    connection = await connect(postgres)
-    node = parse({"source": {"$prefix": "/src/"}})
-    prefix = required_prefix(node, "source")
-    plan = await explain(connection, "vector_search", str(vectors[0].tolist()), 10, to_jsonpath(node, prefix), prefix)
-    assert "Index Scan using chunks_embedding_ann" in plan
-    await connection.close()
-
-
-@pytest.mark.parametrize("language", ["english", "german", "french", "russian", "simple"])
-async def test_keyword_search_uses_the_index_in_every_language(database, language):
-    postgres = {**database, "schema": f"in_{language}"}
-    setting = mapping(backend="postgres", postgres=postgres, keyword={"language": language})
-    store = create_backend(StoreConfig.from_dict(setting))
-    await store.initialize()
-    texts = [f"text{i} haus дом maison house{i % 97}" for i in range(2000)]
-    names = [f"{i}" for i in range(2000)]
-    await store.upsert_documents(names, np.random.default_rng(1).normal(size=(2000, DIMENSIONS)), texts, [{}] * 2000)
-    await store.close()
-    connection = await connect(postgres)
-    await connection.execute("analyze")
-    await connection.execute("set enable_seqscan = off")
-    plan = await connection.fetch(
-        "explain (costs off) select * from bm25('house7', '', '', 750, '{}', 1.2, 0.75, 3, 2)"
-    )
-    assert "Bitmap Index Scan on chunks_tsv_gin" in "\n".join(row[0] for row in plan)
-    await connection.close()
-
-
-@pytest.mark.parametrize(("where", "hits"), [(None, 10), ({"one": 7}, 1)], ids=["no filter", "a filter"])
-async def test_keyword_search_reads_chunks_only_by_an_index(large, where, hits):
-    # Its plans are made within functions, where explain does not look: what was scanned is counted.
-    postgres, _ = large
-    connection = await connect(postgres)
-    query = queries()["keyword_search"].text
-    given = arguments("keyword_search", query="rare7 index", top_k=10, filter=to_jsonpath(parse(where)))
-    async with connection.transaction():
-        for _ in range(7):  # the plan of a prepared statement may change after five
-            assert len(await connection.fetch(query, *given)) == hits
-        scans = dict(
-            await connection.fetch(
-                "select indexrelname::text, pg_stat_get_xact_numscans(indexrelid) from pg_stat_user_indexes"
-                " union all select 'every row', seq_scan from pg_stat_xact_user_tables where relname = 'chunks'"
-            )
-        )
-    assert scans["every row"] == 0
-    assert scans["chunks_metadata_gin" if where else "chunks_tsv_gin"] >= 7
-    await connection.close()
-
-
-@pytest.mark.parametrize("name", ["hybrid_rrf", "hybrid_relative_score"])
-@pytest.mark.parametrize(
-    ("where", "indexes"),
-    [
-        (None, ["chunks_embedding_ann", "chunks_tsv_gin"]),
-        ({"half": 1}, ["chunks_embedding_ann", "chunks_tsv_gin"]),
-        ({"thousandth": 7}, ["chunks_metadata_gin"]),
-        ({"source": {"$prefix": "/src/app7/"}}, ["chunks_source_btree"]),
-    ],
-    ids=["no filter", "wide", "narrow", "folder"],
-)
-async def test_both_rankings_of_hybrid_search_use_their_indexes(large, name, where, indexes):
-    postgres, vectors = large
-    connection = await connect(postgres)
-    values: dict[str, Any] = {
-        "query": "rare7 index",
-        "query_embedding": str(vectors[0].tolist()),
-        **filter_values(parse(where)),
-    }
-    values |= {"top_k": 10, "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50}
-    options = "analyze, costs off, timing off, summary off"
-    plan = await explain(connection, name, *arguments(name, **values), options=options)
-    for index in indexes:
-        assert re.search(rf"Index Scan (using|on) {index}", plan)
-    assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it
-    # One counts the matches, should fewer than the candidates have been found.
-    assert [line for line in plan.splitlines() if "Seq Scan on chunks" in line and "never executed" not in line] == []
-    await connection.close()
-
-
-async def test_the_terms_of_a_chunk_are_stored_in_its_row(plain):
-    assert await plain.fetchval(
-        "select attstorage from pg_attribute where attrelid = 'chunks'::regclass and attname = 'tsv'"
-    ) in (b"m", "m")

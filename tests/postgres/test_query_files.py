@@ -9,13 +9,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agent_brain_store import StoreConfig, create_backend
 from agent_brain_store.postgres.connection import session_settings
 from agent_brain_store.sql import Query, queries, sql_directory
+from tests.support.postgres import config
 from tests.support.servers import run_psql
-from tests.support.stores import DIMENSIONS, embed, fill, mapping
+from tests.support.stores import DIMENSIONS, embed, fill
 
 pytestmark = pytest.mark.postgres
+
 NAMES = sorted(queries())
 VECTOR = "[" + ",".join(str(x) for x in embed("the growling bear")) + "]"
 
@@ -91,8 +92,9 @@ def test_every_query_has_values_here():
 
 @pytest.fixture
 async def connection(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
-    config = StoreConfig.from_dict(mapping(backend="postgres", postgres=database))
-    settings = session_settings(config.postgres, "agent_brain, public") | {"agent_brain.schema": "agent_brain"}
+    settings = session_settings(config(database).postgres, "agent_brain, public") | {
+        "agent_brain.schema": "agent_brain"
+    }
     connection = await asyncpg.connect(
         host=database["host"],
         port=database.get("port", 5432),
@@ -117,9 +119,7 @@ async def test_a_header_is_what_the_server_says(name, connection):
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_psql_gives_the_rows_that_asyncpg_gives(name, connection, database):
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    await store.initialize()
+async def test_psql_gives_the_rows_that_asyncpg_gives(store, name, connection, database):
     await fill(
         store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}), ("c", "a quiet cat", {"n": 3})
     )
@@ -195,12 +195,10 @@ def shown(value: Any) -> str:
 
 
 @pytest.mark.parametrize("path", sorted((sql_directory() / "inspect").glob("*.sql")), ids=lambda path: path.stem)
-async def test_inspect_reports_run_in_psql(path, database):
+async def test_inspect_reports_run_in_psql(opened, path, database):
     assert path.read_text().startswith(f"-- {path.stem}: ")
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    await store.initialize()
+    store = await opened(database)
     await fill(store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}))
     printed = run_psql(database, "-f", str(path))
     expected = {"sizes": "2\x1f", "indexes": "chunks_embedding_ann", "activity": "idle", "words": "bear\x1f2\x1f100.0"}
     assert expected.get(path.stem, "") in printed
-    await store.close()

@@ -8,13 +8,12 @@ import pytest
 
 from agent_brain_store import ConnectionFailed, StoreConfig, create_backend
 from tests.support.internals import representations
-from tests.support.servers import Server
 from tests.support.stores import mapping
 
 pytestmark = pytest.mark.postgres
 
 
-async def test_the_password_shows_nowhere(server: Server, database, plain, caplog, monkeypatch):
+async def test_the_password_shows_nowhere(database, caplog, monkeypatch):
     canary = "c4n4ry secret%"
     monkeypatch.setenv("STORE_PASSWORD", canary)
     caplog.set_level(0)

@@ -7,27 +7,27 @@ import gc
 
 import pytest
 
-from agent_brain_store import Progress, StoreConfig, create_backend
-from agent_brain_store.sql import queries
+from agent_brain_store import Progress, create_backend
 from tests.support.internals import (
     count_terms,
     count_under_way,
     counted_in_background,
     hold_writes_before_their_count,
-    pooled_connection,
     set_timings,
 )
 from tests.support.postgres import (
     config,
     connect,
+    count_by_hand,
     count_is_due,
+    counted_terms,
     document_frequencies,
     document_frequency,
+    keep_others_from_counting,
     lock_counts,
     lose_counts,
-    until,
 )
-from tests.support.stores import embed, fill, ids, made_up, mapping
+from tests.support.stores import embed, fill, ids, made_up
 
 pytestmark = pytest.mark.postgres
 
@@ -35,14 +35,11 @@ pytestmark = pytest.mark.postgres
 # --- when terms are counted ------------------------------------------------------------------------------------------
 
 
-async def test_word_counts_stay_fresh(database, monkeypatch):
-    set_timings(monkeypatch, count_rest=60)  # seconds a chunk: what is a small change stays uncounted
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    await store.initialize()
+async def test_a_write_that_changes_much_counts_the_terms(store, plain, monkeypatch):
+    set_timings(monkeypatch, count_rest=60)  # seconds a chunk: a small change stays uncounted
 
     async def counted() -> dict[str, int]:
-        async with pooled_connection(store) as connection:
-            return await document_frequencies(connection)
+        return await document_frequencies(plain)
 
     await fill(store, *((f"{i}", "apple", {"n": i}) for i in range(40)))
     assert await counted() == {"appl": 40}
@@ -61,6 +58,16 @@ async def test_word_counts_stay_fresh(database, monkeypatch):
     assert await counted() == {"appl": 10, "pear": 16, "plum": 20}
     await fill(store, *((f"r{i}", "grape") for i in range(20)))
     assert await counted() == {"appl": 10, "pear": 16, "grape": 20}, "a change counts as well"
+
+
+async def test_a_reset_forgets_what_was_counted(store, plain, monkeypatch):
+    set_timings(monkeypatch, count_rest=60)
+
+    async def counted() -> dict[str, int]:
+        return await document_frequencies(plain)
+
+    await fill(store, *((f"{i}", "apple") for i in range(40)))
+    assert await counted() == {"appl": 40}
     await store.reset()
     assert await counted() == {}
     await fill(store, *((f"{i}", "cherry") for i in range(5)))
@@ -71,7 +78,6 @@ async def test_word_counts_stay_fresh(database, monkeypatch):
     await store.reset()
     await fill(store, *((f"{i}", "cherry") for i in range(5)))
     assert await counted() == {"cherri": 5}
-    await store.close()
 
 
 async def test_a_large_store_is_counted_in_the_background(store, plain, monkeypatch):
@@ -102,22 +108,17 @@ async def test_a_small_change_is_counted_in_time(store, plain):
 # --- what was left uncounted -----------------------------------------------------------------------------------------
 
 
-async def test_terms_left_uncounted_by_a_crash_are_counted_at_the_next_start(database):
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database)))
-    await store.initialize()
+async def test_terms_left_uncounted_by_a_crash_are_counted_at_the_next_start(store, plain):
     await fill(store, *((f"{i}", "apple") for i in range(40)))
-    async with pooled_connection(store) as connection:
-        await lose_counts(connection)
+    await lose_counts(plain)
     await store.close()
     await store.initialize()
-    async with pooled_connection(store) as connection:
-        assert await document_frequency(connection, "appl") == 40
-    await store.close()
+    assert await document_frequency(plain, "appl") == 40
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
 async def test_a_search_starts_the_count_that_another_process_left_undone(store, plain, hybrid):
-    """It has died after its commit, or its role may not count."""
+    """The other process has died after its commit, or its role may not count."""
     await fill(store, *((f"{i}", "apple") for i in range(40)))
     await lose_counts(plain)
     if hybrid:
@@ -132,7 +133,7 @@ async def test_a_search_starts_the_count_that_another_process_left_undone(store,
 
 
 async def test_a_search_starts_the_count_of_a_call_that_was_cancelled(store, plain, monkeypatch):
-    """The next search looks, however short ago the last has."""
+    """The next search looks whether a count is due, even right after another one has looked."""
     await store.keyword_search("apple", 3)
     waiting = hold_writes_before_their_count(monkeypatch, store)
     call = asyncio.create_task(fill(store, *((f"{i}", "apple") for i in range(40))))
@@ -156,21 +157,23 @@ async def test_terms_are_counted_although_a_callback_raises(store, plain):
 
     with pytest.raises(RuntimeError, match="no interest"):
         await load()
-    assert await plain.fetchval("select count(*) from lexemes") > 0
+    assert await counted_terms(plain) > 0
 
 
 async def test_counting_goes_on_when_another_session_has_finished(store, plain):
-    lock = "select pg_advisory_xact_lock(hashtextextended('agent_brain_store lexemes ' || current_schema(), 0))"
     async with plain.transaction():
-        await plain.execute(lock)
+        await keep_others_from_counting(plain)
         await fill(store, *((f"{i}", "apple") for i in range(40)))
-        assert await plain.fetchval("select count(*) from lexemes") == 0
-    await until(plain, "select count(*) from lexemes")
+        assert await counted_terms(plain) == 0
+    for _ in range(600):
+        if await counted_terms(plain):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the terms were never counted")
 
 
-@pytest.mark.filterwarnings(
-    "ignore", "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # of all that the loop has left
+# The loop leaves tasks and connections behind, which warn when they are collected.
+@pytest.mark.filterwarnings("ignore", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("pause", [0, 0.3], ids=["asking", "asleep"])
 @pytest.mark.parametrize("use", ["write", "search"])
 def test_a_count_in_an_event_loop_that_is_gone_blocks_nobody(database, monkeypatch, use, pause):
@@ -205,9 +208,8 @@ def test_a_count_in_an_event_loop_that_is_gone_blocks_nobody(database, monkeypat
 # --- locks and time limits -------------------------------------------------------------------------------------------
 
 
-async def test_counting_waits_for_locks_no_longer_than_a_statement(database, plain, caplog):
-    store = create_backend(config({**database, "command_timeout": 0.5}))
-    await store.initialize()
+async def test_counting_waits_for_locks_no_longer_than_a_statement(opened, database, plain, caplog):
+    store = await opened({**database, "command_timeout": 0.5})
     async with plain.transaction():
         await lock_counts(plain, "share")
         await asyncio.wait_for(fill(store, *((f"{i}", "text") for i in range(50))), 10)
@@ -218,12 +220,9 @@ async def test_counting_waits_for_locks_no_longer_than_a_statement(database, pla
     async with plain.transaction():
         await lock_counts(plain, "share")
         await asyncio.wait_for(store.initialize(), 10)
-    await store.close()
 
 
-async def test_a_time_limit_of_the_role_does_not_stop_counting(database, plain):
-    store = create_backend(config(database))
-    await store.initialize()
+async def test_a_time_limit_of_the_role_does_not_stop_counting(store, database, plain):
     await fill(store, *((f"{i}", "apple") for i in range(40)))
     await store.close()
     await plain.execute(f"alter database {database['database']} set statement_timeout = '1s'")
@@ -234,7 +233,6 @@ async def test_a_time_limit_of_the_role_does_not_stop_counting(database, plain):
         await asyncio.sleep(2)
     await starting
     assert await document_frequency(plain, "appl") == 40
-    await store.close()
 
 
 async def test_writers_and_counts_do_not_wait_for_each_other(store, database):
@@ -249,18 +247,14 @@ async def test_writers_and_counts_do_not_wait_for_each_other(store, database):
             await store.delete_by_ids(["4"])
             await count_terms(store)
         async with other.transaction():
-            await other.fetch(queries()["refresh_lexemes"].text)
+            await count_by_hand(other)
             await fill(store, ("newer", "plum"))
             await store.delete_by_ids(["5"])
     await other.close()
 
 
-async def test_counts_and_writers_at_once_end_with_the_right_counts(database):
-    """Ten counts and ten writers at once: no error, and the counts are right in the end."""
-    stores = [create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=database))) for _ in range(3)]
-    for store in stores:
-        await store.initialize()
-
+async def test_counts_and_writers_at_once_end_with_the_right_counts(opened, plain, database):
+    stores = [await opened(database) for _ in range(3)]
     words = ["bear", "wolf", "fox", "hare", "deer", "owl", "crow", "swan", "duck", "frog"]
 
     async def write(n: int) -> None:
@@ -269,8 +263,5 @@ async def test_counts_and_writers_at_once_end_with_the_right_counts(database):
 
     await asyncio.gather(*(write(n) for n in range(10)), *(count_terms(s) for s in stores * 3))
     await count_terms(stores[0])
-    async with pooled_connection(stores[0]) as connection:
-        counts = await document_frequencies(connection)
+    counts = await document_frequencies(plain)
     assert counts == {"share": 100} | dict.fromkeys(words, 10)
-    for store in stores:
-        await store.close()

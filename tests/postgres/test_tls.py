@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import trustme
 
-from agent_brain_store import ConnectionFailed, StoreConfig, create_backend
+from agent_brain_store import ConnectionFailed, create_backend
+from tests.support.postgres import config
 from tests.support.servers import Server
-from tests.support.stores import fill, mapping
+from tests.support.stores import fill
 
 pytestmark = pytest.mark.postgres
+
 SSL_REQUEST = (80877103).to_bytes(4)
 
 
@@ -100,7 +102,7 @@ async def front(server: Server, certificates: Certificates) -> AsyncIterator[Fro
 async def count(database: dict[str, Any], front: Front, **settings: Any) -> int:
     """Write a chunk through the front and count."""
     postgres = {**database, "host": "localhost", "port": front.port, "connect_timeout": 5, **settings}
-    store = create_backend(StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres)))
+    store = create_backend(config(postgres))
     try:
         await store.initialize()
         await fill(store, ("a", "text"))

@@ -5,20 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent_brain_store import StoreConfig, create_backend
 from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
 from tests.support.internals import pooled_connection
-from tests.support.postgres import config, connect, explain, index_facts, vector_index
-from tests.support.stores import DIMENSIONS, embed, fill, mapping
+from tests.support.postgres import connect, explain, index_facts, is_indexed
+from tests.support.stores import DIMENSIONS, embed, fill
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.parametrize("dimensions", [384, 768, 1536, 3072, 4096])
-async def test_vectors_of_every_models_dimensions_are_stored_and_searched(database, dimensions, caplog):
+async def test_vectors_of_every_models_dimensions_are_stored_and_searched(opened, database, dimensions, caplog):
     postgres = {**database, "schema": f"d{dimensions}"}
-    store = create_backend(config(postgres, dimensions=dimensions))
-    await store.initialize()
+    store = await opened(postgres, dimensions=dimensions)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(300, dimensions)).astype(np.float32)
     ids = [f"{i:03}" for i in range(300)]
@@ -41,10 +39,9 @@ async def test_vectors_of_every_models_dimensions_are_stored_and_searched(databa
 
 
 @pytest.mark.parametrize(("distance", "operator_class"), [("cosine", "cosine"), ("l2", "l2"), ("inner_product", "ip")])
-async def test_each_distance_has_its_operator_class_and_is_served_by_it(database, distance, operator_class):
+async def test_each_distance_has_an_index_with_its_operator_class(opened, database, distance, operator_class):
     postgres = {**database, "schema": "far"}
-    store = create_backend(config(postgres, distance=distance))
-    await store.initialize()
+    store = await opened(postgres, distance=distance)
     await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
     await store.close()
     connection = await connect(postgres)
@@ -56,17 +53,19 @@ async def test_each_distance_has_its_operator_class_and_is_served_by_it(database
     await connection.close()
 
 
-async def test_hnsw_parameters_come_from_the_configuration(database):
+async def test_hnsw_parameters_come_from_the_configuration(opened, database):
     postgres = {**database, "schema": "tuned", "hnsw_m": 8, "hnsw_ef_construction": 40, "hnsw_ef_search": 77}
-    store = create_backend(config(postgres))
-    await store.initialize()
+    await opened(postgres)
     connection = await connect(postgres)
     facts = await index_facts(connection)
     assert set(facts["chunks_embedding_ann"]["options"]) == {"m=8", "ef_construction=40"}
     await connection.close()
-    await store.close()
-    other = create_backend(config({**postgres, "hnsw_m": 16, "hnsw_ef_construction": 64}))
-    await other.initialize()
+
+
+async def test_other_hnsw_parameters_are_reported_until_the_index_is_built_anew(opened, database):
+    postgres = {**database, "schema": "tuned", "hnsw_m": 8, "hnsw_ef_construction": 40}
+    await opened(postgres)
+    other = await opened({**postgres, "hnsw_m": 16, "hnsw_ef_construction": 64})
     assert [w.split(":")[0] for w in (await other.ensure_indexes()).warnings] == [
         "the vector index has m = 8, the configuration says 16",
         "the vector index has ef_construction = 40, the configuration says 64",
@@ -75,28 +74,25 @@ async def test_hnsw_parameters_come_from_the_configuration(database):
     assert "chunks_embedding_ann" in (await other.reindex()).rebuilt
     assert (await other.ensure_indexes()).warnings == ()
     assert len(await other.vector_search(embed("text"), 1)) == 1
-    await other.close()
 
 
-async def test_search_works_with_ivfflat_and_without_an_index(database):
+@pytest.mark.parametrize("index", ["ivfflat", "none"])
+async def test_search_works_with_ivfflat_and_without_an_index(opened, database, index):
     rng = np.random.default_rng(2)
     vectors, ids = rng.normal(size=(500, DIMENSIONS)), [f"{i:03}" for i in range(500)]
-    for index in ("ivfflat", "none"):
-        postgres = {**database, "schema": index, "index": index, "ivfflat_lists": 5, "ivfflat_probes": 5}
-        store = create_backend(config(postgres))
-        await store.initialize()
-        await store.upsert_documents(ids, vectors, ids, [{}] * 500)
-        await store.reindex()
-        assert (await store.vector_search(vectors[3], 3))[0].chunk_id == "003"
-        assert len(await store.vector_search(vectors[3], 400)) == 400
-        connection = await connect(postgres)
-        options = {row["method"]: row["options"] for row in (await index_facts(connection)).values()}
-        assert options.get("ivfflat") == (["lists=5"] if index == "ivfflat" else None)
-        assert "hnsw" not in options
-        async with pooled_connection(store) as pooled:
-            assert await pooled.fetchval("show ivfflat.probes") == "5"
-        await connection.close()
-        await store.close()
+    postgres = {**database, "schema": index, "index": index, "ivfflat_lists": 5, "ivfflat_probes": 5}
+    store = await opened(postgres)
+    await store.upsert_documents(ids, vectors, ids, [{}] * 500)
+    await store.reindex()
+    assert (await store.vector_search(vectors[3], 3))[0].chunk_id == "003"
+    assert len(await store.vector_search(vectors[3], 400)) == 400
+    connection = await connect(postgres)
+    options = {row["method"]: row["options"] for row in (await index_facts(connection)).values()}
+    assert options.get("ivfflat") == (["lists=5"] if index == "ivfflat" else None)
+    assert "hnsw" not in options
+    async with pooled_connection(store) as pooled:
+        assert await pooled.fetchval("show ivfflat.probes") == "5"
+    await connection.close()
 
 
 @pytest.mark.parametrize(
@@ -106,26 +102,22 @@ async def test_search_works_with_ivfflat_and_without_an_index(database):
         ({"ivfflat_lists": 7}, "the vector index has lists = 5, the configuration says 7"),
     ],
 )
-async def test_a_difference_between_index_and_configuration_is_reported(database, changed, difference):
+async def test_a_difference_between_index_and_configuration_is_reported(opened, database, changed, difference):
     postgres = {**database, "schema": "lists", "index": "ivfflat", "ivfflat_lists": 5}
-    store = create_backend(config(postgres))
-    await store.initialize()
+    store = await opened(postgres)
     assert (await store.ensure_indexes()).warnings == ()
     await store.close()
-    store = create_backend(config(postgres | changed))
-    await store.initialize()
+    store = await opened(postgres | changed)
     assert (await store.ensure_indexes()).warnings == (f"{difference}: reindex() changes it",)
     await store.reindex()
     assert (await store.ensure_indexes()).warnings == ()
-    await store.close()
 
 
-async def test_ivfflat_gets_the_memory_that_it_insists_on(database, plain):
+async def test_ivfflat_gets_the_memory_that_its_build_insists_on(opened, database, plain):
     wide = {**database, "schema": "wide", "index": "ivfflat", "ivfflat_lists": 1000}
-    store = create_backend(StoreConfig.from_dict(mapping(dimensions=1536, backend="postgres", postgres=wide)))
-    await store.initialize()
+    store = await opened(wide, dimensions=1536)
     vectors = np.random.default_rng(1).normal(size=(3000, 1536)).astype(np.float32)
     await store.upsert_documents([f"{i:05}" for i in range(3000)], vectors, ["text"] * 3000, [{}] * 3000)
     await store.close()
     await plain.execute("set search_path = wide, public")
-    assert ((await vector_index(plain)) or (0, False))[1]
+    assert await is_indexed(plain)

@@ -11,9 +11,9 @@ import numpy as np
 import pgvector
 import pytest
 
-from agent_brain_store import QueryFailed, create_backend
+from agent_brain_store import QueryFailed
 from agent_brain_store.sql import queries
-from tests.support.postgres import config, connect
+from tests.support.postgres import connect, forbid_text
 from tests.support.stores import DIMENSIONS, fill
 
 pytestmark = pytest.mark.postgres
@@ -30,26 +30,24 @@ async def test_an_unchanged_upsert_writes_nothing(store, plain):
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
 
 
-async def test_an_unchanged_upsert_writes_nothing_where_the_column_rounds(database):
-    """Half precision from 2001 dimensions: what is given never equals what is stored."""
+async def test_an_unchanged_upsert_writes_nothing_where_the_column_rounds(opened, database):
+    """From 2001 dimensions on vectors are stored in half precision. What is given never equals what is stored."""
     postgres = {**database, "schema": "rounded"}
-    store = create_backend(config(postgres, dimensions=2048))
-    await store.initialize()
+    store = await opened(postgres, dimensions=2048)
     chunks: tuple[Any, ...] = (["a", "b"], np.random.default_rng(1).normal(size=(2, 2048)), ["one", "two"], [{}, {}])
     await store.upsert_documents(*chunks)
     await store.upsert_documents(*chunks)
     connection = await connect(postgres)
-    # A row that an insert has met, and left alone, is marked as locked.
+    # A row that an insert has met and left alone would be marked as locked.
     assert await connection.fetch("select xmax::text from chunks") == [("0",), ("0",)]
     await store.upsert_documents(chunks[0], chunks[1] * 2, *chunks[2:])
     stored = np.array([chunk.embedding async for chunk in store.iter_documents(include_embeddings=True)])
     assert np.array_equal(stored, (chunks[1] * 2).astype(np.float16).astype(np.float32))
     await connection.close()
-    await store.close()
 
 
 async def test_a_failing_upsert_writes_nothing(store, plain):
-    await plain.execute("alter table chunks add constraint no_bad check (content <> 'bad')")
+    await forbid_text(plain, "bad")
     ids = [f"{i:05}" for i in range(2500)]
     texts = ["fine"] * 2400 + ["bad"] * 100
     with pytest.raises(QueryFailed, match="no_bad") as caught:
@@ -60,27 +58,25 @@ async def test_a_failing_upsert_writes_nothing(store, plain):
 
 
 @pytest.mark.parametrize("dimensions", [DIMENSIONS, 2100])
-async def test_vectors_travel_in_binary(database, dimensions, monkeypatch):
+async def test_vectors_are_sent_and_received_in_binary(opened, database, dimensions, monkeypatch):
     def refuse(*_: Any) -> str:
         raise AssertionError("as text")
 
     for kind in (pgvector.Vector, pgvector.HalfVector):
         monkeypatch.setattr(kind, "to_text", refuse)
         monkeypatch.setattr(kind, "from_text", refuse)
-    store = create_backend(config({**database, "schema": "wide"}, dimensions=dimensions))
-    await store.initialize()
+    store = await opened({**database, "schema": "wide"}, dimensions=dimensions)
     given = np.random.default_rng(1).normal(size=(3, dimensions)).astype(np.float16).astype(np.float32)
     await store.upsert_documents(["a", "b", "c"], given, ["text"] * 3, [{}] * 3)
     stored = [chunk.embedding async for chunk in store.iter_documents(include_embeddings=True)]
     assert np.array_equal(np.array(stored), given)
     assert (await store.vector_search(given[1], 1))[0].chunk_id == "b"
-    await store.close()
 
 
 # --- counting chunks -------------------------------------------------------------------------------------------------
 
 
-async def test_counting_is_exact_whatever_writes(store, database, plain):
+async def test_counts_are_exact_whoever_writes(store, plain):
     await fill(store, *((f"{i}", f"text {i}") for i in range(10)))
     await fill(store, *((f"{i}", f"changed {i}") for i in range(5, 15)))
     await store.delete_by_ids(["0", "1"])
@@ -93,7 +89,11 @@ async def test_counting_is_exact_whatever_writes(store, database, plain):
     await plain.execute(queries()["compact_counts"].text)
     assert await store.get_count() == 12
     assert await plain.fetchval("select count(*) from chunk_counts") == 1
-    async with plain.transaction():  # somebody adds the counts up while somebody else truncates
+
+
+async def test_counts_are_exact_when_chunks_are_truncated_during_a_compaction(store, database, plain):
+    await fill(store, *((f"{i}", f"text {i}") for i in range(10)))
+    async with plain.transaction():
         await plain.execute(queries()["compact_counts"].text)
         other = await connect(database)
         truncating = asyncio.create_task(other.execute("truncate chunks"))
@@ -116,19 +116,16 @@ async def test_counts_are_exact_with_concurrent_writers_and_compaction(store, pl
     assert await plain.fetchval("select count(*) from chunk_counts") < 330
 
 
-async def test_the_table_of_counts_stays_short_whoever_writes(database, plain):
+async def test_the_table_of_counts_stays_short_whoever_writes(opened, database, plain):
     for _ in range(3):
-        store = create_backend(config(database))
-        await store.initialize()
+        store = await opened(database)
         for i in range(40):
             await fill(store, (f"{i}", f"text {i} {uuid.uuid4()}"))
         await store.close()
     assert await plain.fetchval("select count(*) from chunk_counts") <= 51
 
 
-async def test_the_planner_learns_of_chunks_that_come_a_few_at_a_time(database, plain):
-    store = create_backend(config(database))
-    await store.initialize()
+async def test_the_planner_learns_of_chunks_that_come_a_few_at_a_time(store, plain):
     for start in range(0, 300, 50):
         await fill(store, *((f"{i}", f"text {i}", {"n": i}) for i in range(start, start + 50)))
     await store.close()

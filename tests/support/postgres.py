@@ -38,6 +38,26 @@ async def make_role(plain: asyncpg.Connection, name: str) -> None:
         await plain.execute(f"create role {name} login password 'secret'")
 
 
+async def rewrite_chunk(connection: asyncpg.Connection, chunk_id: str) -> None:
+    """Update a chunk without changing it, which locks it until the connection's transaction ends."""
+    await connection.execute("update chunks set content = content where chunk_id = $1", chunk_id)
+
+
+async def forbid_text(connection: asyncpg.Connection, text: str) -> None:
+    """Let the server refuse chunks with a text, by a constraint named no_bad."""
+    await connection.execute(f"alter table chunks add constraint no_bad check (content <> '{text}')")
+
+
+async def slow_down_commits(connection: asyncpg.Connection, seconds: float) -> None:
+    """Let every transaction that inserts chunks take so long to commit."""
+    await connection.execute(
+        f"create function slow() returns trigger language plpgsql as"
+        f" 'begin perform pg_sleep({seconds}); return null; end';"
+        "create constraint trigger slow after insert on chunks deferrable initially deferred"
+        " for each row execute function slow()"
+    )
+
+
 # --- plans -----------------------------------------------------------------------------------------------------------
 
 
@@ -62,6 +82,18 @@ def literal(value: Any) -> str:
     return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else str(value).lower()
 
 
+async def scored_chunks(connection: asyncpg.Connection, question: str, budget: int) -> int:
+    """How many chunks keyword search scores for a question."""
+    return int(
+        await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget)
+    )
+
+
+async def plan_of_question(connection: asyncpg.Connection, question: str, budget: int) -> asyncpg.Record:
+    """What keyword search decides to look up for a question: its terms, and the combinations of common ones."""
+    return await connection.fetchrow("select * from asked($1, $2, 1.2, 0.75)", question, budget)
+
+
 # --- the vector index ------------------------------------------------------------------------------------------------
 
 
@@ -72,6 +104,12 @@ async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
         "where indexrelid = to_regclass('chunks_embedding_ann')"
     )
     return None if row is None else (row[0], row[1])
+
+
+async def is_indexed(plain: asyncpg.Connection) -> bool:
+    """Whether the vector index is there, and searches can use it."""
+    index = await vector_index(plain)
+    return index is not None and index[1]
 
 
 async def index_facts(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
@@ -104,6 +142,23 @@ async def lose_counts(connection: asyncpg.Connection) -> None:
 async def count_is_due(connection: asyncpg.Connection) -> None:
     """Let every change to the chunks seem uncounted."""
     await connection.execute("update lexemes_counted set changes = 0")
+
+
+async def counted_terms(connection: asyncpg.Connection) -> int:
+    """How many terms have been counted."""
+    return int(await connection.fetchval("select count(*) from lexemes"))
+
+
+async def count_by_hand(connection: asyncpg.Connection) -> None:
+    """Count the terms as the library does, in the connection's own transaction."""
+    await connection.fetch(queries()["refresh_lexemes"].text)
+
+
+async def keep_others_from_counting(connection: asyncpg.Connection) -> None:
+    """Hold the lock of whoever counts, until the connection's transaction ends."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended('agent_brain_store lexemes ' || current_schema(), 0))"
+    )
 
 
 async def lock_counts(connection: asyncpg.Connection, mode: str) -> None:
