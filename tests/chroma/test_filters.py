@@ -1,4 +1,4 @@
-"""Chroma's filters against the reference: what Chroma finds holds every match, and with the remainder nothing else."""
+"""Filters as Chroma gets them. It finds every match, and the condition that is left excludes all else."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store.chroma import driver
 from agent_brain_store.chroma.matching import matches
 from agent_brain_store.chroma.translate import LONGEST, folders, from_stored, to_stored, to_where
 from agent_brain_store.filters import parse
+from tests.support.internals import new_rows
 
 VALUES = [
     "a", "", "b", "A", "ä", "1", "true", "x" * LONGEST, "x" * (LONGEST + 1),
@@ -30,20 +30,19 @@ PATHS += ["/".join("d" * 40), "/" + "x" * 2000 + "/y", "/src/app/" + "z" * 2000]
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory):
     """Rows with every kind of value under every kind of key, and their metadata."""
-    client = driver.open_client(Path(tmp_path_factory.mktemp("chroma")))
-    rows = driver.create_rows(client, "world", "cosine", {"a": 1})
     chunks = [{key: value} for key, value in itertools.product(KEYS[:1], VALUES)]
     chunks += [{key: value} for key, value in itertools.product(KEYS[1:], ("a", 1, ["a", 1]))]
     chunks += [{"source": value} for value in [*PATHS, 7, ["/src/app/"]]]
     chunks += [{}, {"k": "a", "n": 1}, {"k": "b", "n": 2}, {"k": "a", "n": 3, "source": "/src/app/q"}]
     vector = np.ones(3, np.float32)
     ids = [f"{i:04}" for i in range(len(chunks))]
-    rows.put(ids, ids, [to_stored("", chunk, vector) for chunk in chunks], np.tile(vector, (len(ids), 1)))
-    yield rows, dict(zip(ids, chunks, strict=True))
-    driver.close_client(client)
+    with new_rows(Path(tmp_path_factory.mktemp("chroma"))) as rows:
+        rows.put(ids, ids, [to_stored("", chunk, vector) for chunk in chunks], np.tile(vector, (len(ids), 1)))
+        yield rows, dict(zip(ids, chunks, strict=True))
 
 
 def check(world, where):
+    """Compare what a filter finds with the reference. Chroma's clause, and the condition that is left to check."""
     rows, chunks = world
     node = parse(where)
     assert node is not None
@@ -56,20 +55,20 @@ def check(world, where):
 
 
 @pytest.mark.parametrize("op", ["$eq", "$ne", "$contains", "$not_contains"])
-def test_equality_and_membership(world, op):
+def test_equality_and_membership_find_every_match(world, op):
     for key, operand in itertools.product(KEYS, OPERANDS):
         check(world, {key: {op: operand}})
 
 
 @pytest.mark.parametrize("op", ["$gt", "$gte", "$lt", "$lte"])
-def test_order(world, op):
+def test_comparisons_find_every_match(world, op):
     for operand in OPERANDS:
         if not isinstance(operand, bool):
             check(world, {"k": {op: operand}})
             check(world, {"$not": {"k": {op: operand}}})
 
 
-def test_lists_of_values(world):
+def test_lists_of_values_find_every_match(world):
     for values in ([], ["a"], ["a", "b", 1], [1, 1.5, True], [2**53, "a"], ["x" * 5000], VALUES[:28]):
         check(world, {"k": {"$in": values}})
         check(world, {"k": {"$nin": values}})
@@ -77,7 +76,7 @@ def test_lists_of_values(world):
         check(world, {"$or": [{"k": {"$nin": values}}, {"n": {"$gt": 1}}]})
 
 
-def test_existence_and_nesting(world):
+def test_existence_and_nested_conditions_find_every_match(world):
     leaves = [{"k": "a"}, {"k": {"$exists": True}}, {"k": {"$gt": "a"}}, {"n": {"$lte": 2}}, {"k": {"$in": []}}]
     for a, b in itertools.product(leaves, leaves):
         for where in (
@@ -90,7 +89,7 @@ def test_existence_and_nesting(world):
             check(world, {"$not": where})
 
 
-def test_prefix_of_a_path(world):
+def test_prefixes_find_every_match(world):
     for path in PATHS:
         for end in {0, 1, 3, 5, 6, 9, len(path), *range(0, len(path), 97)}:
             for key in ("source", "k"):
@@ -98,7 +97,7 @@ def test_prefix_of_a_path(world):
                 check(world, {"$not": {key: {"$prefix": path[:end]}}})
 
 
-def test_what_chroma_can_decide_alone_leaves_no_remainder(world):
+def test_nothing_is_left_to_check_where_chroma_can_decide(world):
     for where in (
         {"k": "a"},
         {"k": {"$in": ["a", 1]}, "n": {"$gte": 1, "$lt": 3}},
@@ -113,7 +112,7 @@ def test_what_chroma_can_decide_alone_leaves_no_remainder(world):
         assert rest == parse(undecided)
 
 
-def test_filters_beyond_the_limits_of_chroma(world):
+def test_filters_beyond_the_limits_of_chroma_find_every_match(world):
     deep: dict[str, Any] = {"k": "a"}
     for _ in range(31):
         deep = {"$or": [{"$and": [deep, {"n": {"$ne": 9}}]}, {"n": 77}]}
@@ -123,7 +122,7 @@ def test_filters_beyond_the_limits_of_chroma(world):
     check(world, {"k": {"$in": [str(i) for i in range(11_000)]}})
 
 
-def test_metadata_survives_exactly():
+def test_metadata_comes_back_as_it_was():
     metadata = {"b": [], "a": {"z": 1, "y": [None, {"x": 1.0}]}, "i": 2**63 - 1, "": "", "chroma:x": 1, "one": 1.0}
     stored = to_stored("text", metadata, np.ones(2, np.float32))
     assert from_stored(stored) == metadata
@@ -131,7 +130,7 @@ def test_metadata_survives_exactly():
     assert isinstance(from_stored(stored)["one"], float)
 
 
-def test_folders():
+def test_a_path_is_stored_with_its_folders():
     assert folders("/src/app/main.py") == ["/", "/src/", "/src/app/"]
     assert folders("C:\\src\\a.py") == ["C:\\", "C:\\src\\"]
     assert folders("plain") == []

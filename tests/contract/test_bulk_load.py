@@ -40,7 +40,7 @@ async def test_one_large_call_reports_its_parts(store):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("enough"), BrokenPipeError(), TimeoutError(), QueryFailed("of mine")])
-async def test_what_a_progress_callback_raises_is_raised_when_the_call_has_ended(store, error):
+async def test_an_error_of_a_callback_is_raised_when_its_call_has_ended(store, error):
     told: list[Progress] = []
 
     def interrupt(progress: Progress) -> None:
@@ -65,7 +65,7 @@ async def test_what_a_progress_callback_raises_is_raised_when_the_call_has_ended
     assert (await store.keyword_search("0042", 1))[0].chunk_id == "0042"
 
 
-async def test_an_error_in_a_bulk_load_comes_before_that_of_a_callback(store):
+async def test_an_error_in_a_bulk_load_is_raised_although_a_callback_fails_too(store):
     def fail(progress: Progress) -> None:
         if progress.operation != "loading":
             raise RuntimeError("of the callback")
@@ -81,7 +81,7 @@ async def test_an_error_in_a_bulk_load_comes_before_that_of_a_callback(store):
         assert caught.value is error
 
 
-async def test_a_cancelled_call_reports_no_more(store):
+async def test_a_cancelled_call_reports_no_more_progress(store):
     seen: list[Progress] = []
     begun = asyncio.Event()
 
@@ -102,7 +102,7 @@ async def test_a_cancelled_call_reports_no_more(store):
     assert [step.done for step in seen if step.operation == "loading"] == [1000, 2000, 3000, 4000, 5000, 6000]
 
 
-async def test_ensure_indexes_and_reindex(store):
+async def test_ensure_indexes_and_reindex_keep_the_store_searchable(store):
     await fill(store, *ANIMALS)
     await store.ensure_indexes()
     assert (await store.ensure_indexes()).created == ()

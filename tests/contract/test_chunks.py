@@ -1,4 +1,4 @@
-"""What a chunk may be: every odd input has one stated meaning, or is refused by name and nothing is written."""
+"""What a chunk may be. Every odd input has one stated meaning, or is refused by name and nothing is written."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_accepted_metadata_comes_back(store, name):
 
 
 async def test_any_metadata_comes_back(store):
-    """Many generated objects in one call, because a store lives as long as a test."""
+    """The generated objects go into one call, because a store lives as long as a test."""
     objects = []
 
     @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
@@ -131,8 +131,8 @@ async def test_replaced_characters_are_logged_once_a_call(store, caplog):
 # --- long texts ------------------------------------------------------------------------------------------------------
 
 
-async def test_texts_whose_words_pass_a_megabyte(store):
-    """PostgreSQL refuses a tsvector of 1 MB: the text is stored whole, and found by the words of its beginning."""
+async def test_texts_with_more_than_a_megabyte_of_words_are_stored_whole(store):
+    """PostgreSQL refuses a tsvector of 1 MB. So the text is found by the words of its beginning only."""
     words = " ".join(f"word{i}x" for i in range(120_000))
     blob = "A" * 100_000
     await store.upsert_documents(["w", "b"], [GOOD, GOOD], [words, blob], [{}, {}])
@@ -143,7 +143,7 @@ async def test_texts_whose_words_pass_a_megabyte(store):
 
 @pytest.mark.parametrize("size", [199_900, 200_100, 300_000, 1_000_000])
 async def test_long_texts_of_nothing_but_names_are_indexed(store, size):
-    """A name is indexed by its parts and whole, several times its length: the longest text that is indexed whole fits."""
+    """A name is indexed by its parts and whole, which takes several times its length. Even the longest indexed text fits."""
     letters = "abcdefghijklmnopqrstuvwxyz"
 
     def part(number: int) -> str:
@@ -157,7 +157,7 @@ async def test_long_texts_of_nothing_but_names_are_indexed(store, size):
 
 
 async def test_long_names_in_letters_of_four_bytes_are_indexed(store):
-    """The most that a tsvector has to hold: every name twice, whole and in parts, in text, headings and summary."""
+    """These need the largest tsvector: every name is indexed whole and in parts, in text, headings and summary."""
     letters = iter(random.Random(1).choices([chr(0x10428 + i) for i in range(40)], k=300_000))
 
     def names(characters: int) -> str:
@@ -258,8 +258,8 @@ async def test_metadata_nested_too_deeply_is_refused(store):
 # --- numbers at the edge ---------------------------------------------------------------------------------------------
 
 
-async def test_vectors_at_the_edge_of_float32(store):
-    """Small and large, but with a length that float32 can square: stored, and their cosines are right."""
+async def test_very_small_and_very_large_vectors_have_the_right_cosines(store):
+    """Float32 can still square their lengths, so that they are stored."""
     small, large = [1e-17] * DIMENSIONS, [1e17] * DIMENSIONS
     await store.upsert_documents(["s", "l"], [small, large], ["s", "l"], [{}, {}])
     scores = {hit.chunk_id: hit.score for hit in await store.vector_search(GOOD, 2)}

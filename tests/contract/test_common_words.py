@@ -1,4 +1,4 @@
-"""Words that are in thousands of chunks: the best chunks are found within the budget of scored ones."""
+"""Words that are in thousands of chunks. Keyword search scores only some of these, and still finds the best."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.stores import DIMENSIONS, embed, fill, ids
 
 
 async def test_the_best_chunks_of_a_common_word_are_found(make):
-    """Among thousands with the word: the one with it in its heading, and the newest, which is about nothing else."""
+    """Thousands have the word. One has it in its heading, and the newest is about nothing else."""
     store = make(keyword={"candidates": 60})
     await store.initialize()
     plain = [(f"{i:04}", f"kubernetes is one of many words in this text number {i}") for i in range(3000)]
@@ -26,7 +26,7 @@ async def test_the_best_chunks_of_a_common_word_are_found(make):
 
 
 async def test_the_best_chunks_of_several_common_words_are_found(make):
-    """Each word is in a fifth of all chunks; the best are those with all of them, not those with the two rarest."""
+    """Each word is in a third of all chunks. The best chunk has all of them, not only the two rarest."""
     store = make(keyword={"candidates": 60})
     await store.initialize()
     words = ["parser", "token", "lexer"]
@@ -41,7 +41,7 @@ async def test_the_best_chunks_of_several_common_words_are_found(make):
 
 
 async def test_words_that_always_come_together_do_not_push_the_best_out(make):
-    """As the parts of one name do: their combination is expected in ten chunks and is in 450."""
+    """The parts of one name do. By chance their combination would be in ten chunks, but it is in 450."""
     store = make(keyword={"candidates": 75})
     await store.initialize()
     filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(20)) for i in range(3000)]
@@ -51,7 +51,7 @@ async def test_words_that_always_come_together_do_not_push_the_best_out(make):
 
 
 async def test_chunks_that_are_one_common_word_come_first(make):
-    """More chunks than a budget are about nothing else, and many more have it somewhere."""
+    """More chunks than a budget consist of the word, and many more have it somewhere."""
     store = make(keyword={"candidates": 60})
     await store.initialize()
     others = " ".join(f"other{letter}word" for letter in "abcdefghijklmnopqrstuvwxyz")
@@ -64,7 +64,7 @@ async def test_chunks_that_are_one_common_word_come_first(make):
 
 
 async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
-    """A book about a word, stored last, among long chunks that have it once."""
+    """The chunks of a book about a word are stored last, after long chunks that have it once."""
     store = make(keyword={"candidates": 60})
     await store.initialize()
     rng = np.random.default_rng(4)
@@ -106,7 +106,7 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
 
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
 async def test_hits_of_the_vector_ranking_do_not_shorten_the_keyword_ranking(make, fusion):
-    """Most of the filter's chunks are near and hold one word; the best by words is found by neither at first."""
+    """Most chunks that pass the filter are near and hold one word. The best by words is not among them."""
     store = make(keyword={"candidates": 50})
     await store.initialize()
     near, far, rest = (

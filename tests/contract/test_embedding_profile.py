@@ -32,11 +32,11 @@ async def test_the_embedding_profile_is_stored(make):
     assert await again.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
 
 
-async def test_validate_embedding_compatibility(store):
+async def test_a_model_is_compatible_only_with_its_own_vectors(store):
     stored = EmbeddingMetadata("openai", "large", 16)
     store.validate_embedding_compatibility("openai", "large", 16, None)
     store.validate_embedding_compatibility("openai", "large", 16, stored)
-    # The str() of an enumeration's member.
+    # Some callers give the str() of an enumeration's member.
     store.validate_embedding_compatibility("EmbeddingProvider.OPENAI", "large", 16, stored)
     for current in (("openai", "small", 16), ("cohere", "large", 16), ("openai", "large", 8)):
         with pytest.raises(ProviderMismatchError, match="openai/large") as caught:
@@ -48,7 +48,7 @@ async def test_validate_embedding_compatibility(store):
 # --- the guard -------------------------------------------------------------------------------------------------------
 
 
-async def test_guard_refuses_another_model(make, caplog):
+async def test_a_store_of_another_model_is_refused(make, caplog):
     first = make()
     await first.initialize()
     await first.set_embedding_metadata("openai", "large", DIMENSIONS)
@@ -60,7 +60,7 @@ async def test_guard_refuses_another_model(make, caplog):
     )
 
 
-async def test_guard_refuses_other_dimensions(make):
+async def test_a_store_of_other_dimensions_is_refused(make):
     await make_once(make())
     with pytest.raises(DimensionMismatchError) as caught:
         await make(dimensions=8).initialize()
@@ -70,7 +70,7 @@ async def test_guard_refuses_other_dimensions(make):
     assert (caught.value.expected, caught.value.actual) == (16, 8)
 
 
-async def test_guard_refuses_another_distance(make):
+async def test_a_store_of_another_distance_is_refused(make):
     await make_once(make())
     with pytest.raises(SchemaError) as caught:
         await make(distance="l2").initialize()
@@ -79,7 +79,7 @@ async def test_guard_refuses_another_distance(make):
     )
 
 
-async def test_guard_refuses_another_language(make):
+async def test_a_store_of_another_language_is_refused(make):
     await make_once(make())
     with pytest.raises(SchemaError) as caught:
         await make(keyword={"language": "german"}).initialize()
@@ -102,5 +102,6 @@ async def test_a_refused_store_is_closed_and_the_data_are_untouched(make):
 
 
 async def make_once(store):
+    """Open a store for the first time, which decides what it holds."""
     await store.initialize()
     await store.close()

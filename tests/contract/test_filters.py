@@ -1,4 +1,4 @@
-"""The truth table of docs/filters.md, executed: every operator with every kind of stored value and operand."""
+"""The truth table of docs/filters.md, executed. It has every operator with every kind of stored value and operand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.stores import DIMENSIONS, fill
 from tests.support.strategies import cleaned, kept, keys, wheres
 
 
-async def test_the_truth_table(store):
+async def test_every_filter_finds_what_the_documented_rules_say(store):
     chunks = stored_metadata()
     raw = [{"other": "same"} if value is MISSING else {"k": value, "other": "same"} for value in STORED]
     await fill(store, *((chunk_id, "text", metadata) for chunk_id, metadata in zip(chunks, raw, strict=True)))
@@ -31,7 +31,7 @@ async def test_the_truth_table(store):
     assert not wrong
 
 
-async def test_every_way_of_filtering_agrees(store):
+async def test_searches_counts_and_deletions_agree_on_a_filter(store):
     """Vector, keyword and hybrid search, counting, iterating and deleting take the same filter for the same chunks."""
     chunks = stored_metadata()
     await fill(store, *((chunk_id, "text", metadata) for chunk_id, metadata in chunks.items()))
@@ -71,8 +71,8 @@ async def test_generated_filters_match_the_reference(store):
     assert await store.get_count() == len(ids), "no filter has dropped a table"
 
 
-async def test_neighbouring_numbers_are_told_apart(store):
-    """Chroma writes a float as a decimal, and not always as that of the nearest one: 9.9 * 0.1 as 0.99."""
+async def test_neighbouring_floating_point_numbers_are_told_apart(store):
+    """Chroma writes a float as a decimal, and not always as the nearest one. It writes 9.9 * 0.1 as 0.99."""
     rng = Random(1)
     numbers = {0.0, 0.1 * 3, 1966.275, 2020.0, 3.0, -7.0, 2**52 + 0.5, 1 / 3, 1e-9, 12345678901.5}
     numbers |= {rng.randint(1, 99) / 10 * (rng.randint(1, 99) / 10) for _ in range(40)}
@@ -116,15 +116,15 @@ async def test_a_bad_filter_is_refused_before_anything_happens(store):
 # --- lists, folders and long values ----------------------------------------------------------------------------------
 
 
-async def test_filters_with_thousands_of_values(store):
+async def test_a_filter_may_have_thousands_of_values(store):
     await fill(store, *((f"{i}", "text", {"n": i, "name": f"name {i}"}) for i in range(50)))
     assert await store.get_count({"n": {"$in": list(range(25, 5000))}}) == 25
     assert await store.get_count({"name": {"$nin": [f"name {i}" for i in range(2000)]}}) == 0
     assert await store.get_count({"$or": [{"n": i} for i in range(40, 1000)]}) == 10
 
 
-async def test_every_value_of_a_long_list_and_the_gaps_between_them(store):
-    """Every value of a list, the gaps between them, and the other kinds of value."""
+async def test_long_lists_match_their_values_and_nothing_between(store):
+    """A list is searched in halves. The values, the gaps between them and other kinds of values must not be mixed up."""
     words, numbers = [f"w{i:03}" for i in range(90)], [i / 2 for i in range(90)]
     stored: list[Any] = [*words, *numbers, "", "z", "w", -1, 10**15, True, False, ["w003"], [1], {"a": 1}]
     await fill(store, *((f"{i:03}", "text", {"k": value}) for i, value in enumerate(stored)), ("none", "text", {}))
@@ -168,7 +168,7 @@ async def test_a_prefix_selects_a_folder(store):
     assert await store.get_count() == 7
 
 
-async def test_very_long_sources(store):
+async def test_prefixes_of_very_long_sources_are_compared_whole(store):
     long = "/" + "d" * 600 + "/"
     await fill(store, ("a", "text", {"source": long + "a"}), ("b", "text", {"source": long + "b"}))
     assert await store.get_count({"source": {"$prefix": long}}) == 2

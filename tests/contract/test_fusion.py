@@ -1,4 +1,4 @@
-"""How hybrid search fuses two rankings: as the formulas in fusion.py do, and always in the same order."""
+"""How hybrid search fuses two rankings: by the formulas of the library's Python code, always in the same order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_one_ranking_alone_keeps_its_order_within_a_budget(make, fusion):
             assert [hit.chunk_id for hit in hits] == expected
 
 
-WEIGHT = st.sampled_from([0.5, 1.0]) | st.floats(0.01, 5)  # simple ones make ties, which end on the id
+WEIGHT = st.sampled_from([0.5, 1.0]) | st.floats(0.01, 5)  # simple ones make ties
 RANKING = st.lists(
     st.integers(0, 4), min_size=DIMENSIONS, max_size=DIMENSIONS
 )  # what each chunk weighs; many are equal
@@ -50,7 +50,7 @@ RANKING = st.lists(
 async def test_reciprocal_rank_fusion_is_that_of_fusion_py(
     store, by_vector, by_keyword, vector_weight, keyword_weight, rrf_k, top_k, more
 ):
-    """Each chunk has a direction and a word of its own, so that a question can put them in any two orders."""
+    """Each chunk has a direction and a word of its own. So a question can put them into any two orders."""
     names = [f"{i:02}" for i in range(DIMENSIONS)]
     words = [f"word{letter}" for letter in "abcdefghijklmnop"]
     await store.upsert_documents(names, np.eye(DIMENSIONS), words, [{}] * DIMENSIONS)
@@ -89,11 +89,11 @@ async def test_relative_score_fusion_is_that_of_fusion_py(store):
         assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], rel=1e-3)
 
 
-async def test_the_order_is_the_same_every_time_and_ties_end_on_the_id(make, elsewhere):
+async def test_the_order_is_always_the_same_and_ties_are_ordered_by_id(make, elsewhere):
     store = make(keyword={"b": 0.0}, **elsewhere("even"))
     await store.initialize()
     chunks: list[tuple[Any, ...]] = [(f"{i:03}", "bear wolf fox", {}) for i in range(60)]
-    # As often as three times in the text, by the heading's weight; and the same words in another order.
+    # A heading counts as much as three times in the text. The third kind has the same words in another order.
     chunks[1::3] = [(chunk[0], "wolf fox", {"title": "bear"}) for chunk in chunks[1::3]]
     chunks[::3] = [(chunk[0], "bear fox bear wolf bear", {}) for chunk in chunks[::3]]
     await fill(store, *reversed(chunks))

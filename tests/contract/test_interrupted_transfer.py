@@ -1,4 +1,4 @@
-"""Moves that were interrupted, changed or damaged on the way: they go on, or say what is wrong."""
+"""Moves that were interrupted, changed or damaged on the way. They continue, or say what is wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.stores import DIMENSIONS, fill
 
 
 class Stop(Exception):
-    """In place of a power cut."""
+    """Raised in place of a power cut."""
 
 
 def stop(progress: Progress) -> None:
@@ -25,7 +25,7 @@ def stop(progress: Progress) -> None:
         raise Stop
 
 
-async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
+async def test_an_interrupted_export_continues_where_it_stopped(two, tmp_path, monkeypatch):
     small_parts(monkeypatch, chunks=30)
     store, other = two
     await fill_with_odd_chunks(store, 100)
@@ -46,7 +46,7 @@ async def test_an_interrupted_export_goes_on(two, tmp_path, monkeypatch):
     assert await everything(other) == await everything(store)
 
 
-async def test_what_an_interrupted_move_has_stored_is_not_written_again(two, tmp_path, monkeypatch):
+async def test_a_repeated_move_does_not_write_what_is_stored_already(two, tmp_path, monkeypatch):
     small_parts(monkeypatch, chunks=30)
     store, other = two
     await fill_with_odd_chunks(store, 100)
@@ -67,7 +67,7 @@ async def test_what_an_interrupted_move_has_stored_is_not_written_again(two, tmp
     await interrupted(import_documents, other, tmp_path / "out")
 
 
-async def test_an_export_goes_on_with_its_own_store_alone(two, tmp_path, monkeypatch):
+async def test_an_export_cannot_be_continued_from_another_store(two, tmp_path, monkeypatch):
     store, other = two
     small_parts(monkeypatch, chunks=10)
 
@@ -155,7 +155,7 @@ async def test_damaged_and_missing_files_are_found(two, tmp_path):
         {"chunks": None},
     ],
 )
-async def test_a_manifest_with_wrong_values_is_damaged(two, tmp_path, change):
+async def test_a_manifest_with_wrong_values_is_called_damaged(two, tmp_path, change):
     store, other = two
     await fill_with_odd_chunks(store, 5)
     await export_documents(store, tmp_path / "out")

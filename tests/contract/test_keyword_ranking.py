@@ -23,7 +23,7 @@ BEARS = [
 
 
 def bm25(documents: list[list[str]], question: list[str], k1: float = 1.2, b: float = 0.75) -> list[float]:
-    """The textbook's formula (Robertson and Zaragoza, 2009), with the idf that is never negative."""
+    """The scores by the textbook (Robertson and Zaragoza, 2009), with the idf that is never negative."""
     average = sum(map(len, documents)) / len(documents)
     scores = []
     for words in documents:
@@ -37,7 +37,7 @@ def bm25(documents: list[list[str]], question: list[str], k1: float = 1.2, b: fl
 
 
 @pytest.mark.parametrize("question", ["bear", "wolf hare", "bear wolf fox", "bear bear wolf", "sparrow the"])
-async def test_scores_are_bm25(store, question):
+async def test_scores_follow_the_bm25_formula(store, question):
     stop_words = {"a", "and", "in", "the", "all", "about"}
     documents = [[w for w in text.replace(",", "").split() if w not in stop_words] for text in BEARS]
     stemmed = [["sentenc" if w == "sentence" else w for w in words] for words in documents]
@@ -49,7 +49,7 @@ async def test_scores_are_bm25(store, question):
         assert hit.score == pytest.approx(expected[int(hit.chunk_id)] / max(expected), rel=1e-3)
 
 
-async def test_k1_and_b_come_from_the_configuration(make, elsewhere):
+async def test_k1_and_b_are_taken_from_the_configuration(make, elsewhere):
     store = make(keyword={"k1": 0.0, "b": 0.0}, **elsewhere("flat"))
     await store.initialize()
     await fill(store, ("1", "bear bear bear"), ("2", "bear and a long text of many other words besides"), ("3", "fox"))
@@ -61,14 +61,14 @@ async def test_rare_words_weigh_more(store):
     assert (await ids(store, "common zebra"))[0] == "rare"
 
 
-async def test_a_word_that_is_asked_twice_counts_twice(store):
+async def test_a_word_that_a_question_has_twice_counts_twice(store):
     await fill(store, ("a", "bear"), ("b", "wolf"), ("c", "owl"))
     assert await ids(store, "bear wolf") == ["a", "b"]
     hits = await store.keyword_search("bear wolf wolf", 3)
     assert [(hit.chunk_id, round(hit.score, 6)) for hit in hits] == [("b", 1.0), ("a", 0.5)]
 
 
-async def test_a_word_counts_255_times_at_most(store):
+async def test_a_word_of_a_question_counts_255_times_at_most(store):
     await fill(store, *((f"{i}", text) for i, text in enumerate(BEARS)))
     often = await store.keyword_search("bear " * 5000 + "fox " * 200, 10)
     enough = await store.keyword_search("bear " * 255 + "fox " * 200, 10)
@@ -214,7 +214,7 @@ async def test_each_language_has_its_stems_and_stop_words(make, elsewhere, langu
 # --- matched terms ---------------------------------------------------------------------------------------------------
 
 
-async def test_matched_terms_are_the_users_words(store):
+async def test_matched_terms_are_words_of_the_question(store):
     await fill(store, ("a", "The configured databases are running; see getUserById"), ("b", "unrelated"))
     question = "How do I Configure (running) databases, configure, getUserById or cats?"
     for hits in (

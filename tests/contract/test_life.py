@@ -12,12 +12,12 @@ from tests.support.animals import ANIMALS
 from tests.support.stores import DIMENSIONS, embed, fill
 
 
-async def test_is_a_storage_backend(store):
+async def test_a_store_is_a_storage_backend(store):
     assert isinstance(store, StorageBackend)
     assert store.is_initialized
 
 
-async def test_nothing_happens_before_initialize(make):
+async def test_every_call_before_initialize_is_refused(make):
     store = make()
     assert not store.is_initialized
     calls = [
@@ -53,7 +53,7 @@ async def test_nothing_happens_before_initialize(make):
     assert "initialize()" in health.details["error"]
 
 
-async def test_initialize_twice_and_from_fifty_tasks(make):
+async def test_a_store_may_be_opened_twice_and_from_fifty_tasks(make):
     store = make()
     await asyncio.gather(*(store.initialize() for _ in range(50)))
     await fill(store, *ANIMALS)
@@ -61,7 +61,7 @@ async def test_initialize_twice_and_from_fifty_tasks(make):
     assert await store.get_count() == 4
 
 
-async def test_close_twice_then_reopen(make):
+async def test_a_store_may_be_closed_twice_and_opened_again(make):
     store = make()
     await store.close()
     await store.initialize()
@@ -76,7 +76,7 @@ async def test_close_twice_then_reopen(make):
     assert [hit.chunk_id for hit in await store.keyword_search("rockets", 5)] == ["d"]
 
 
-async def test_data_outlive_the_store(make):
+async def test_another_store_finds_what_a_closed_one_has_written(make):
     first = make()
     await first.initialize()
     await fill(first, *ANIMALS)
@@ -87,7 +87,7 @@ async def test_data_outlive_the_store(make):
     assert {hit.chunk_id for hit in await second.keyword_search("bear", 5)} == {"a", "c"}
 
 
-async def test_health_runs_a_query(store):
+async def test_health_counts_the_chunks(store):
     await fill(store, *ANIMALS)
     health = await store.health()
     assert health.ok

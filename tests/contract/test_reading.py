@@ -10,7 +10,7 @@ from tests.support.animals import ANIMALS
 from tests.support.stores import embed, fill
 
 
-async def test_get_by_ids(store):
+async def test_get_by_ids_returns_the_chunks_that_are_there(store):
     await fill(store, *ANIMALS)
     assert await store.get_by_ids(["d", "nobody", "a", "a"]) == {
         "a": {"text": ANIMALS[0][1], "metadata": ANIMALS[0][2]},
@@ -22,14 +22,14 @@ async def test_get_by_ids(store):
         await store.get_by_ids("a")
 
 
-async def test_get_count(store):
+async def test_get_count_counts_what_a_filter_matches(store):
     await fill(store, *ANIMALS)
     assert await store.get_count() == await store.get_count({}) == await store.get_count(None) == 4
     assert await store.get_count({"source_type": {"$in": ["doc", "code"]}}) == 3
     assert await store.get_count({"$and": [{"source_type": "doc"}, {"language": "en"}]}) == 1
 
 
-async def test_iter_documents_yields_no_chunk_that_no_longer_matches(store):
+async def test_iter_documents_skips_chunks_that_no_longer_match(store):
     await fill(store, *((chunk_id, "text", {"lang": "de"}) for chunk_id in "abc"))
     seen = []
     async for document in store.iter_documents({"lang": "de"}, batch_size=1):
@@ -55,7 +55,7 @@ async def test_iter_documents_streams_in_id_order(store):
         [chunk async for chunk in store.iter_documents(batch_size=0)]
 
 
-async def test_unicode_ids_are_kept_apart(store):
+async def test_ids_that_look_alike_are_kept_apart(store):
     ids = ["é", "e\u0301", "Ünï", "ß", "SS", "שלום", "a b", "a\tb", "'; drop table chunks; --", "\\", "%", "_"]
     await fill(store, *((i, f"text of {n}") for n, i in enumerate(ids)))
     assert await store.get_count() == len(ids)

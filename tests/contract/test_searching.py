@@ -82,7 +82,7 @@ async def test_equal_scores_are_ordered_by_id(store):
         assert [hit.chunk_id for hit in hits] == ids[:7]
 
 
-async def test_top_k_100_gives_100(store):
+async def test_a_search_finds_as_many_as_top_k_asks_for(store):
     ids = [f"{i:04}" for i in range(3000)]
     vectors = np.random.default_rng(1).normal(size=(3000, DIMENSIONS))
     await store.upsert_documents(ids, vectors, ids, [{"part": i % 20} for i in range(3000)])
@@ -148,7 +148,7 @@ async def test_hybrid_search_shows_the_ranks_of_both_rankings(store):
 
 
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
-async def test_with_one_weight_of_zero_hybrid_search_is_the_other_ranking(store, fusion):
+async def test_hybrid_search_with_one_weight_is_that_ranking_alone(store, fusion):
     await fill(store, *ANIMALS)
     vector = [hit.chunk_id for hit in await store.vector_search(embed("moon"), 4)]
     keyword = [hit.chunk_id for hit in await store.keyword_search("growling bear cat", 4)]
@@ -195,7 +195,7 @@ async def test_fifty_questions_at_once_each_get_their_own_answer(store):
     assert await asyncio.gather(*(ask(i) for i in range(50))) == [f"{i:02}" for i in range(50)]
 
 
-async def test_searches_beside_writers_find_the_same(store):
+async def test_searches_beside_writers_find_the_best_chunk(store):
     await fill(store, *ANIMALS)
 
     async def write(i):

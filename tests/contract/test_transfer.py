@@ -25,7 +25,7 @@ from tests.support.moving import everything, fill_with_odd_chunks
 from tests.support.stores import DIMENSIONS, fill, mapping
 
 
-async def test_export_and_import(two, tmp_path, monkeypatch):
+async def test_an_import_has_the_same_chunks_and_profile_as_the_export(two, tmp_path, monkeypatch):
     small_parts(monkeypatch, chunks=40)
     store, other = two
     await fill_with_odd_chunks(store, 103)
@@ -64,7 +64,7 @@ async def test_the_format_is_as_documented(two, tmp_path):
     assert vectors.tobytes() == b"".join(v[2] for v in stored.values())
 
 
-async def test_every_step_is_reported(two, tmp_path, backend):
+async def test_every_step_of_a_move_is_reported(two, tmp_path, backend):
     store, other = two
     await fill_with_odd_chunks(store, 3000)
     ends = ["building the vector index", "counting the words"] if backend == "postgres" else []
@@ -85,7 +85,7 @@ async def test_every_step_is_reported(two, tmp_path, backend):
     ]
 
 
-async def test_parts_are_bounded_by_bytes(two, tmp_path, monkeypatch):
+async def test_the_parts_of_an_export_are_bounded_in_bytes(two, tmp_path, monkeypatch):
     small_parts(monkeypatch, size=10_000)
     store, other = two
     await fill(store, *((f"{i}", "x" * (2000 if i < 5 else 10)) for i in range(10)))
@@ -106,8 +106,8 @@ async def test_chunks_that_were_there_before_an_import_stay(two, tmp_path):
     assert (await copy_documents(store, other)).chunks == 20
 
 
-async def test_values_that_only_compare_as_equal_are_replaced(two):
-    """1 and 1.0 are one number to jsonb, and 0 and -0 to pgvector; a copy is the same to the bit."""
+async def test_a_copy_replaces_values_that_only_compare_as_equal(two):
+    """To jsonb 1 and 1.0 are one number, to pgvector 0 and -0 are. A copy has the same bits all the same."""
     store, other = two
     ones, zeros = [1.0] * DIMENSIONS, [1.0, -0.0] * (DIMENSIONS // 2)
     await other.upsert_documents(["a", "b"], [ones, np.abs(zeros)], ["a", "b"], [{"n": 1}, {}])
@@ -125,8 +125,8 @@ async def test_an_empty_store_can_be_moved(two, tmp_path):
 
 
 @pytest.mark.postgres
-async def test_between_the_backends_and_back(database, tmp_path):
-    """Chroma to PostgreSQL to another Chroma: the same to the bit."""
+async def test_chunks_are_moved_between_the_backends_and_back(database, tmp_path):
+    """They go from Chroma to PostgreSQL and on to another Chroma, and are the same to the bit."""
 
     def build(**storage: Any) -> Any:
         return create_backend(StoreConfig.from_dict(mapping(**storage)))

@@ -15,7 +15,7 @@ from tests.support.stores import DIMENSIONS, embed, fill
 # --- upsert ----------------------------------------------------------------------------------------------------------
 
 
-async def test_upsert_returns_distinct_ids_and_the_last_one_wins(store, caplog):
+async def test_upsert_counts_distinct_ids_and_keeps_the_last_of_each(store, caplog):
     caplog.set_level(logging.WARNING)
     texts = ["first", "second", "third"]
     assert (
@@ -71,7 +71,7 @@ async def test_arguments_that_are_no_lists_are_refused(store, place):
 # --- replace ---------------------------------------------------------------------------------------------------------
 
 
-async def test_replace_documents(store):
+async def test_replace_documents_deletes_what_matches_and_is_not_given(store):
     await fill(store, *((f"f{i}", f"page {i}", {"source": "/f", "page": i}) for i in range(5)))
     await fill(store, ("other", "elsewhere", {"source": "/g"}))
     texts = ["page 1", "brand new"]
@@ -83,13 +83,13 @@ async def test_replace_documents(store):
     assert {hit.chunk_id for hit in await store.keyword_search("page brand", 9)} == {"f1", "f9"}
 
 
-async def test_replace_with_nothing_deletes(store):
+async def test_replace_documents_with_nothing_deletes_what_matches(store):
     await fill(store, *ANIMALS)
     assert await store.replace_documents({"source_type": "doc"}, [], [], [], []) == ReplaceResult(2, 0)
     assert await store.get_count() == 2
 
 
-async def test_replace_with_bad_input_changes_nothing(store):
+async def test_replace_documents_with_bad_input_changes_nothing(store):
     await fill(store, *ANIMALS)
     with pytest.raises(StorageError):
         await store.replace_documents({"source_type": "doc"}, ["z"], [[float("nan")] * DIMENSIONS], ["z"], [{}])
@@ -101,7 +101,7 @@ async def test_replace_with_bad_input_changes_nothing(store):
 # --- delete ----------------------------------------------------------------------------------------------------------
 
 
-async def test_delete_by_ids_counts_what_was_there(store):
+async def test_delete_by_ids_counts_the_chunks_that_were_there(store):
     await fill(store, *ANIMALS)
     assert await store.delete_by_ids([]) == 0
     assert await store.delete_by_ids(["a", "a", "nobody", "", "\0"]) == 1
@@ -115,7 +115,7 @@ async def test_delete_by_ids_counts_what_was_there(store):
     assert await store.keyword_search("growling", 5) == []
 
 
-async def test_delete_by_metadata(store):
+async def test_delete_by_metadata_deletes_what_matches_and_refuses_no_filter(store):
     await fill(store, *ANIMALS)
     assert await store.delete_by_metadata({"language": {"$ne": "en"}}) == 2
     assert await store.delete_by_metadata({"language": "fr"}) == 0
@@ -126,7 +126,7 @@ async def test_delete_by_metadata(store):
     assert await store.get_count() == 2
 
 
-async def test_delete_many_ids_at_once(store):
+async def test_delete_by_ids_takes_thousands_of_ids(store):
     ids = [f"id{i:05}" for i in range(3000)]
     await store.upsert_documents(ids, np.random.default_rng(1).normal(size=(3000, DIMENSIONS)), ids, [{}] * 3000)
     assert await store.delete_by_ids(ids[::2] + [f"unknown{i}" for i in range(40_000)]) == 1500
@@ -149,7 +149,7 @@ async def test_a_store_can_be_used_after_a_reset(store):
     assert len(await store.hybrid_search("bear", embed("bear"), 5)) == 4
 
 
-async def test_after_a_reset_new_chunks_have_nothing_of_the_old_ones(store):
+async def test_chunks_written_after_a_reset_have_no_metadata_of_the_old_ones(store):
     await fill(store, *((chunk_id, "text", {"tags": ["old", 1], "source": f"/old/{chunk_id}"}) for chunk_id in "abc"))
     await store.reset()
     await fill(store, ("x", "text", {"tags": ["new"]}), ("y", "text", {"source": "/new/y"}), ("z", "text"))

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they compute is right: their figures are what the documentation claims."""
+"""The benchmarks run, and compute the figures of the documentation correctly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.judged import ndcg, recall
 from tests.support.stores import embed
 
 
-def test_ndcg_and_recall_by_hand():
+def test_ndcg_and_recall_follow_their_formulas():
     relevant = {"a": 2, "b": 1, "c": 1}
     ideal = 2 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)
     assert ndcg(["x", "b", "a"], relevant) == pytest.approx((1 / math.log2(3) + 2 / math.log2(4)) / ideal)
@@ -31,7 +31,7 @@ def test_ndcg_and_recall_by_hand():
 
 
 def write_collection(folder: Path, with_vectors: bool) -> None:
-    """Twenty documents, each with a word of its own, and questions for five of them; the words of one are nowhere."""
+    """Write twenty documents, each with a word of its own, and five questions. The words of one question are nowhere."""
     folder.mkdir()
     texts = [f"passage about topic{i}" for i in range(20)]
     asked = [f"topic{i}" for i in range(4)] + ["elsewhere"]
@@ -55,7 +55,7 @@ def use_server(monkeypatch: pytest.MonkeyPatch, database: dict[str, Any]) -> Non
 
 
 @pytest.mark.postgres
-async def test_retrieval_of_any_folder_in_the_format(database, tmp_path, monkeypatch, capsys):
+async def test_retrieval_is_measured_on_any_folder_in_the_format(database, tmp_path, monkeypatch, capsys):
     write_collection(tmp_path / "with", True)
     write_collection(tmp_path / "without", False)
     use_server(monkeypatch, database)
@@ -74,15 +74,15 @@ async def test_retrieval_of_any_folder_in_the_format(database, tmp_path, monkeyp
     assert "hybrid" not in second
 
 
-async def test_without_collections_it_says_what_is_missing(tmp_path, monkeypatch):
+async def test_retrieval_without_collections_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["retrieval", str(tmp_path)])
     with pytest.raises(SystemExit, match="no judged collections: make bench-retrieval COLLECTIONS=folder"):
         await retrieval.main()
 
 
 @pytest.mark.postgres
-async def test_what_it_is_measured_against_still_runs(database, plain, tmp_path, monkeypatch, capsys):
-    """The statements by hand write into our tables: they must follow them."""
+async def test_the_statements_by_hand_write_what_the_library_writes(database, plain, tmp_path, monkeypatch, capsys):
+    """These statements write into the library's tables, and must follow their changes."""
     use_server(monkeypatch, database)
     monkeypatch.setattr(speed, "CHUNKS", 20)
     monkeypatch.setattr(speed, "FIRST_LOAD", 40)
@@ -108,7 +108,7 @@ async def test_what_it_is_measured_against_still_runs(database, plain, tmp_path,
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
-async def test_a_measurement_that_does_not_exist(monkeypatch):
+async def test_an_unknown_measurement_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["speed", "everything"])
     with pytest.raises(SystemExit, match="no such measurement: everything; there are keyword, vector"):
         await speed.main()

@@ -1,4 +1,4 @@
-"""The lists of the documentation are complete, and the messages that it quotes are those of the code."""
+"""The lists of the documentation are complete, and it quotes the messages of the code."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import yaml
 import agent_brain_store
 from agent_brain_store import StorageBackend, config, errors
 from agent_brain_store.settings import ruled_fields
+from tests.support.internals import section_name
 from tests.support.pages import ALL, PACKAGE, ROOT, TEXTS, blocks, section
 
 # --- completeness ----------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ def test_every_sql_file_has_a_line():
 
 def sections() -> list[tuple[str, type[Any]]]:
     found = [getattr(config, name) for name in config.__all__ if name.endswith("Config")]
-    return [(cls._name, cls) for cls in found]
+    return [(section_name(cls), cls) for cls in found]
 
 
 @pytest.mark.parametrize(("name", "cls"), sections())
@@ -89,7 +90,7 @@ def test_every_error_is_explained():
 
 
 def messages() -> set[str]:
-    """Every text of the package, with ``…`` for each value that is put in."""
+    """Every text of the package's code, with ``…`` for each value that is put in."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -111,8 +112,8 @@ def quoted_messages() -> list[str]:
     return lines + [quoted for cell in cells for quoted in re.findall(r"`([^`]+)`", cell)]
 
 
-def test_messages_are_those_of_the_code():
-    """Each piece between two values or of one sentence, if it is long enough to mean something."""
+def test_quoted_messages_are_in_the_code():
+    """A message is compared piece by piece, as far as a piece is long enough to mean something."""
     known = messages()
     pieces = {piece.strip() for message in quoted_messages() for piece in re.split("…|; ", message)}
     unknown = {piece for piece in pieces if len(piece) > 6 and not any(piece in text for text in known)}
@@ -148,7 +149,7 @@ def test_the_changelog_knows_the_version():
 
 
 def test_the_small_install_names_what_postgresql_needs():
-    """Without Chroma: the driver, its codecs, YAML and numpy, and nothing more."""
+    """It installs what remains without Chroma's packages."""
     command = next(block for block in blocks(TEXTS["docs/backends.md"], "sh") if "--no-deps" in block)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.split(r"[ >=<]", item)[0] for item in project["dependencies"]}

@@ -1,4 +1,4 @@
-"""What a stranger runs first: the demo, and psql on its database."""
+"""The examples that a stranger runs first: the demo, and psql on its database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Demo:
         ) as process:
             os.close(its)
             shown = b""
-            with contextlib.suppress(OSError):  # which is how the end of a terminal reads
+            with contextlib.suppress(OSError):  # reading fails when the terminal has ended
                 while piece := os.read(ours, 65536):
                     shown += piece
             os.close(ours)
@@ -161,7 +161,7 @@ def test_psql_runs_commands_and_the_query_files(demo: Demo, first_run: str) -> N
     demo.run("psql.py", "-X", "-c", "select 1 / 0", status=1)
 
 
-def test_sample_is_complete_and_small() -> None:
+def test_the_sample_is_complete_and_small() -> None:
     passages = corpus.sample()
     assert len(passages) == len({passage.id for passage in passages}) > 100
     keys = {"source", "title", "section", "source_type", "language", "corpus"}
@@ -170,7 +170,7 @@ def test_sample_is_complete_and_small() -> None:
 
 
 @needs_model
-def test_sample_embeddings_are_the_models() -> None:
+def test_the_embeddings_of_the_sample_are_those_of_the_model() -> None:
     passages = corpus.sample()[::15]
     made = Embedder().embed([passage.text for passage in passages])
     for vector, passage in zip(made, passages, strict=True):

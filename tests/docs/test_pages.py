@@ -1,4 +1,4 @@
-"""The pages of the documentation: their examples run, their links lead somewhere."""
+"""The examples of the documentation run, and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_readme_example_runs_on_chroma(tmp_path):
 
 @pytest.mark.postgres
 def test_the_readme_example_runs_on_postgresql(server: Server, tmp_path):
-    """With the second configuration; the server under test stands in for the private one."""
+    """The second configuration is used. The server under test stands in for the private one."""
     program, other, printed = readme_example()
     changed, count = re.subn(r"^config = \{.*?^\}\n", lambda _: other, program, flags=re.DOTALL | re.MULTILINE)
     assert count == 1
@@ -66,8 +66,8 @@ def test_the_readme_example_is_short():
 
 
 @pages
-def test_python_blocks_are_python(page):
-    """They parse, and what they import from this library is there."""
+def test_python_blocks_parse_and_import_what_exists(page):
+    """They parse, and the names that they import from this library exist."""
     for block in blocks(TEXTS[page], "python"):
         tree = compile(block, page, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         assert isinstance(tree, ast.Module)

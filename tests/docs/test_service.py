@@ -1,4 +1,4 @@
-"""The store in a web application: opened and closed by it, its errors told with care."""
+"""The store in a web application, which opens and closes it, and tells its errors with care."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def serving(app: Any) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def run(server: uvicorn.Server, listening: socket.socket) -> None:
-    with suppress(SystemExit):  # how uvicorn says that an application did not start
+    with suppress(SystemExit):  # uvicorn raises it when an application did not start
         await server.serve(sockets=[listening])
 
 
@@ -193,7 +193,7 @@ async def test_an_application_can_start_again(app: Any) -> None:
         assert found.json()["results"][0]["chunk_id"] == "a"
 
 
-async def test_the_store_is_lifespan_state(settings: dict[str, Any]) -> None:
+async def test_the_store_is_in_the_state_of_the_lifespan(settings: dict[str, Any]) -> None:
     class App:
         class state:  # noqa: N801 - as frameworks call it
             store: StorageBackend
@@ -214,7 +214,7 @@ async def test_an_application_without_its_store_does_not_start(broken: dict[str,
             pass
 
 
-async def test_under_uvicorn_from_the_command_line(
+async def test_the_service_runs_under_uvicorn_from_the_command_line(
     backend: str, settings: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     config = tmp_path / "config.yaml"
@@ -225,7 +225,10 @@ async def test_under_uvicorn_from_the_command_line(
         found = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/search?q=log", trust_env=False, timeout=30)
         assert [result["chunk_id"] for result in found.json()["results"]] == ["a"]
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 20) in (0, -signal.SIGTERM)  # uvicorn dies of it, once it is done
+        assert await asyncio.to_thread(process.wait, 20) in (
+            0,
+            -signal.SIGTERM,
+        )  # uvicorn ends by this signal, once it is done
     if backend == "postgres":
         await no_connections(request.getfixturevalue("server"), settings["storage"]["postgres"]["database"])
     async with open_store(settings) as store:  # nothing is left locked

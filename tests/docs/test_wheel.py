@@ -1,4 +1,4 @@
-"""The wheel: whole, and enough by itself."""
+"""The wheel has every file, and works by itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_wheel_is_whole(wheel):
 
 
 def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
-    """Unpacked somewhere else, away from the checkout, it runs Chroma and has its SQL."""
+    """It is unpacked away from the checkout. Chroma runs there, and the SQL is found."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     out = run(
         """

@@ -76,12 +76,12 @@ async def ask_until(store: StorageBackend, done: asyncio.Event, seed: int) -> in
 
 @asynccontextmanager
 async def watched(server: Server, database: str) -> AsyncIterator[list[int]]:
-    """Counts the connections to a database, again and again, from outside of it."""
+    """Count the connections to a database again and again, from outside of it."""
     counts: list[int] = []
 
     async def watch() -> None:
         while True:
-            counts.append(await connections(server, database, watcher))
+            counts.append(await connections(watcher, database))
             await asyncio.sleep(0.05)
 
     watcher = await outside(server)

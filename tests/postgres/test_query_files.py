@@ -1,4 +1,4 @@
-"""The query files on a server: their headers say what it says, and psql gives the rows that asyncpg gives."""
+"""The query files on a server. Their headers are right, and psql gives the rows that asyncpg gives."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def connection(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connecti
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_header_is_what_the_server_says(name, connection):
+async def test_the_server_confirms_the_types_in_a_header(name, connection):
     query = queries()[name]
     prepared = await connection.prepare(query.text)
     assert [t.name for t in prepared.get_parameters()] == [t for _, t in query.parameters]
@@ -146,7 +146,7 @@ async def test_psql_gives_the_rows_that_asyncpg_gives(store, name, connection, d
 
 async def undo(name: str, connection: asyncpg.Connection) -> None:
     """Bring back what a writing query has changed, so that the second run sees the same store."""
-    if name == "maintenance_lock":  # psql has ended, its session on the server perhaps not yet: wait for it
+    if name == "maintenance_lock":  # psql has ended, but its session on the server may not have
         await connection.execute(queries()[name].text.replace("pg_try_advisory_lock", "pg_advisory_lock"))
     if name in ("delete_chunks", "delete_matching_chunks", "upsert_chunks"):
         await connection.execute("delete from chunks where chunk_id in ('x', 'y')")
@@ -195,7 +195,7 @@ def shown(value: Any) -> str:
 
 
 @pytest.mark.parametrize("path", sorted((sql_directory() / "inspect").glob("*.sql")), ids=lambda path: path.stem)
-async def test_inspect_reports_run_in_psql(opened, path, database):
+async def test_the_reports_run_in_psql(opened, path, database):
     assert path.read_text().startswith(f"-- {path.stem}: ")
     store = await opened(database)
     await fill(store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}))

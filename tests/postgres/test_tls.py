@@ -1,4 +1,4 @@
-"""TLS, to the real PostgreSQL through a front that does the encryption: the wheel's server is built without it."""
+"""TLS, through a front that does the encryption for the real PostgreSQL. The wheel's server is built without TLS."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Front:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         opening = await reader.readexactly(8)
-        if opening[4:] != SSL_REQUEST:  # as "hostssl" in pg_hba.conf refuses it
+        if opening[4:] != SSL_REQUEST:  # "hostssl" in pg_hba.conf refuses it like this
             writer.close()
             return
         writer.write(b"S")
@@ -76,8 +76,8 @@ async def listening(server: Server, context: ssl.SSLContext) -> AsyncIterator[Fr
 @dataclass
 class Certificates:
     authority: trustme.CA
-    root: Path  # what signed the server's certificate
-    other_root: Path  # what did not
+    root: Path  # it signed the server's certificate
+    other_root: Path  # it did not
     directory: Path
 
 
@@ -118,7 +118,7 @@ async def test_a_store_works_over_tls(database, front: Front, certificates: Cert
     assert front.clients
 
 
-async def test_without_tls_a_server_that_demands_it_is_not_reached(database, front: Front):
+async def test_a_server_that_demands_tls_refuses_a_store_without(database, front: Front):
     with pytest.raises(ConnectionFailed):
         await count(database, front, ssl_mode="disable", connect_timeout=1)
     assert not front.clients
@@ -138,7 +138,9 @@ async def test_only_verify_full_compares_the_name_of_the_host(database, front: F
         await count(database, front, ssl_mode="verify-full", **by_address)
 
 
-async def test_the_systems_certificates(database, front: Front, certificates: Certificates, monkeypatch):
+async def test_the_systems_certificates_are_used_when_configured(
+    database, front: Front, certificates: Certificates, monkeypatch
+):
     system = {"ssl_mode": "verify-full", "ssl_root_cert": "system"}
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.other_root))
     with pytest.raises(ConnectionFailed, match="CERTIFICATE_VERIFY_FAILED"):

@@ -17,14 +17,17 @@ CANARY = "c4n4ry-p4ss"
 
 
 def postgres_config(env: Mapping[str, str] | None = None, /, **settings: Any) -> PostgresConfig:
+    """``storage.postgres`` of these settings, as a configuration has it."""
     return StoreConfig.from_dict({"storage": {"backend": "postgres", "postgres": settings}}, env).postgres
 
 
 def from_url(url: str) -> PostgresConfig:
+    """The same for a DATABASE_URL."""
     return postgres_config({"DATABASE_URL": url})
 
 
 def problems_of(mapping: Any, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What is wrong with a configuration. Something must be."""
     with pytest.raises(ConfigError) as caught:
         StoreConfig.from_dict(mapping, env)
     assert all(problem in str(caught.value) for problem in caught.value.problems)
@@ -32,16 +35,19 @@ def problems_of(mapping: Any, env: Mapping[str, str] | None = None) -> tuple[str
 
 
 def problem_of(mapping: Any, env: Mapping[str, str] | None = None) -> str:
+    """The one thing that is wrong with a configuration."""
     problems = problems_of(mapping, env)
     assert len(problems) == 1, problems
     return problems[0]
 
 
 def postgres_problem(env: Mapping[str, str] | None = None, /, **settings: Any) -> str:
+    """The one thing that is wrong with settings of ``storage.postgres``."""
     return problem_of({"storage": {"backend": "postgres", "postgres": settings}}, env)
 
 
 def revealed(config: PostgresConfig) -> str | None:
+    """The password, in the open."""
     return config.password.reveal() if config.password else None
 
 
@@ -49,7 +55,7 @@ def revealed(config: PostgresConfig) -> str | None:
 
 
 def assert_hidden(error: BaseException) -> None:
-    """Look for the canary in a message, in every chained exception, and in our frames' variables."""
+    """Look for the canary in a message, in every chained exception, and in the library's variables."""
     seen: BaseException | None = error
     while seen is not None:
         assert CANARY not in f"{seen!s} {seen!r} {seen.args} {vars(seen)}"
@@ -59,6 +65,7 @@ def assert_hidden(error: BaseException) -> None:
 
 
 def assert_frames_hidden(trace: TracebackType | None) -> None:
+    """Look for the canary in the variables of the library's frames."""
     package = str(Path(agent_brain_store.__file__).parent)
     while trace is not None:
         frame = trace.tb_frame

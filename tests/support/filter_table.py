@@ -18,7 +18,7 @@ from tests.support.stores import DIMENSIONS
 
 
 def reference(where: Any, metadata: Any) -> Any:
-    """Whether a chunk matches, read straight from the documented rules."""
+    """Whether a chunk matches, by the documented rules."""
     return all(_entry(key, value, metadata) for key, value in where.items())
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -39,7 +40,7 @@ def is_postgres(store: Any) -> bool:
 
 
 def representations(store: Any) -> list[str]:
-    """All that a debugger would show of a PostgreSQL store that has not been opened."""
+    """All that a debugger would show of a PostgreSQL store."""
     return [repr(store), repr(vars(store)), repr(vars(store._database))]
 
 
@@ -56,6 +57,16 @@ async def write_marks(store: Any) -> dict[str, Any]:
             (str(stored_rows(store)._collection.id),),
         )
         return dict(found.fetchall())
+
+
+def section_name(config: Any) -> str:
+    """Where a class of the configuration has its place in a file."""
+    return str(config._name)
+
+
+def overwrite_secret(secret: Any, value: str) -> None:
+    """Give a secret another value, which it should not allow."""
+    secret._reveal = lambda: value
 
 
 def convert_vectors_in_pieces(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
@@ -232,6 +243,16 @@ def collection(store: Any) -> shared.Collection:
 def stored_rows(store: Any) -> driver.Rows:
     """The rows of a store's collection."""
     return collection(store).rows
+
+
+@contextmanager
+def new_rows(directory: Path) -> Iterator[driver.Rows]:
+    """The rows of a new collection in a directory, without a store around them."""
+    client = driver.open_client(directory)
+    try:
+        yield driver.create_rows(client, "rows", "cosine", {"a": 1})
+    finally:
+        driver.close_client(client)
 
 
 def client_of(store: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from agent_brain_store import StorageBackend
 from tests.support.stores import DIMENSIONS
 
 METADATA: list[dict[str, Any]] = [
@@ -15,7 +16,8 @@ METADATA: list[dict[str, Any]] = [
 ]
 
 
-async def fill_with_odd_chunks(store, count: int) -> None:
+async def fill_with_odd_chunks(store: StorageBackend, count: int) -> None:
+    """Upsert chunks with every kind of metadata, odd line ends, and vectors of unit and of other length."""
     rng = np.random.default_rng(count)
     ids = [f"chunk {i:06}" for i in range(count)]
     vectors = rng.normal(size=(count, DIMENSIONS)).astype(np.float32)
@@ -24,8 +26,9 @@ async def fill_with_odd_chunks(store, count: int) -> None:
     await store.upsert_documents(ids, vectors, texts, [METADATA[i % 3] for i in range(count)])
 
 
-async def everything(store) -> dict[str, tuple[Any, ...]]:
+async def everything(store: StorageBackend) -> dict[str, tuple[Any, ...]]:
+    """Text, metadata and the bytes of the vector of every chunk, by id."""
     return {
-        chunk.chunk_id: (chunk.text, chunk.metadata, chunk.embedding.tobytes())
+        chunk.chunk_id: (chunk.text, chunk.metadata, np.asarray(chunk.embedding).tobytes())
         async for chunk in store.iter_documents(include_embeddings=True)
     }

@@ -15,6 +15,7 @@ ALL = "\n".join(TEXTS.values())
 
 
 def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of a page that are marked with a language."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [code for name, code in found if name == language]
 
@@ -25,6 +26,7 @@ def prose(text: str) -> str:
 
 
 def section(text: str, heading: str) -> str:
+    """What stands under a heading of the second level."""
     return re.split(r"^## ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -36,5 +38,6 @@ def anchors(text: str) -> set[str]:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without what configures a store or PostgreSQL's programs, and with ``more``."""
     ours = ("AGENT_BRAIN", "PG", "POSTGRES", "CHROMA", "COLLECTION", "EMBEDDING", "DATABASE_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more

@@ -1,4 +1,4 @@
-"""The words that Python sees are those that PostgreSQL sees: the same stems, positions, matches and scores."""
+"""Python sees the terms that PostgreSQL sees, with the same positions, matches and scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.judged import COLLECTIONS
 from tests.support.internals import count_terms
 from tests.support.stores import embed, mapping
 
-# ruff: noqa: RUF001 - letters that look like others belong to the odd strings
+# ruff: noqa: RUF001 - letters that look like others belong to the odd texts
 
 pytestmark = pytest.mark.postgres
 SNOWBALL_2 = pytest.mark.skipif(
@@ -95,7 +95,7 @@ async def test_odd_texts_have_the_terms_that_postgres_finds(plain, language):
 
 
 async def test_made_up_names_have_the_terms_that_postgres_finds(plain):
-    """20,000 texts of what compound names are made of, in any order."""
+    """The parts of compound names are put together in any order, 20,000 times."""
     choose = random.Random(5).choice
     pieces = ["get", "User", "ID", "URL", "42", "..", "__", "()", *"asB7éЯ的._-/:\\ @'"]
     texts = ["".join(choose(pieces) for _ in range(choose(range(1, 14)))) for _ in range(20_000)]
@@ -129,7 +129,7 @@ async def test_real_texts_have_the_terms_that_postgres_finds(plain, name):
 
 
 async def test_positions_end_where_those_of_postgres_end(plain):
-    """Headings and summaries take their places first, down to the last word that is no stop word."""
+    """Headings and summaries come first. The last word that has a position and is no stop word is the same."""
     config = KeywordConfig(heading_weight=1, summary_weight=1)
     metadata = {"title": "one two needle the", "summary": "three needle of the"}
     for pads in (16_370, *range(16_372, 16_384), 16_390):
@@ -187,7 +187,7 @@ WORDS = [
 
 
 def some_chunks(count: int) -> list[tuple[str, str, dict[str, Any]]]:
-    """Chunks of common and rare words, with every key that is searched, and its odd values."""
+    """Chunks of common and rare words. They have every key that is searched, some with odd values."""
     chooser = random.Random(11)
 
     def words(most: int) -> str:
@@ -240,6 +240,6 @@ async def test_keyword_scores_are_those_of_postgres(tmp_path, database, weights)
         )
         assert {hit.chunk_id: hit.matched_terms for hit in mine} == {hit.chunk_id: hit.matched_terms for hit in theirs}
         scores = {hit.chunk_id: hit.score for hit in mine}
-        order = [scores[hit.chunk_id] for hit in theirs]  # the same, but for scores that are equal to 1e-4
+        order = [scores[hit.chunk_id] for hit in theirs]  # the same order, except where scores are equal to 1e-4
         assert all(a >= b * (1 - 1e-4) for a, b in pairwise(order))
         assert mine[0].score == 1

@@ -14,7 +14,7 @@ from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg
 pytestmark = pytest.mark.postgres
 
 
-# nDCG@10 that each must reach: keyword, RRF, relative score. Cosines alone are better than RRF on cosqa.
+# The nDCG@10 that keyword search, RRF and relative score must reach. On cosqa cosines alone are better than RRF.
 FLOORS = {
     "cranfield": (0.358, 0.405, 0.40),
     "cisi": (0.415, 0.44, 0.45),
@@ -33,7 +33,7 @@ async def test_both_backends_agree_on_judged_collections(database, tmp_path, nam
 
 
 async def test_both_backends_agree_on_the_bundled_passages(database, tmp_path):
-    """Questions of four words of a passage, with a vector near to its own."""
+    """A question is four words of a passage, with a vector near to the passage's own."""
     rng = np.random.default_rng(7)
     folder = Path(__file__).parents[2] / "examples" / "sample"
     passages = [json.loads(line) for line in (folder / "passages.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -47,8 +47,10 @@ async def test_both_backends_agree_on_the_bundled_passages(database, tmp_path):
 
 
 async def agreed(collection: Collection, database: dict[str, Any], tmp_path: Path) -> Any:
-    """nDCG@10 of PostgreSQL by keyword, RRF and relative score. Chroma's must be within 0.01, that of exact keyword search
-    within 0.003."""
+    """The nDCG@10 of PostgreSQL by keyword search, RRF and relative score.
+
+    Chroma's must be within 0.01 of it, that of exact keyword search within 0.003.
+    """
     place: dict[str, Any] = {"backend": "postgres", "postgres": {**database, "schema": "judged"}}
     chroma: dict[str, Any] = {"backend": "chroma", "chroma": {"path": str(tmp_path / "judged")}}
     asked = [question for question in collection.questions if collection.relevant.get(question[0])]
@@ -70,7 +72,7 @@ async def agreed(collection: Collection, database: dict[str, Any], tmp_path: Pat
 async def answers(
     collection: Collection, asked: list[Any], place: dict[str, Any], keyword_only: bool = False
 ) -> list[list[list[str]]]:
-    """The first ten for each question: by keyword, then by RRF and relative score."""
+    """The first ten ids for each question, by keyword search, RRF and relative score."""
     found = []
     async with filled(collection, **place) as store:
         for _, text, vector in asked:

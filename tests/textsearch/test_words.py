@@ -1,6 +1,6 @@
 """From a text to its terms, and from a chunk to how often it has each."""
 
-# ruff: noqa: RUF001 - letters that look like others belong to the odd strings
+# ruff: noqa: RUF001 - letters that look like others belong to the odd texts
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_russian_stems_latin_words_as_english():
     assert (lexeme("houses", "russian"), lexeme("the", "russian"), lexeme("и", "russian")) == ("hous", "", "")
 
 
-def test_a_lower_case_letter_for_every_letter():
+def test_each_letter_becomes_one_lower_case_letter():
     assert [shown for _, shown in asked_words("  (ΟΔΟΣ) İx, «Été»  ")] == ["", "οδοσ", "ix", "été", ""]
 
 

@@ -1,4 +1,4 @@
-"""Preparing chunks, before any store is asked."""
+"""Chunks are checked and prepared before any store is asked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Watched(list[Any]):
 
 
 def test_lists_of_vectors_are_converted_piece_by_piece(monkeypatch):
-    # At once they would hold the interpreter's lock, and so the event loop, for seconds.
+    # Converted at once, they would hold the interpreter's lock for seconds, and so stop the event loop.
     convert_vectors_in_pieces(monkeypatch, 2 * DIMENSIONS)
     rows = np.random.default_rng(0).normal(size=(5, DIMENSIONS)).tolist()
     watched = Watched(rows)

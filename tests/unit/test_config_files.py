@@ -109,10 +109,7 @@ def test_a_backend_is_made_from_whatever_a_configuration_may_be(
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_documented_file_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "config.yaml"
-    file.write_text(
-        """
+DOCUMENTED = """
 embedding: {provider: ollama, model: nomic-embed-text, dimensions: 768, base_url: http://x/v1, params: {a: 1}}
 summarization: {provider: anthropic, model: m}
 storage:
@@ -134,9 +131,12 @@ storage:
     pool_size: 3
     hnsw_m: 8
     index: none
-""",
-        encoding="utf-8",
-    )
+"""
+
+
+def test_the_documented_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(DOCUMENTED, encoding="utf-8")
     config = load_config(file, {"DB_PASSWORD": CANARY})
     assert config.embedding == EmbeddingConfig("ollama", "nomic-embed-text", 768)
     assert (config.backend, config.distance, config.on_invalid_text) == ("postgres", "l2", "reject")

@@ -14,6 +14,7 @@ import pytest
 from agent_brain_store.config import PostgresConfig, Secret, StoreConfig, load_config
 from agent_brain_store.errors import ConfigError
 from tests.support.configs import CANARY, assert_hidden, postgres_config, postgres_problem, revealed
+from tests.support.internals import overwrite_secret
 
 # --- sources ---------------------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ def test_secret_shows_itself_only_when_asked() -> None:
     with pytest.raises(AttributeError):
         secret.extra = 1
     with pytest.raises(AttributeError):
-        secret._reveal = lambda: "other"
+        overwrite_secret(secret, "other")
 
 
 def test_secret_is_not_pickled_but_copied() -> None:

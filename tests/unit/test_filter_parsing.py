@@ -62,7 +62,7 @@ def test_errors_name_the_place_in_the_filter(where, message):
     assert message.startswith(caught.value.place)
 
 
-def test_nesting_has_a_limit():
+def test_a_filter_nested_too_deeply_is_refused():
     where: dict[str, Any] = {"a": 1}
     for _ in range(100):
         where = {"$not": where}
@@ -71,6 +71,6 @@ def test_nesting_has_a_limit():
 
 
 @pytest.mark.parametrize("where", [{"n": 10**5000}, {"n": {"$gt": -(10**5000)}}, {"n": {"$in": np.array(2)}}])
-def test_odd_operands_are_named(where):
+def test_huge_numbers_and_arrays_are_refused_by_name(where):
     with pytest.raises(InvalidFilterError, match=r"where\.n"):
         parse(where)

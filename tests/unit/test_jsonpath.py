@@ -14,7 +14,7 @@ from tests.support.strategies import wheres
 
 @given(wheres)
 @settings(max_examples=300, deadline=None)
-def test_a_filter_is_quoted_as_json(where):
+def test_keys_and_values_of_a_filter_are_quoted_as_json(where):
     """Whatever is in a filter, the jsonpath holds it only inside JSON strings."""
     path = to_jsonpath(parse(where))
     rest, position = [], 0
@@ -47,7 +47,7 @@ def test_the_prefix_that_every_match_must_have():
 
 
 def test_a_long_list_becomes_a_binary_search():
-    """A chunk is compared with one value of each half: nested as deep as the list's logarithm, each value once an equality."""
+    """A stored value is compared with one value of each half. So the nesting is as deep as the logarithm of the list."""
     short = to_jsonpath(parse({"k": {"$in": ["b", "a", 1]}}))
     assert short == (
         'strict exists($ ? (exists(@."k" ? ('

@@ -1,4 +1,4 @@
-"""The package as its users meet it: light to import, complete, one-way inside."""
+"""The package as its users meet it. It is light to import, its names are complete, its modules import one way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = PACKAGE.parent
 # --- imports ---------------------------------------------------------------------------------------------------------
 
 
-def test_importing_it_imports_no_driver():
+def test_importing_the_package_imports_no_driver():
     heavy = {
         "asyncpg",
         "chromadb",
@@ -49,7 +49,7 @@ def test_importing_it_imports_no_driver():
     ],
 )
 def test_a_missing_driver_is_named_when_its_backend_is_asked_for(backend, missing, package, tmp_path):
-    """And the other backend works without it."""
+    """The other backend works without that driver."""
     out = run(
         """
         import asyncio, sys
@@ -72,7 +72,7 @@ def test_a_missing_driver_is_named_when_its_backend_is_asked_for(backend, missin
     assert backend in out
 
 
-def test_all_is_sorted_and_complete():
+def test_the_list_of_public_names_is_sorted_and_complete():
     names = agent_brain_store.__all__
     assert names == sorted(names)
     public = {n for n in vars(agent_brain_store) if not n.startswith("_")}
@@ -92,7 +92,7 @@ def test_every_error_is_in_the_tree_and_exported():
 
 @pytest.mark.parametrize("kind", [getattr(errors, name) for name in agent_brain_store.__all__ if hasattr(errors, name)])
 def test_errors_survive_pickling(kind):
-    """As between the processes of a pool."""
+    """The processes of a pool send them to each other."""
     keywords = {n: n for n, p in inspect.signature(kind).parameters.items() if p.kind is p.KEYWORD_ONLY}
     error = kind("what is wrong", "postgres", **keywords)
     again = pickle.loads(pickle.dumps(error))
@@ -111,7 +111,7 @@ def test_an_error_of_a_user_survives_copying():
 # --- layout ----------------------------------------------------------------------------------------------------------
 
 
-# Which modules of ours each module may import: data flows one way, and the backends never meet.
+# A module may import the modules of the lines above its own. The two backends never meet.
 LAYERS = [
     {"errors"},
     {"protocol", "arrays", "connection_url", "sql", "settings", "embedding_models"},
@@ -145,7 +145,7 @@ def test_modules_import_only_what_is_below_them(path):
 
 
 def test_modules_and_functions_stay_small():
-    """300 lines and 40 lines are where to ask why; what is listed here was asked."""
+    """A module of more than 300 lines, or a function of more than 40, has to have a reason. These are the hard limits."""
     long_modules = {p.name for p in PACKAGE.rglob("*.py") if len(p.read_text().splitlines()) > 350}
     assert long_modules <= set()
     for path in PACKAGE.rglob("*.py"):
@@ -155,7 +155,7 @@ def test_modules_and_functions_stay_small():
 
 
 def test_the_project_speaks_of_itself_alone():
-    """No path of a machine, and no word of the place where it was written."""
+    """No file names a machine's folder or the place where the project was written."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     assert tracked
     banned = ("/work/", "/root/", "issue #", "pypi.org/simple")

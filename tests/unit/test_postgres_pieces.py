@@ -1,4 +1,4 @@
-"""Parts of the PostgreSQL backend that need no server."""
+"""Parts of the PostgreSQL backend that work without a server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.stores import DIMENSIONS
         (["0002_b.sql"], "0002_b follows 0000: a gap"),
     ],
 )
-def test_migration_files_are_checked_at_load(tmp_path, files, words):
+def test_wrong_names_of_migration_files_are_refused(tmp_path, files, words):
     for name in files:
         (tmp_path / name).write_text("select 1;")
     with pytest.raises(SchemaError, match=re.escape(words)):
@@ -47,7 +47,7 @@ def test_a_statement_is_bounded_in_bytes_and_rows():
     assert sizes(10, 2500) == [1000, 1000, 500]
 
 
-def test_tls_reaches_the_driver(tmp_path, monkeypatch):
+def test_the_driver_gets_the_settings_of_tls(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("ca.pem").touch()
     settings = config({"ssl_mode": "verify-full", "ssl_root_cert": "ca.pem"}).postgres

@@ -1,4 +1,4 @@
-"""The query files as texts, and Python without SQL."""
+"""The headers of the query files, and Python code without SQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_header_is_well_formed(name):
     assert without_strings == without_strings.lower(), "SQL is lower case"
 
 
-def test_a_query_refuses_wrong_names():
+def test_a_query_refuses_wrong_names_of_parameters():
     query = parse(
         "q", "-- q: test.\n--\n-- $1  one  int4\n-- $2  two  text[]  note\n--\n-- returns one: a int4,\n--   b text\n"
     )
@@ -81,8 +81,8 @@ def test_python_holds_no_sql(path):
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.name)
-def test_statements_come_from_files(path):
-    """What is executed is a query's text, a migration's text, or a statement that the server wrote: never a string."""
+def test_python_executes_only_statements_from_files(path):
+    """A statement is the text of a file, or the server wrote it. No code puts one together."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in EXECUTORS):
             continue
