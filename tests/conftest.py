@@ -58,7 +58,7 @@ async def _migrate(postgres: dict[str, Any]) -> None:
 
 @pytest.fixture
 def database(server: Server) -> Iterator[dict[str, Any]]:
-    """``storage.postgres`` for a clone of the template, with a migrated, empty store of `DIMENSIONS` dimensions."""
+    """Yield ``storage.postgres`` for a clone of the template, with a migrated, empty store of `DIMENSIONS` dimensions."""
     name = f"abs_{uuid.uuid4().hex[:12]}"
     with server.janitor(name, server.template):
         yield server.postgres(name)
@@ -66,7 +66,7 @@ def database(server: Server) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 async def plain(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of our own to the test's database."""
+    """Open a connection of the test's own to its database."""
     connection = await connect(database)
     yield connection
     await connection.close()
@@ -74,7 +74,7 @@ async def plain(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def embedded_path() -> Iterator[Path]:
-    """A directory that an ordinary user can reach: pytest's own belong to root alone."""
+    """Make a directory that an ordinary user can reach. Those of pytest belong to root alone."""
     with tempfile.TemporaryDirectory(prefix="abs-embedded-") as directory:
         Path(directory).chmod(0o755)
         yield Path(directory) / "deep" / "pg"
@@ -90,7 +90,7 @@ Make = Callable[..., StorageBackend]
 
 @pytest.fixture
 async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
-    """Makes unopened stores of the same data; keywords override ``storage``. Closes them at the end."""
+    """Make unopened stores of the same data. Keywords override ``storage``. Close them at the end."""
     postgres = request.getfixturevalue("database") if backend == "postgres" else {}
     made: list[StorageBackend] = []
 
@@ -106,7 +106,7 @@ async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 
 @pytest.fixture
 def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
-    """The place of another store beside that of `make`, by a name: keywords for `make`."""
+    """Return the place of another store by a name, as keywords for `make`."""
 
     def place(name: str) -> dict[str, Any]:
         if backend == "chroma":
@@ -118,7 +118,7 @@ def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> C
 
 @pytest.fixture
 async def store(make: Make) -> StorageBackend:
-    """An initialized, empty store."""
+    """Open an empty store."""
     store = make()
     await store.initialize()
     return store
@@ -129,7 +129,7 @@ async def store(make: Make) -> StorageBackend:
 
 @pytest.fixture(scope="session")
 def large(server: Server):
-    """20,000 chunks, loaded once and read by many tests: (storage.postgres, vectors)."""
+    """Load 20,000 chunks once for many tests, and yield (storage.postgres, vectors)."""
     with server.janitor("abs_large", server.template), ThreadPoolExecutor(1) as thread:
         postgres = server.postgres("abs_large")
         yield postgres, thread.submit(asyncio.run, load_large(postgres)).result()

@@ -13,6 +13,6 @@ from tests.support.chroma import opened
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Any]:
-    """An initialized, empty store."""
+    """Open an empty store."""
     async with opened(tmp_path) as store:
         yield store

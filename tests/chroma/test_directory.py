@@ -41,7 +41,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def holder(tmp_path: Path):
-    """Another process that has the directory open."""
+    """Start another process that has the directory open."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

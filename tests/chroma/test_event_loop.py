@@ -19,7 +19,7 @@ from tests.support.stores import embed, fill
 
 @contextmanager
 def calls_of_this_thread():
-    """Collects the functions of Python that this thread calls, as module and name."""
+    """Collect the functions of Python that this thread calls, as module and name."""
     calls: set[tuple[str, str]] = set()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -52,7 +52,7 @@ async def test_chroma_and_the_keyword_index_do_no_work_on_the_event_loop(tmp_pat
 
 
 async def beats_during(work: Awaitable[Any]) -> int:
-    """How often the event loop went round while something was awaited. It does so every 5 ms at best."""
+    """Count how often the event loop went round while something was awaited. It does so every 5 ms at best."""
     beats, task = 0, asyncio.ensure_future(work)
     while not task.done():
         await asyncio.sleep(0.005)

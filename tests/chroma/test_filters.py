@@ -29,7 +29,7 @@ PATHS += ["/".join("d" * 40), "/" + "x" * 2000 + "/y", "/src/app/" + "z" * 2000]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory):
-    """Rows with every kind of value under every kind of key, and their metadata."""
+    """Yield rows with every kind of value under every kind of key, and their metadata."""
     chunks = [{key: value} for key, value in itertools.product(KEYS[:1], VALUES)]
     chunks += [{key: value} for key, value in itertools.product(KEYS[1:], ("a", 1, ["a", 1]))]
     chunks += [{"source": value} for value in [*PATHS, 7, ["/src/app/"]]]
@@ -42,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory):
 
 
 def check(world, where):
-    """Compare what a filter finds with the reference. Chroma's clause, and the condition that is left to check."""
+    """Compare what a filter finds with the reference. Return Chroma's clause, and the condition that is left to check."""
     rows, chunks = world
     node = parse(where)
     assert node is not None

@@ -19,7 +19,7 @@ from tests.support.stores import embed, fill
 
 @pytest.fixture
 async def with_l2(tmp_path):
-    """The directory of a closed store with the distance l2, a profile and one chunk."""
+    """Return the directory of a closed store with the distance l2, a profile and one chunk."""
     async with opened(tmp_path, distance="l2") as store:
         await store.set_embedding_metadata("test", "hashed", 16)
         await fill(store, ("a", "x"))

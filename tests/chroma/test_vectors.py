@@ -17,7 +17,7 @@ DISTANCES = ("cosine", "l2", "inner_product")
 
 
 def some_vectors() -> np.ndarray:
-    """Unit vectors, vectors of many lengths, and numbers at the edges of float32."""
+    """Return unit vectors, vectors of many lengths, and numbers at the edges of float32."""
     generator = np.random.default_rng(3)
     rows = generator.normal(size=(120, SIZE))
     unit = rows[:40] / np.linalg.norm(rows[:40], axis=1, keepdims=True)

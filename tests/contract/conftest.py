@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 async def two(make, backend, tmp_path, request):
-    """The store under test and an empty one beside it."""
+    """Open the store under test, and an empty one beside it."""
     store = make()
     await store.initialize()
     elsewhere: dict[str, Any] = {"chroma": {"path": str(tmp_path / "chroma"), "collection": "second"}}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_brain_store import DimensionMismatchError, InvalidQueryError
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
 
 
 async def test_top_k_may_be_zero_or_huge(store):

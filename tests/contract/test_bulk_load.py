@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import InvalidDocumentError, Progress, QueryFailed
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
 
 
 async def test_a_bulk_load_writes_what_upserts_write(store):

@@ -11,8 +11,7 @@ from agent_brain_store import (
     ProviderMismatchError,
     SchemaError,
 )
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, fill
 
 
 async def test_the_embedding_profile_is_stored(make):

@@ -23,7 +23,7 @@ BEARS = [
 
 
 def bm25(documents: list[list[str]], question: list[str], k1: float = 1.2, b: float = 0.75) -> list[float]:
-    """The scores by the textbook (Robertson and Zaragoza, 2009), with the idf that is never negative."""
+    """Return the scores by the textbook (Robertson and Zaragoza, 2009), with the idf that is never negative."""
     average = sum(map(len, documents)) / len(documents)
     scores = []
     for words in documents:

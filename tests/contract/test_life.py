@@ -8,8 +8,7 @@ import contextlib
 import pytest
 
 from agent_brain_store import NotInitialized, StorageBackend
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
 
 
 async def test_a_store_is_a_storage_backend(store):

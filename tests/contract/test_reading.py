@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import InvalidQueryError
-from tests.support.animals import ANIMALS
-from tests.support.stores import embed, fill
+from tests.support.stores import ANIMALS, embed, fill
 
 
 async def test_get_by_ids_returns_the_chunks_that_are_there(store):

@@ -7,8 +7,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
 
 # --- vector search ---------------------------------------------------------------------------------------------------
 

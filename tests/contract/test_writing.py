@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import InvalidFilterError, InvalidQueryError, ReplaceResult, StorageError
-from tests.support.animals import ANIMALS
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
 
 # --- upsert ----------------------------------------------------------------------------------------------------------
 

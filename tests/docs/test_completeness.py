@@ -90,7 +90,7 @@ def test_every_error_is_explained():
 
 
 def messages() -> set[str]:
-    """Every text of the package's code, with ``…`` for each value that is put in."""
+    """Return every text of the package's code, with ``…`` for each value that is put in."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -37,7 +37,7 @@ class Demo:
             self._env.pop(name, None)
 
     def run(self, script: str, *arguments: str, stdin: str = "", status: int = 0) -> str:
-        """What a script prints. Nothing may go to standard error unless it fails."""
+        """Return what a script prints. Nothing may go to standard error unless it fails."""
         command = [sys.executable, str(EXAMPLES / script), *arguments]
         done = subprocess.run(
             command, input=stdin, env=self._env, capture_output=True, text=True, timeout=300, check=False
@@ -47,7 +47,7 @@ class Demo:
         return done.stdout + done.stderr
 
     def run_on_a_terminal(self, script: str, *arguments: str) -> str:
-        """What a person would see of a script."""
+        """Return what a person would see of a script."""
         ours, its = os.openpty()
         env = {**self._env, "TERM": "xterm", "COLUMNS": "110"}
         with subprocess.Popen(

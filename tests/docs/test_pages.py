@@ -37,7 +37,7 @@ def run_python(program: str, directory: Path) -> str:
 
 
 def readme_example() -> tuple[str, str, str]:
-    """The program, the configuration that stands in for its own, and what it prints."""
+    """Return the program, the configuration that stands in for its own, and what it prints."""
     program, other = blocks(TEXTS["README.md"], "python")
     return program, other, blocks(TEXTS["README.md"], "text")[0]
 
@@ -96,7 +96,7 @@ def test_yaml_examples_load(page):
 
 
 def binds() -> list[tuple[str, str, str]]:
-    """Every (page, ``\\bind`` line, name of the query) of the documentation."""
+    """Return every (page, ``\\bind`` line, name of the query) of the documentation."""
     pair = re.compile(r"\\bind ([^\n]+)\n\\i (?:/sql|sql/queries)/(\w+)\.sql")
     piped = re.compile(r"cat sql/queries/(\w+)\.sql.*\n.*\\bind ([^\n]+)\"")
     return [

@@ -39,7 +39,7 @@ DOCUMENTS = [
 
 @pytest.fixture
 def settings(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """A configuration as YAML would give it."""
+    """Return a configuration as YAML would give it."""
     postgres = request.getfixturevalue("database") if backend == "postgres" else {}
     return mapping(backend=backend, chroma={"path": str(tmp_path / "chroma")}, postgres=postgres)
 
@@ -51,7 +51,7 @@ def app(settings: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def broken(settings: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose store cannot be opened."""
+    """Return a configuration whose store cannot be opened."""
     storage = settings["storage"]
     Path(storage["chroma"]["path"]).write_text("a file where a directory should be")
     storage["postgres"] = {**storage["postgres"], "database": "there_is_no_such_database"}
@@ -60,7 +60,7 @@ def broken(settings: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """The application under a real uvicorn, and a client for it."""
+    """Run the application under a real uvicorn, and yield a client for it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", ws="none"))
         running = asyncio.create_task(run(server, listening))
@@ -90,7 +90,7 @@ async def wait_until(condition: Callable[[], bool]) -> None:
 
 @contextmanager
 def command_line(config: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """``uvicorn service:create_app`` as a process of its own, once it listens."""
+    """Start ``uvicorn service:create_app`` as a process, and yield it once it listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--factory", "service:create_app"]

@@ -15,7 +15,7 @@ Opened = Callable[..., Awaitable[StorageBackend]]
 
 @pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
-    """Opens stores for ``storage.postgres``; keywords override ``storage``. Closes them at the end."""
+    """Open stores for ``storage.postgres``. Keywords override ``storage``. Close them at the end."""
     stores: list[StorageBackend] = []
 
     async def open_one(postgres: dict[str, Any], **storage: Any) -> StorageBackend:
@@ -30,5 +30,5 @@ async def opened() -> AsyncIterator[Opened]:
 
 @pytest.fixture
 async def store(opened: Opened, database: dict[str, Any]) -> StorageBackend:
-    """An initialized, empty store."""
+    """Open an empty store."""
     return await opened(database)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def setting(embedded_path: Path) -> dict[str, Any]:
-    """A configuration for a private server that does not exist yet."""
+    """Return a configuration for a private server that does not exist yet."""
     return mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})
 
 

@@ -70,7 +70,7 @@ async def test_a_search_falls_back_to_an_exact_scan_when_the_index_gives_up(open
 
 
 def random_filter(random: Random, depth: int) -> dict[str, Any]:
-    """A filter on the keys a, b and c, nested as deep as ``depth``."""
+    """Return a filter on the keys a, b and c, nested as deep as ``depth``."""
     if depth == 0 or random.random() < 0.2:
         op, value = random.choice(["$eq", "$ne", "$in", "$nin", "$gt", "$contains", "$exists"]), random.choice([1, "x"])
         operand = {"$in": [value], "$nin": [value], "$exists": True}.get(op, value)

@@ -67,7 +67,7 @@ async def test_a_word_of_every_chunk_is_no_reason_to_read_them_all(opened, datab
 
 
 async def reading(store: StorageBackend, monkeypatch: pytest.MonkeyPatch, question: str) -> tuple[int, Any]:
-    """How many of the best ten are found, and what is read of the chunks meanwhile."""
+    """Return how many of the best ten are found, and what is read of the chunks meanwhile."""
     async with only_connection(store, monkeypatch) as connection, connection.transaction():
         hits = await store.keyword_search(question, 10)
         (read,) = await connection.fetch(
@@ -88,7 +88,7 @@ async def test_common_words_are_looked_up_in_combinations(opened, database, plai
 
 @pytest.fixture
 async def small_and_exact(opened, database) -> tuple[StorageBackend, StorageBackend]:
-    """A store with a budget of 10, and one of the same chunks that scores every match."""
+    """Open a store with a budget of 10, and one of the same chunks that scores every match."""
     store = await opened(database, keyword={"candidates": 10})
     await fill(
         store,

@@ -28,7 +28,7 @@ FOLDER = 'strict exists($ ? (@."source" starts with "/src/app7/"))'
 
 @pytest.fixture
 async def connection(large) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the store of 20,000 chunks."""
+    """Yield a connection to the store of 20,000 chunks."""
     postgres, _ = large
     connection = await connect(postgres)
     yield connection
@@ -37,7 +37,7 @@ async def connection(large) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def vector(large) -> str:
-    """The vector of one of its chunks, as text."""
+    """Return the vector of one of its chunks, as text."""
     _, vectors = large
     return str(vectors[0].tolist())
 

@@ -79,7 +79,7 @@ COMMON = {
 
 
 def parameters(name: str) -> list[str]:
-    """The values of a query's parameters, in order."""
+    """Return the values of a query's parameters, in order."""
     return [
         (VALUES[name] | {k: v for k, v in COMMON.items() if k not in VALUES[name]})[p]
         for p, _ in queries()[name].parameters
@@ -167,7 +167,7 @@ async def undo(name: str, connection: asyncpg.Connection) -> None:
 
 
 async def as_text(connection: asyncpg.Connection, query: Query, values: list[str]) -> list[list[str]]:
-    """The rows as asyncpg fetches them, each value as the server writes it."""
+    """Return the rows as asyncpg fetches them, each value as the server writes it."""
     for type_name in ("text", "jsonb", "float8", "int4", "int8", "bool", "regconfig"):
         schema = "pg_catalog"
         await connection.set_type_codec(type_name, schema=schema, encoder=str, decoder=str, format="text")
@@ -181,7 +181,7 @@ async def as_text(connection: asyncpg.Connection, query: Query, values: list[str
 
 
 def array(value: str) -> list[str]:
-    """A small array literal's items."""
+    """Return a small array literal's items."""
     items = re.findall(r'"((?:[^"\\]|\\.)*)"|([^{},]+)', value)
     return [re.sub(r"\\(.)", r"\1", quoted) if quoted else plain for quoted, plain in items]
 

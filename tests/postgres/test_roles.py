@@ -38,7 +38,7 @@ async def test_a_role_that_may_not_install_the_extension_says_who_must(server: S
 
 @pytest.fixture
 async def app(server: Server) -> AsyncIterator[dict[str, Any]]:
-    """A database with a store and the three roles of docs/sql.md, made by the statements of that page.
+    """Yield a database with a store and the three roles of docs/sql.md, made by the statements of that page.
 
     The owner makes the store, the service works with it, the reader reads.
     """
@@ -63,7 +63,7 @@ def as_role(postgres: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 async def use(service: StorageBackend) -> None:
-    """All that a service does with a store. It ends with 1,102 chunks, of which 'a' and 'd' are about foxes."""
+    """Do all that a service does with a store. It ends with 1,102 chunks, of which 'a' and 'd' are about foxes."""
     await fill(service, ("a", "a quick fox", {"n": 1}), ("b", "a lazy dog", {"n": 2}), ("c", "a fox", {"n": 3}))
     assert await service.delete_by_metadata({"n": 3}) == 1
     await service.replace_documents({"n": 2}, ["d"], [embed("x")], ["another fox"], [{"n": 2}])

@@ -92,7 +92,7 @@ def certificates(tmp_path: Path) -> Certificates:
 
 @pytest.fixture
 async def front(server: Server, certificates: Certificates) -> AsyncIterator[Front]:
-    """Its certificate is for "localhost" alone."""
+    """Listen with a certificate for "localhost" alone."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificates.authority.issue_cert("localhost").configure_cert(context)
     async with listening(server, context) as listener:

@@ -16,14 +16,14 @@ from tests.support.stores import DIMENSIONS, mapping
 
 
 def config(path: Path, collection: str = "agent_brain", dimensions: int = DIMENSIONS, **storage: Any) -> StoreConfig:
-    """A configuration for a directory."""
+    """Return a configuration for a directory."""
     storage = {"chroma": {"path": str(path), "collection": collection}, **storage}
     return StoreConfig.from_dict(mapping(dimensions=dimensions, **storage))
 
 
 @asynccontextmanager
 async def opened(path: Path, **options: Any) -> AsyncIterator[Any]:
-    """An open store."""
+    """Open a store, and close it at the end."""
     store = create_backend(config(path, **options))
     await store.initialize()
     try:
@@ -33,10 +33,10 @@ async def opened(path: Path, **options: Any) -> AsyncIterator[Any]:
 
 
 async def found(store: StorageBackend, query: str, **options: Any) -> list[str]:
-    """The ids that a keyword search finds, in their own order."""
+    """Return the ids that a keyword search finds, in their own order."""
     return sorted(hit.chunk_id for hit in await store.keyword_search(query, 100, **options))
 
 
 def client(path: Path) -> Any:
-    """Chroma's own client, as another program would use it."""
+    """Open Chroma's own client, as another program would."""
     return chromadb.PersistentClient(os.path.realpath(path), settings=Settings(anonymized_telemetry=False))

@@ -17,17 +17,17 @@ CANARY = "c4n4ry-p4ss"
 
 
 def postgres_config(env: Mapping[str, str] | None = None, /, **settings: Any) -> PostgresConfig:
-    """``storage.postgres`` of these settings, as a configuration has it."""
+    """Return ``storage.postgres`` of these settings, as a configuration has it."""
     return StoreConfig.from_dict({"storage": {"backend": "postgres", "postgres": settings}}, env).postgres
 
 
 def from_url(url: str) -> PostgresConfig:
-    """The same for a DATABASE_URL."""
+    """Return the same for a DATABASE_URL."""
     return postgres_config({"DATABASE_URL": url})
 
 
 def problems_of(mapping: Any, env: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What is wrong with a configuration. Something must be."""
+    """Return what is wrong with a configuration. Something must be."""
     with pytest.raises(ConfigError) as caught:
         StoreConfig.from_dict(mapping, env)
     assert all(problem in str(caught.value) for problem in caught.value.problems)
@@ -35,19 +35,19 @@ def problems_of(mapping: Any, env: Mapping[str, str] | None = None) -> tuple[str
 
 
 def problem_of(mapping: Any, env: Mapping[str, str] | None = None) -> str:
-    """The one thing that is wrong with a configuration."""
+    """Return the one thing that is wrong with a configuration."""
     problems = problems_of(mapping, env)
     assert len(problems) == 1, problems
     return problems[0]
 
 
 def postgres_problem(env: Mapping[str, str] | None = None, /, **settings: Any) -> str:
-    """The one thing that is wrong with settings of ``storage.postgres``."""
+    """Return the one thing that is wrong with settings of ``storage.postgres``."""
     return problem_of({"storage": {"backend": "postgres", "postgres": settings}}, env)
 
 
 def revealed(config: PostgresConfig) -> str | None:
-    """The password, in the open."""
+    """Return the password as plain text."""
     return config.password.reveal() if config.password else None
 
 

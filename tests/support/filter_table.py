@@ -18,7 +18,7 @@ from tests.support.stores import DIMENSIONS
 
 
 def reference(where: Any, metadata: Any) -> Any:
-    """Whether a chunk matches, by the documented rules."""
+    """Tell whether a chunk matches, by the documented rules."""
     return all(_entry(key, value, metadata) for key, value in where.items())
 
 
@@ -174,7 +174,7 @@ ORDERED = ("$gt", "$gte", "$lt", "$lte")
 
 
 def filters() -> list[dict[str, Any]]:
-    """Every operator with every operand that it takes."""
+    """Return every operator with every operand that it takes."""
     found: list[dict[str, Any]] = [{"k": operand} for operand in OPERANDS]
     for op in ("$eq", "$ne", "$contains", "$not_contains"):
         found += [{"k": {op: operand}} for operand in OPERANDS]
@@ -214,7 +214,7 @@ RULES = Rules("postgres", DIMENSIONS, "cosine")
 
 
 def stored_metadata() -> dict[str, dict[str, Any]]:
-    """Chunks by id, each with one kind of value, in the form in which it is kept."""
+    """Return chunks by id. Each has one kind of value, in the form in which it is stored."""
     raw = [{"other": "same"} if value is MISSING else {"k": value, "other": "same"} for value in STORED]
     count = len(raw)
     ids = [f"{i:03}" for i in range(count)]

@@ -30,22 +30,22 @@ from agent_brain_store.records import Batch
 
 
 def is_chroma(store: Any) -> bool:
-    """Whether a store keeps its chunks in Chroma."""
+    """Tell whether a store keeps its chunks in Chroma."""
     return isinstance(store, ChromaBackend)
 
 
 def is_postgres(store: Any) -> bool:
-    """Whether a store keeps its chunks in PostgreSQL."""
+    """Tell whether a store keeps its chunks in PostgreSQL."""
     return isinstance(store, PostgresBackend)
 
 
 def representations(store: Any) -> list[str]:
-    """All that a debugger would show of a PostgreSQL store."""
+    """Return all that a debugger would show of a PostgreSQL store."""
     return [repr(store), repr(vars(store)), repr(vars(store._database))]
 
 
 async def write_marks(store: Any) -> dict[str, Any]:
-    """Something for every chunk that changes whenever the chunk is written."""
+    """Return something for every chunk that changes whenever the chunk is written."""
     if is_postgres(store):
         async with pooled_connection(store) as connection:
             rows = await connection.fetch("select chunk_id, ctid, xmin from chunks")
@@ -60,7 +60,7 @@ async def write_marks(store: Any) -> dict[str, Any]:
 
 
 def section_name(config: Any) -> str:
-    """Where a class of the configuration has its place in a file."""
+    """Return where a class of the configuration has its place in a file."""
     return str(config._name)
 
 
@@ -86,20 +86,20 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, chunks: int | None = None, size
 
 
 def pooled_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
-    """A connection of the pool that questions use."""
+    """Take a connection of the pool that questions use."""
     connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database._reader()
     return connection
 
 
 def maintenance_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
-    """A connection as index builds have it, with their lock."""
+    """Open a connection as index builds have it, with their lock."""
     connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database.indexes.alone()
     return connection
 
 
 @asynccontextmanager
 async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncpg.Connection]:
-    """Within the block all reads of a store go through this one connection, and nothing runs beside them."""
+    """Send all reads of a store through one connection within the block, with nothing running beside them."""
     connection = await store._database.connect_alone(None)
     try:
         with monkeypatch.context() as patch:
@@ -111,13 +111,13 @@ async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 
 async def count_without_vector_index(store: Any) -> int:
-    """The number of chunks, asked for as an exact search is."""
+    """Count the chunks in the way in which an exact search reads."""
     (row,) = await store._database.fetch_exact("count_chunks")
     return int(row["chunks"])
 
 
 def watch_questions(monkeypatch: pytest.MonkeyPatch, store: Any) -> list[tuple[str, dict[str, Any]]]:
-    """The queries that a store reads by from now on: name and parameters of each. The list grows."""
+    """Collect the queries that a store reads by from now on, by name and parameters. The returned list grows."""
     asked: list[tuple[str, dict[str, Any]]] = []
     fetch = store._database.fetch
 
@@ -175,7 +175,7 @@ def limit_build_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
 
 
 async def give_build_memory(store: Any, connection: asyncpg.Connection, chunks: int) -> int:
-    """Prepare a maintenance connection for building an index of so many chunks. The bytes that it was given."""
+    """Prepare a maintenance connection for building an index of so many chunks. Return the bytes that it was given."""
     return int(await store._database.indexes._give_memory(connection, chunks))
 
 
@@ -194,7 +194,7 @@ async def count_terms(store: Any) -> None:
 
 
 def count_under_way(store: Any) -> asyncio.Task[None] | None:
-    """The last count of the terms that a store has begun in the background, also when it is done."""
+    """Return the last count of the terms that a store has begun in the background, also when it is done."""
     task: asyncio.Task[None] | None = store._lexemes._counting
     return task
 
@@ -219,7 +219,7 @@ def hold_writes_before_their_count(monkeypatch: pytest.MonkeyPatch, store: Any) 
 
 
 def statement_sizes(batch: Batch) -> list[int]:
-    """How many chunks each statement of a write has."""
+    """Return how many chunks each statement of a write has."""
     return [part.stop - part.start for part in writing._slices(batch)]
 
 
@@ -235,19 +235,19 @@ HEAVY_FUNCTIONS = {("agent_brain_store.arrays", "as_rows")}
 
 
 def collection(store: Any) -> shared.Collection:
-    """What a store shares with all others of its collection."""
+    """Return what a store shares with all others of its collection."""
     opened: shared.Collection = store._session.collection
     return opened
 
 
 def stored_rows(store: Any) -> driver.Rows:
-    """The rows of a store's collection."""
+    """Return the rows of a store's collection."""
     return collection(store).rows
 
 
 @contextmanager
 def new_rows(directory: Path) -> Iterator[driver.Rows]:
-    """The rows of a new collection in a directory, without a store around them."""
+    """Yield the rows of a new collection in a directory, without a store around them."""
     client = driver.open_client(directory)
     try:
         yield driver.create_rows(client, "rows", "cosine", {"a": 1})
@@ -256,23 +256,23 @@ def new_rows(directory: Path) -> Iterator[driver.Rows]:
 
 
 def client_of(store: Any) -> Any:
-    """Chroma's client, as the store has it now."""
+    """Return Chroma's client, as the store has it now."""
     return collection(store).directory.client
 
 
 async def keyword_index(store: Any) -> KeywordIndex:
-    """The keyword index, which is built if it is not there."""
+    """Return the keyword index. It is built if it is not there."""
     index: KeywordIndex = await store._session.index()
     return index
 
 
 def keyword_index_size(index: KeywordIndex) -> int:
-    """How many places a keyword index has, with those of chunks that are gone."""
+    """Return how many places a keyword index has, with those of chunks that are gone."""
     return len(index._ids)
 
 
 def has_keyword_index(store: Any) -> bool:
-    """Whether the keyword index is in memory."""
+    """Tell whether the keyword index is in memory."""
     return bool(collection(store).indexes)
 
 

@@ -27,13 +27,13 @@ COMMON_WORDS = [
 
 
 def large_text(i: int) -> str:
-    """Twelve common words, one that ten chunks share, and one of the chunk's own."""
+    """Make a text of twelve common words, one that ten chunks share, and one of the chunk's own."""
     rng = np.random.default_rng(i)
     return " ".join(rng.choice(COMMON_WORDS, 12)) + f" rare{i % 2000} unique{i}"
 
 
 def large_metadata(i: int) -> dict[str, Any]:
-    """Keys that half, a hundredth, a thousandth of the chunks share, and one of the chunk's own."""
+    """Make metadata with values that half, a hundredth and a thousandth of the chunks share, and one of the chunk's own."""
     return {
         "half": i % 2,
         "hundredth": i % 100,

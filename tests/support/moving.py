@@ -27,7 +27,7 @@ async def fill_with_odd_chunks(store: StorageBackend, count: int) -> None:
 
 
 async def everything(store: StorageBackend) -> dict[str, tuple[Any, ...]]:
-    """Text, metadata and the bytes of the vector of every chunk, by id."""
+    """Return text, metadata and the bytes of the vector of every chunk, by id."""
     return {
         chunk.chunk_id: (chunk.text, chunk.metadata, np.asarray(chunk.embedding).tobytes())
         async for chunk in store.iter_documents(include_embeddings=True)

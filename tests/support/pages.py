@@ -15,29 +15,29 @@ ALL = "\n".join(TEXTS.values())
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """The code blocks of a page that are marked with a language."""
+    """Return the code blocks of a page that are marked with a language."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [code for name, code in found if name == language]
 
 
 def prose(text: str) -> str:
-    """A page without its code."""
+    """Return a page without its code."""
     return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def section(text: str, heading: str) -> str:
-    """What stands under a heading of the second level."""
+    """Return what stands under a heading of the second level."""
     return re.split(r"^## ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#{1,6} +(.+)$", prose(text), re.MULTILINE)
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in plain}
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without what configures a store or PostgreSQL's programs, and with ``more``."""
+    """Return the environment without what configures a store or PostgreSQL's programs, and with ``more``."""
     ours = ("AGENT_BRAIN", "PG", "POSTGRES", "CHROMA", "COLLECTION", "EMBEDDING", "DATABASE_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more

@@ -17,12 +17,12 @@ KILL_CONNECTIONS = "select pg_terminate_backend(pid) from pg_stat_activity where
 
 
 def config(postgres: dict[str, Any], **storage: Any) -> StoreConfig:
-    """A configuration for ``storage.postgres``."""
+    """Return a configuration for ``storage.postgres``."""
     return StoreConfig.from_dict(mapping(backend="postgres", postgres=postgres, **storage))
 
 
 async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
-    """A connection of the test's own, with the settings of the library's sessions that decide plans."""
+    """Open a connection of the test's own, with the settings of the library's sessions that decide plans."""
     settings = {
         "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
         "plan_cache_mode": "force_custom_plan",
@@ -33,7 +33,7 @@ async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
 
 
 async def make_role(plain: asyncpg.Connection, name: str) -> None:
-    """A role with the password 'secret', unless there is one of that name."""
+    """Make a role with the password 'secret', unless there is one of that name."""
     if not await plain.fetchval("select true from pg_roles where rolname = $1", name):
         await plain.execute(f"create role {name} login password 'secret'")
 
@@ -62,13 +62,13 @@ async def slow_down_commits(connection: asyncpg.Connection, seconds: float) -> N
 
 
 def arguments(name: str, **values: Any) -> list[Any]:
-    """The parameters of a query file, in order. Those of ranking that are not given have their defaults."""
+    """Return the parameters of a query file, in order. Those of ranking that are not given have their defaults."""
     given = {"filter": "", "source_prefix": "", "explain": False, **RANKING, **values}
     return [given[parameter] for parameter, _ in queries()[name].parameters]
 
 
 async def explain(connection: asyncpg.Connection, name: str, *arguments: Any, options: str = "costs off") -> str:
-    """The plan of a query file, as text, with the arguments bound."""
+    """Return the plan of a query file, as text, with the arguments bound."""
     await connection.execute("deallocate all")
     literals = ", ".join(literal(a) for a in arguments)
     types = ", ".join(t for _, t in queries()[name].parameters)
@@ -78,19 +78,19 @@ async def explain(connection: asyncpg.Connection, name: str, *arguments: Any, op
 
 
 def literal(value: Any) -> str:
-    """A value as SQL."""
+    """Return a value as SQL."""
     return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else str(value).lower()
 
 
 async def scored_chunks(connection: asyncpg.Connection, question: str, budget: int) -> int:
-    """How many chunks keyword search scores for a question."""
+    """Count the chunks that keyword search scores for a question."""
     return int(
         await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget)
     )
 
 
 async def plan_of_question(connection: asyncpg.Connection, question: str, budget: int) -> asyncpg.Record:
-    """What keyword search decides to look up for a question: its terms, and the combinations of common ones."""
+    """Return what keyword search decides to look up for a question: its terms, and the combinations of common ones."""
     return await connection.fetchrow("select * from asked($1, $2, 1.2, 0.75)", question, budget)
 
 
@@ -98,7 +98,7 @@ async def plan_of_question(connection: asyncpg.Connection, question: str, budget
 
 
 async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
-    """The vector index's identity, which changes when it is built anew, and whether searches can use it."""
+    """Return the vector index's identity, which changes when it is built anew, and whether searches can use it."""
     row = await plain.fetchrow(
         "select indexrelid::int8, indisvalid and indisready from pg_index "
         "where indexrelid = to_regclass('chunks_embedding_ann')"
@@ -107,13 +107,13 @@ async def vector_index(plain: asyncpg.Connection) -> tuple[int, bool] | None:
 
 
 async def is_indexed(plain: asyncpg.Connection) -> bool:
-    """Whether the vector index is there, and searches can use it."""
+    """Tell whether the vector index is there, and searches can use it."""
     index = await vector_index(plain)
     return index is not None and index[1]
 
 
 async def index_facts(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
-    """What the library reads of the indexes, by their names."""
+    """Return what the library reads of the indexes, by their names."""
     return {row["name"]: row for row in await connection.fetch(queries()["index_facts"].text)}
 
 
@@ -121,13 +121,13 @@ async def index_facts(connection: asyncpg.Connection) -> dict[str, asyncpg.Recor
 
 
 async def document_frequency(connection: asyncpg.Connection, term: str) -> int | None:
-    """In how many chunks a term was when the terms were last counted, or None if it was in none."""
+    """Return in how many chunks a term was at the last count, or None if it was in none."""
     df: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", term)
     return df
 
 
 async def document_frequencies(connection: asyncpg.Connection) -> dict[str, int]:
-    """The same for all terms."""
+    """Return in how many chunks each term was at the last count."""
     # Names with a space are impacts.
     rows = await connection.fetch("select lexeme, df from lexemes where position(' ' in lexeme) = 0")
     return {row["lexeme"]: row["df"] for row in rows}
@@ -145,7 +145,7 @@ async def count_is_due(connection: asyncpg.Connection) -> None:
 
 
 async def counted_terms(connection: asyncpg.Connection) -> int:
-    """How many terms have been counted."""
+    """Return how many terms have been counted."""
     return int(await connection.fetchval("select count(*) from lexemes"))
 
 
@@ -170,7 +170,7 @@ async def lock_counts(connection: asyncpg.Connection, mode: str) -> None:
 
 
 async def until(plain: asyncpg.Connection, query: str) -> None:
-    """Until a query's first value is true, half a minute at most."""
+    """Wait until a query's first value is true, half a minute at most."""
     for _ in range(600):
         if await plain.fetchval(query):
             return
@@ -179,7 +179,7 @@ async def until(plain: asyncpg.Connection, query: str) -> None:
 
 
 async def until_suspended(plain: asyncpg.Connection) -> None:
-    """Until a load has dropped the vector index."""
+    """Wait until a load has dropped the vector index."""
     for _ in range(10_000):
         if await vector_index(plain) is None:
             return
@@ -188,12 +188,12 @@ async def until_suspended(plain: asyncpg.Connection) -> None:
 
 
 async def until_indexed(plain: asyncpg.Connection) -> None:
-    """Until the vector index is there and valid."""
+    """Wait until the vector index is there and valid."""
     await until(plain, "select indisvalid from pg_index where indexrelid = to_regclass('chunks_embedding_ann')")
 
 
 async def until_blocked(database: dict[str, Any], statement: str) -> None:
-    """Until such a statement waits for a lock, and has looked for deadlocks in vain."""
+    """Wait until such a statement waits for a lock, and has looked for deadlocks in vain."""
     look = await connect(database)
     await until(
         look, f"select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%{statement}%'"

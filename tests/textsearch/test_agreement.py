@@ -187,7 +187,7 @@ WORDS = [
 
 
 def some_chunks(count: int) -> list[tuple[str, str, dict[str, Any]]]:
-    """Chunks of common and rare words. They have every key that is searched, some with odd values."""
+    """Make chunks of common and rare words. They have every key that is searched, some with odd values."""
     chooser = random.Random(11)
 
     def words(most: int) -> str:

@@ -47,7 +47,7 @@ async def test_both_backends_agree_on_the_bundled_passages(database, tmp_path):
 
 
 async def agreed(collection: Collection, database: dict[str, Any], tmp_path: Path) -> Any:
-    """The nDCG@10 of PostgreSQL by keyword search, RRF and relative score.
+    """Return the nDCG@10 of PostgreSQL by keyword search, RRF and relative score.
 
     Chroma's must be within 0.01 of it, that of exact keyword search within 0.003.
     """
@@ -72,7 +72,7 @@ async def agreed(collection: Collection, database: dict[str, Any], tmp_path: Pat
 async def answers(
     collection: Collection, asked: list[Any], place: dict[str, Any], keyword_only: bool = False
 ) -> list[list[list[str]]]:
-    """The first ten ids for each question, by keyword search, RRF and relative score."""
+    """Return the first ten ids for each question, by keyword search, RRF and relative score."""
     found = []
     async with filled(collection, **place) as store:
         for _, text, vector in asked:

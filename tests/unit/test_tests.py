@@ -11,7 +11,7 @@ FILES = {path.relative_to(TESTS).as_posix(): path.read_text(encoding="utf-8") fo
 
 
 def nodes() -> Iterator[tuple[str, ast.AST]]:
-    """Every node of every file, after the name of the file."""
+    """Yield every node of every file, after the name of the file."""
     for name, text in FILES.items():
         for node in ast.walk(ast.parse(text)):
             yield name, node
