@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
-from agent_brain_store.connection_url import parse_connection_url
+from agent_brain_store.config.url import parse_connection_url
 from tests.support.large import load_large
 from tests.support.postgres import config, connect
 from tests.support.servers import Server, wheel_server

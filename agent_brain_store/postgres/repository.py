@@ -32,8 +32,8 @@ class PostgresRepository:
 
     name = BACKEND
 
-    def __init__(self, config: StoreConfig, timings: Timings | None = None) -> None:
-        timings = timings or Timings()
+    def __init__(self, config: StoreConfig) -> None:
+        self.timings = timings = Timings()
         self._config, self._server = config, private_server(config)
         self._opening = asyncio.Lock()
         self.background = Background()

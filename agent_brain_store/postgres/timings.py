@@ -1,13 +1,13 @@
-"""How long background work waits. Tests make these shorter."""
+"""How long background work waits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Timings:
-    """Times in seconds."""
+    """Times in seconds. They may be changed while a store is open, which tests do."""
 
     index_retry: float = 30.0
     """Between two tries to build an index that another session prevents."""

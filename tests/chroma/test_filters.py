@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store.chroma.matching import matches
-from agent_brain_store.chroma.translate import LONGEST, folders, from_stored, to_stored, to_where
-from agent_brain_store.filters import parse
+from agent_brain_store.chroma.stored import LONGEST, folders, from_stored, to_stored
+from agent_brain_store.chroma.where import to_where
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import parse
 from tests.support.internals import new_rows
 
 VALUES = [

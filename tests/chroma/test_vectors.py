@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store.chroma.translate import VECTOR, given_vector, to_stored
-from agent_brain_store.chroma.vectors import packed, searched, unpacked
+from agent_brain_store.chroma.stored import VECTOR, given_vector, in_searched_form, packed, to_stored, unpacked
 from tests.support.chroma import opened
 from tests.support.internals import stored_rows
 
@@ -84,16 +83,16 @@ async def test_a_vector_is_kept_twice_only_if_it_cannot_be_searched_as_it_is(sto
 
 def test_searched_vectors_have_unit_length_under_cosine():
     vectors = some_vectors()
-    lengths = np.linalg.norm(searched("cosine", vectors).astype(np.float64), axis=1)
+    lengths = np.linalg.norm(in_searched_form("cosine", vectors).astype(np.float64), axis=1)
     assert np.abs(lengths - 1).max() < 2e-6
-    assert np.array_equal(searched("cosine", vectors)[7], searched("cosine", vectors[7]))
-    assert searched("l2", vectors) is vectors
+    assert np.array_equal(in_searched_form("cosine", vectors)[7], in_searched_form("cosine", vectors[7]))
+    assert in_searched_form("l2", vectors) is vectors
 
 
 def test_a_vector_can_be_packed_into_text():
     for vector in some_vectors():
         assert unpacked(packed(vector)).tobytes() == vector.tobytes()
-        kept = searched("cosine", vector)
+        kept = in_searched_form("cosine", vector)
         stored = to_stored("", {}, vector, kept)
         assert given_vector(stored, kept.astype(np.float64)).tobytes() == vector.tobytes()
     assert packed(np.array([1.0], np.float32)) == "AACAPw=="

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import DimensionMismatchError, InvalidDocumentError
-from agent_brain_store.records import prepare
+from agent_brain_store.checks.chunks import prepare
 from tests.support.filter_table import RULES
 from tests.support.stores import DIMENSIONS, fill
 from tests.support.strategies import values

@@ -12,7 +12,7 @@ from tests.support.stores import DIMENSIONS, embed, fill, ids
 
 async def test_the_best_chunks_of_a_common_word_are_found(make):
     """Thousands have the word. One has it in its heading, and the newest is about nothing else."""
-    store = make(keyword={"candidates": 60})
+    store = make(keyword={"budget": 60})
     await store.initialize()
     plain = [(f"{i:04}", f"kubernetes is one of many words in this text number {i}") for i in range(3000)]
     await fill(
@@ -27,7 +27,7 @@ async def test_the_best_chunks_of_a_common_word_are_found(make):
 
 async def test_the_best_chunks_of_several_common_words_are_found(make):
     """Each word is in a third of all chunks. The best chunk has all of them, not only the two rarest."""
-    store = make(keyword={"candidates": 60})
+    store = make(keyword={"budget": 60})
     await store.initialize()
     words = ["parser", "token", "lexer"]
     chunks: list[tuple[Any, ...]] = [
@@ -42,7 +42,7 @@ async def test_the_best_chunks_of_several_common_words_are_found(make):
 
 async def test_words_that_always_come_together_do_not_push_the_best_out(make):
     """The parts of one name do. By chance their combination would be in ten chunks, but it is in 450."""
-    store = make(keyword={"candidates": 75})
+    store = make(keyword={"budget": 75})
     await store.initialize()
     filler = [" ".join(f"w{(7 * i + j) % 900}" for j in range(20)) for i in range(3000)]
     words = ["postgre sql postgresql"] * 450 + ["install"] * 150 + ["other"] * 2399 + ["install postgre sql postgresql"]
@@ -52,7 +52,7 @@ async def test_words_that_always_come_together_do_not_push_the_best_out(make):
 
 async def test_chunks_that_are_one_common_word_come_first(make):
     """More chunks than a budget consist of the word, and many more have it somewhere."""
-    store = make(keyword={"candidates": 60})
+    store = make(keyword={"budget": 60})
     await store.initialize()
     others = " ".join(f"other{letter}word" for letter in "abcdefghijklmnopqrstuvwxyz")
     await fill(store, *((f"{i:04}", f"a bear among {others} and number {i}") for i in range(1500)))
@@ -65,7 +65,7 @@ async def test_chunks_that_are_one_common_word_come_first(make):
 
 async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
     """The chunks of a book about a word are stored last, after long chunks that have it once."""
-    store = make(keyword={"candidates": 60})
+    store = make(keyword={"budget": 60})
     await store.initialize()
     rng = np.random.default_rng(4)
     letters = rng.choice(list("bcdfghjklm"), (400, 6))
@@ -79,7 +79,7 @@ async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
 
 @pytest.mark.parametrize("budget", [2**31 - 1, 2**28])
 async def test_the_largest_budgets_score_every_match(make, budget):
-    store = make(keyword={"candidates": budget})
+    store = make(keyword={"budget": budget})
     await store.initialize()
     await fill(store, ("a", "bear"), ("b", "bear wolf"), ("c", "owl"))
     assert await ids(store, "bear wolf") == ["b", "a"]
@@ -90,7 +90,7 @@ async def test_the_largest_budgets_score_every_match(make, budget):
 
 
 async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
-    store = make(keyword={"candidates": 50})
+    store = make(keyword={"budget": 50})
     await store.initialize()
     chunks = [(f"{i:03}", "common words" + (" rareword" if i < 30 else ""), {"late": i >= 300}) for i in range(600)]
     await fill(store, *chunks)
@@ -107,7 +107,7 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
 async def test_hits_of_the_vector_ranking_do_not_shorten_the_keyword_ranking(make, fusion):
     """Most chunks that pass the filter are near and hold one word. The best by words is not among them."""
-    store = make(keyword={"candidates": 50})
+    store = make(keyword={"budget": 50})
     await store.initialize()
     near, far, rest = (
         [1.0] + [0.0] * (DIMENSIONS - 1),

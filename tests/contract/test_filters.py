@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import InvalidFilterError
-from agent_brain_store.records import prepare
+from agent_brain_store.checks.chunks import prepare
 from tests.support.filter_table import MISSING, RULES, STORED, filters, reference, stored_metadata
 from tests.support.stores import DIMENSIONS, fill
 from tests.support.strategies import cleaned, kept, keys, wheres

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_brain_store.fusion import reciprocal_rank_fusion, relative_score_fusion
+from agent_brain_store.textsearch.fusion import reciprocal_rank_fusion, relative_score_fusion
 from tests.support.stores import DIMENSIONS, embed, fill
 
 
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
 async def test_one_ranking_alone_keeps_its_order_within_a_budget(make, fusion):
-    store = make(keyword={"candidates": 30})
+    store = make(keyword={"budget": 30})
     await store.initialize()
     rng = np.random.default_rng(4)
     words = [f"word{i}" for i in range(60)]

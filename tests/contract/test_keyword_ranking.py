@@ -76,7 +76,7 @@ async def test_a_word_of_a_question_counts_255_times_at_most(store):
 
 
 async def test_words_of_two_thousand_bytes_are_found(make):
-    store = make(keyword={"candidates": 3})
+    store = make(keyword={"budget": 3})
     await store.initialize()
     long = "z" * 2010
     await fill(store, ("a", f"{long} bear"), ("b", long), ("c", f"{long} wolf"), ("d", "bear wolf"))

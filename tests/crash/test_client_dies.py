@@ -74,15 +74,14 @@ async def test_an_index_is_there_after_a_client_was_killed_while_building_it(dat
     program = textwrap.dedent("""
         import asyncio, json, sys
         import numpy as np
-        import pytest
         from agent_brain_store import open_store
         from tests.support.internals import set_timings
-        set_timings(pytest.MonkeyPatch(), progress_poll=0.01)
         def tell(progress):
             if progress.operation == "building the vector index" and progress.done < 4000:
                 print("building", flush=True)
         async def main():
             async with open_store(json.loads(sys.argv[1])) as store, store.bulk_load(tell) as load:
+                set_timings(store, build_poll=0.01)
                 ids = [str(i) for i in range(4000)]
                 await load.upsert_documents(ids, np.random.default_rng(1).normal(size=(4000, 512)), ids, [{}] * 4000)
         asyncio.run(main())

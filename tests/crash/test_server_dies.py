@@ -65,8 +65,8 @@ async def test_acknowledged_chunks_survive_the_death_of_the_server(embedded_path
 
 
 async def test_an_index_is_repaired_after_the_server_died_while_building_it(embedded_path, caplog, monkeypatch):
-    set_timings(monkeypatch, progress_poll=0.01)
     store = create_backend(config({"embedded_path": str(embedded_path)}, dimensions=512))
+    set_timings(store, build_poll=0.01)
     await store.initialize()
     vectors, ids = np.random.default_rng(1).normal(size=(4000, 512)), [f"{i}" for i in range(4000)]
 

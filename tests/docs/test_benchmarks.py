@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import retrieval, speed
+from benchmarks import by_hand, retrieval, speed
 from benchmarks.judged import ndcg, recall
 from tests.support.stores import embed
 
@@ -92,18 +92,18 @@ async def test_the_statements_by_hand_write_what_the_library_writes(database, pl
     for way in ("COPY and insert by hand", "upsert_documents", "bulk_load", "a row at a time", "unchanged again"):
         assert way in shown
     batch = speed.made_up(30, 1)
-    async with bench.store() as ours, bench.store() as by_hand:
+    async with bench.store() as ours, bench.store() as copied:
         await ours.upsert_documents(*batch)
-        await speed.copy_by_hand(by_hand, batch)
+        await by_hand.copy_by_hand(copied, batch)
         stored = []
-        for store in (ours, by_hand):
-            async with speed.raw(store) as connection:
+        for store in (ours, copied):
+            async with by_hand.raw(store) as connection:
                 stored.append(await connection.fetch("select * from chunks order by chunk_id"))
         assert [tuple(map(str, row)) for row in stored[0]] == [tuple(map(str, row)) for row in stored[1]]
         question = batch[2][7][:40]
-        found = await speed.by_hand(ours, speed.ANY_WORD_TS_RANK, question)
+        found = await by_hand.by_hand(ours, by_hand.ANY_WORD_TS_RANK, question)
         assert {row["chunk_id"] for row in found} <= {h.chunk_id for h in await ours.keyword_search(question, 100)}
-        near = await speed.by_hand(ours, speed.VECTOR_BY_HAND, batch[1][7])
+        near = await by_hand.by_hand(ours, by_hand.VECTOR_BY_HAND, batch[1][7])
         assert near[0]["chunk_id"] == batch[0][7]
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 

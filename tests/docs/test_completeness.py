@@ -15,7 +15,7 @@ import yaml
 
 import agent_brain_store
 from agent_brain_store import StorageBackend, config, errors
-from agent_brain_store.settings import ruled_fields
+from agent_brain_store.config.rules import ruled_fields
 from tests.support.internals import section_name
 from tests.support.pages import ALL, PACKAGE, ROOT, TEXTS, blocks, section
 

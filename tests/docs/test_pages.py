@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from agent_brain_store import StoreConfig, export_documents, open_store
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.pages import PAGES, ROOT, TEXTS, anchors, blocks, clean_environment, prose
 from tests.support.servers import Server
 from tests.support.stores import DIMENSIONS, embed, mapping

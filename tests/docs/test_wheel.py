@@ -44,7 +44,7 @@ def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
         sys.path[:0] = [sys.argv[1]]
         import asyncio
         import agent_brain_store
-        from agent_brain_store.sql import queries, sql_directory
+        from agent_brain_store.postgres.sql import queries, sql_directory
         assert agent_brain_store.__file__.startswith(sys.argv[1])
         assert str(sql_directory()).startswith(sys.argv[1])
         from agent_brain_store import open_store

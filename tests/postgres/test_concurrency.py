@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import PoolTimeout
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.postgres import arguments, connect, lock_counts, slow_down_commits, until
 from tests.support.stores import DIMENSIONS, embed, fill
 
@@ -110,18 +110,18 @@ async def test_waiting_writers_leave_connections_for_questions(opened, database,
     assert all(result is None or isinstance(result, PoolTimeout) for result in done)
 
 
-@pytest.mark.parametrize("name", ["possible_matches", "keyword_search", "hybrid_rrf", "hybrid_relative_score"])
+@pytest.mark.parametrize("name", ["keyword_search", "hybrid_search"])
 async def test_a_search_locks_its_tables_in_the_order_of_a_reset(store, database, plain, name):
     """Both lock the chunks first, then the counted terms. So neither can hold what the other waits for."""
     await fill(store, ("a", "text"))
     other = await connect(database)
-    values: dict[str, Any] = {"query": "text", "top_k": 1, "at_most": 9, "candidates": 9, "budget": 9, "rrf_k": 60}
+    values: dict[str, Any] = {"query": "text", "top_k": 1, "candidates": 9, "rrf_k": 60}
     values |= {"query_embedding": str(embed("x")), "vector_weight": 0.5, "keyword_weight": 0.5}
     async with plain.transaction():
         await lock_counts(plain, "access exclusive")
         searching = asyncio.create_task(other.fetch(queries()[name].text, *arguments(name, **values)))
         locks = f"select true from pg_locks where pid = {other.get_server_pid()} and relation = "
-        await until(plain, locks + "'lexemes'::regclass and not granted")
+        await until(plain, locks + "'term_statistics'::regclass and not granted")
         assert await plain.fetchval(locks + "'chunks'::regclass and granted")
     assert await searching
     await other.close()

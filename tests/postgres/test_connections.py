@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from agent_brain_store import ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout, QueryFailed, create_backend
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.internals import count_without_vector_index, pooled_connection
 from tests.support.postgres import KILL_CONNECTIONS, config, lock_counts, slow_down_commits
 from tests.support.stores import fill

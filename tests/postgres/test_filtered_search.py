@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store.chroma.matching import matches
-from agent_brain_store.filters import parse
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
 from tests.support.large import large_metadata
 from tests.support.stores import DIMENSIONS, fill

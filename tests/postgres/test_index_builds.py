@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import Progress, open_store
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.internals import give_build_memory, limit_build_memory, maintenance_connection, set_timings
 from tests.support.postgres import (
     config,
@@ -84,8 +84,8 @@ async def test_ensure_indexes_rebuilds_what_is_invalid(store, plain):
 async def test_an_index_that_another_session_holds_at_the_start_is_built_later(
     opened, database, plain, caplog, monkeypatch
 ):
-    set_timings(monkeypatch, index_retry=0.05)
     store = await opened(database)
+    set_timings(store, index_retry=0.05)
     await fill(store, ("a", "text"))
     await store.close()
     await plain.execute("drop index chunks_embedding_ann")
@@ -112,7 +112,7 @@ async def test_a_build_at_the_start_is_reported(store, database, plain):
 
 
 async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
-    set_timings(monkeypatch, progress_poll=0.01)
+    set_timings(store, build_poll=0.01)
     await store.upsert_documents(*made_up(6000))
     seen: list[Progress] = []
     written_at: list[int] = []
@@ -193,7 +193,7 @@ async def test_a_build_whose_observer_is_lost_goes_on(store, plain):
 
 
 async def test_progress_falls_back_to_scanned_blocks_when_tuples_are_not_counted(store, plain, monkeypatch):
-    set_timings(monkeypatch, progress_poll=0.005)
+    set_timings(store, build_poll=0.005)
     ids, vectors, _, metadatas = made_up(3000)
     texts = [" ".join(f"word{i * j % 9973}" for j in range(120)) for i in range(3000)]
     await store.upsert_documents(ids, vectors, texts, metadatas)
@@ -237,7 +237,7 @@ async def test_a_long_build_reports_its_progress(opened, database):
 
 
 async def test_a_reindex_is_finished_although_its_callback_raises(store, plain, monkeypatch):
-    set_timings(monkeypatch, progress_poll=0.01)
+    set_timings(store, build_poll=0.01)
     await store.upsert_documents(*made_up(2000))
     before = await vector_index(plain)
     error = TimeoutError("mine")
@@ -255,7 +255,7 @@ async def test_a_reindex_is_finished_although_its_callback_raises(store, plain, 
 
 
 async def test_a_build_at_the_start_is_finished_although_its_callback_raises(store, plain, monkeypatch):
-    set_timings(monkeypatch, progress_poll=0.01)
+    set_timings(store, build_poll=0.01)
     await store.upsert_documents(*made_up(2000))
     await store.close()
     await plain.execute("drop index chunks_tsv_gin")

@@ -91,7 +91,7 @@ async def test_a_cancelled_call_builds_the_index_again(store, plain):
 
 
 async def test_a_call_waits_only_so_long_for_a_transaction_in_its_way(store, database, plain, monkeypatch, caplog):
-    set_timings(monkeypatch, load_patience=1.0)
+    set_timings(store, lock_wait=1.0)
     other = await connect(database)
     transaction = other.transaction()
     await transaction.start()

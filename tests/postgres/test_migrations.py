@@ -11,8 +11,8 @@ import textwrap
 import pytest
 
 from agent_brain_store import MigrationFailed, SchemaError, SchemaTooNew, create_backend
-from agent_brain_store.postgres.migrator import load_migrations, migrate
-from agent_brain_store.sql import sql_directory
+from agent_brain_store.postgres.migrate import load_migrations, migrate
+from agent_brain_store.postgres.sql import sql_directory
 from tests.support.postgres import config, connect
 from tests.support.servers import run_psql
 from tests.support.stores import DIMENSIONS, fill, mapping

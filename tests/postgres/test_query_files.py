@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from agent_brain_store.postgres.connection import session_settings
-from agent_brain_store.sql import Query, queries, sql_directory
+from agent_brain_store.postgres.sql import Query, queries, sql_directory
 from tests.support.postgres import config
 from tests.support.servers import run_psql
 from tests.support.stores import DIMENSIONS, embed, fill
@@ -37,14 +37,16 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "delete_matching_chunks": {"filter": 'strict exists($ ? (@."n" == 2))', "source_prefix": "", "keep": "{b}"},
     "drop_index": {"name": "chunks_embedding_ann"},
     "get_chunks": {"ids": "{a,b,nobody}"},
-    "hybrid_relative_score": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3"},
-    "hybrid_rrf": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "rrf_k": "60"},
+    "hybrid_search": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "rrf"},
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
-    "possible_matches": {"query": "where do bears growl?", "at_most": "750"},
+    "matched_terms": {"query": "where do bears growl?", "ids": "{a,b}"},
+    "note_derivation": {"functions": "{searchable}", "versions": "{1}"},
+    "note_function": {"name": "bm25", "hash": "0123", "library": "0.1.0"},
     "rebuild_index": {"name": "chunks_tsv_gin"},
     "replacement_lock": {"filter": "$.a == 1"},
+    "rederive_chunks": {"after": "", "page_size": "2"},
     "rename_index": {"name": "old", "new_name": "new"},
     "set_profile": {"provider": "test", "model": "hashed", "dimensions": str(DIMENSIONS)},
     "settings": {"schema": "agent_brain", "dimensions": "16", "distance": "cosine", "language": "english"},
@@ -61,6 +63,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
     },
     "use_maintenance_timeouts": {"lock_timeout": "60s"},
+    "use_schema": {"schema": "agent_brain"},
     "vector_search": {"query_embedding": VECTOR, "top_k": "3"},
 }
 COMMON = {
@@ -68,13 +71,8 @@ COMMON = {
     "source_prefix": "",
     "vector_weight": "0.5",
     "keyword_weight": "0.5",
+    "rrf_k": "60",
     "candidates": "50",
-    "budget": "750",
-    "k1": "1.2",
-    "b": "0.75",
-    "heading_weight": "3",
-    "summary_weight": "2",
-    "explain": "true",
 }
 
 
@@ -92,9 +90,7 @@ def test_every_query_has_values_here():
 
 @pytest.fixture
 async def connection(database: dict[str, Any]) -> AsyncIterator[asyncpg.Connection]:
-    settings = session_settings(config(database).postgres, "agent_brain, public") | {
-        "agent_brain.schema": "agent_brain"
-    }
+    settings = session_settings(config(database), "agent_brain, public") | {"agent_brain.schema": "agent_brain"}
     connection = await asyncpg.connect(
         host=database["host"],
         port=database.get("port", 5432),
@@ -200,5 +196,5 @@ async def test_the_reports_run_in_psql(opened, path, database):
     store = await opened(database)
     await fill(store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}))
     printed = run_psql(database, "-f", str(path))
-    expected = {"sizes": "2\x1f", "indexes": "chunks_embedding_ann", "activity": "idle", "words": "bear\x1f2\x1f100.0"}
+    expected = {"sizes": "2\x1f", "indexes": "chunks_embedding_ann", "activity": "idle", "terms": "bear\x1f2\x1f100.0"}
     assert expected.get(path.stem, "") in printed

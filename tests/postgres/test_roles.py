@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent_brain_store import QueryFailed, SchemaError, StorageBackend, create_backend, open_store
-from agent_brain_store.sql import sql_directory
+from agent_brain_store.postgres.sql import sql_directory
 from tests.support.internals import counted_in_background
 from tests.support.postgres import config, connect, count_is_due, make_role, vector_index
 from tests.support.servers import Server

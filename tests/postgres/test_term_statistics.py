@@ -36,7 +36,7 @@ pytestmark = pytest.mark.postgres
 
 
 async def test_a_write_that_changes_much_counts_the_terms(store, plain, monkeypatch):
-    set_timings(monkeypatch, count_rest=60)  # seconds a chunk: a small change stays uncounted
+    set_timings(store, statistics_rest=60)  # seconds a chunk: a small change stays uncounted
 
     async def counted() -> dict[str, int]:
         return await document_frequencies(plain)
@@ -61,7 +61,7 @@ async def test_a_write_that_changes_much_counts_the_terms(store, plain, monkeypa
 
 
 async def test_a_reset_forgets_what_was_counted(store, plain, monkeypatch):
-    set_timings(monkeypatch, count_rest=60)
+    set_timings(store, statistics_rest=60)
 
     async def counted() -> dict[str, int]:
         return await document_frequencies(plain)
@@ -81,7 +81,7 @@ async def test_a_reset_forgets_what_was_counted(store, plain, monkeypatch):
 
 
 async def test_a_large_store_is_counted_in_the_background(store, plain, monkeypatch):
-    set_timings(monkeypatch, count_rest=60, count_look=0.05)
+    set_timings(store, statistics_rest=60, statistics_look=0.05)
     await fill(store, *((f"{i}", "apple") for i in range(6000)))
     assert await document_frequency(plain, "appl") == 6000, "a call that wrote much of the store waits"
     await fill(store, *((f"p{i}", "pear") for i in range(500)))
@@ -98,7 +98,7 @@ async def test_a_small_change_is_counted_in_time(store, plain):
     assert await document_frequency(plain, "pear") is None
     await counted_in_background(store)
     assert await document_frequency(plain, "pear") == 1
-    assert await plain.fetchval("select extract(epoch from now() - counted_at) < 60 from lexemes_counted")
+    assert await plain.fetchval("select extract(epoch from now() - counted_at) < 60 from term_statistics_state")
     await store.upsert_documents(["p"], [embed("pear")], ["pear"], [{}])
     counting = count_under_way(store)
     assert counting is not None
@@ -153,7 +153,7 @@ async def test_terms_are_counted_although_a_callback_raises(store, plain):
     async def load() -> None:
         async with store.bulk_load(fail) as loader:
             await loader.upsert_documents(*made_up(10))
-            await plain.execute("delete from lexemes; update lexemes_counted set changes = 10")
+            await plain.execute("delete from term_statistics; update term_statistics_state set changes = 10")
 
     with pytest.raises(RuntimeError, match="no interest"):
         await load()
@@ -177,8 +177,8 @@ async def test_counting_goes_on_when_another_session_has_finished(store, plain):
 @pytest.mark.parametrize("pause", [0, 0.3], ids=["asking", "asleep"])
 @pytest.mark.parametrize("use", ["write", "search"])
 def test_a_count_in_an_event_loop_that_is_gone_blocks_nobody(database, monkeypatch, use, pause):
-    set_timings(monkeypatch, count_rest=60)
     store = create_backend(config(database))
+    set_timings(store, statistics_rest=60)
 
     async def leave() -> None:
         await store.initialize()
@@ -213,7 +213,7 @@ async def test_counting_waits_for_locks_no_longer_than_a_statement(opened, datab
     async with plain.transaction():
         await lock_counts(plain, "share")
         await asyncio.wait_for(fill(store, *((f"{i}", "text") for i in range(50))), 10)
-    assert "the lexemes could not be counted" in caplog.text
+    assert "the term statistics could not be refreshed" in caplog.text
     assert await store.get_count() == 50
     await count_is_due(plain)
     await store.close()

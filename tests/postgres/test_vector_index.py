@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent_brain_store.embedding_models import HALFVEC_DIMENSIONS
+from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from tests.support.internals import pooled_connection
 from tests.support.postgres import connect, explain, index_facts, is_indexed
 from tests.support.stores import DIMENSIONS, embed, fill

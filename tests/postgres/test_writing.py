@@ -12,7 +12,7 @@ import pgvector
 import pytest
 
 from agent_brain_store import QueryFailed
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.postgres import connect, forbid_text
 from tests.support.stores import DIMENSIONS, fill
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from agent_brain_store.records import Rules, prepare
+from agent_brain_store.checks.chunks import prepare
+from agent_brain_store.checks.vectors import ChunkRules
 from tests.support.stores import DIMENSIONS
 
 # --- the reading -----------------------------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ def filters() -> list[dict[str, Any]]:
     return found
 
 
-RULES = Rules("postgres", DIMENSIONS, "cosine")
+RULES = ChunkRules(DIMENSIONS, "cosine")
 
 
 def stored_metadata() -> dict[str, dict[str, Any]]:

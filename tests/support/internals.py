@@ -17,31 +17,34 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agent_brain_store import arrays, transfer
-from agent_brain_store.chroma import driver, lock, shared
-from agent_brain_store.chroma.keywords import KeywordIndex
-from agent_brain_store.chroma.repository import ChromaBackend
-from agent_brain_store.postgres import build_progress, bulk, checks, database, indexes, lexemes, writing
+from agent_brain_store.checks import vectors
+from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.chroma import client as driver
+from agent_brain_store.chroma import directory, lock
+from agent_brain_store.chroma.repository import ChromaRepository
+from agent_brain_store.postgres import guard, index_builds, startup, writing
 from agent_brain_store.postgres.connection import session_settings
-from agent_brain_store.postgres.repository import PostgresBackend
-from agent_brain_store.records import Batch
+from agent_brain_store.postgres.repository import PostgresRepository
+from agent_brain_store.postgres.timings import Timings
+from agent_brain_store.textsearch.index import KeywordIndex
+from agent_brain_store.transfer import moving as transfer
 
 # --- any store -------------------------------------------------------------------------------------------------------
 
 
 def is_chroma(store: Any) -> bool:
     """Tell whether a store keeps its chunks in Chroma."""
-    return isinstance(store, ChromaBackend)
+    return isinstance(store.repository, ChromaRepository)
 
 
 def is_postgres(store: Any) -> bool:
     """Tell whether a store keeps its chunks in PostgreSQL."""
-    return isinstance(store, PostgresBackend)
+    return isinstance(store.repository, PostgresRepository)
 
 
 def representations(store: Any) -> list[str]:
     """Return all that a debugger would show of a PostgreSQL store."""
-    return [repr(store), repr(vars(store)), repr(vars(store._database))]
+    return [repr(store), repr(vars(store)), repr(vars(store.repository)), repr(vars(store.repository.pools))]
 
 
 async def write_marks(store: Any) -> dict[str, Any]:
@@ -50,7 +53,7 @@ async def write_marks(store: Any) -> dict[str, Any]:
         async with pooled_connection(store) as connection:
             rows = await connection.fetch("select chunk_id, ctid, xmin from chunks")
         return {row["chunk_id"]: tuple(row)[1:] for row in rows}
-    with sqlite3.connect(next(store._config.chroma.path.glob("chroma.sqlite3"))) as file:
+    with sqlite3.connect(next(store.config.chroma.path.glob("chroma.sqlite3"))) as file:
         segment = "select id from segments where scope = 'METADATA' and collection = ?"
         found = file.execute(
             f"select embedding_id, seq_id from embeddings where segment_id = ({segment})",
@@ -71,7 +74,7 @@ def overwrite_secret(secret: Any, value: str) -> None:
 
 def convert_vectors_in_pieces(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
     """Let lists of vectors be converted so many numbers at a time."""
-    monkeypatch.setattr(arrays, "_PIECE", numbers)
+    monkeypatch.setattr(vectors, "PIECE", numbers)
 
 
 def small_parts(monkeypatch: pytest.MonkeyPatch, chunks: int | None = None, size: int | None = None) -> None:
@@ -87,24 +90,24 @@ def small_parts(monkeypatch: pytest.MonkeyPatch, chunks: int | None = None, size
 
 def pooled_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
     """Take a connection of the pool that questions use."""
-    connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database._reader()
+    connection: AbstractAsyncContextManager[asyncpg.Connection] = store.repository.pools.reader()
     return connection
 
 
 def maintenance_connection(store: Any) -> AbstractAsyncContextManager[asyncpg.Connection]:
     """Open a connection as index builds have it, with their lock."""
-    connection: AbstractAsyncContextManager[asyncpg.Connection] = store._database.indexes.alone()
+    connection: AbstractAsyncContextManager[asyncpg.Connection] = store.repository.indexes.exclusive()
     return connection
 
 
 @asynccontextmanager
 async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncpg.Connection]:
     """Send all reads of a store through one connection within the block, with nothing running beside them."""
-    connection = await store._database.connect_alone(None)
+    connection = await store.repository.pools.connect(None)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(store._database, "_reader", lambda: nullcontext(connection))
-            patch.setattr(store._lexemes, "look", lambda: None)
+            patch.setattr(store.repository.pools, "reader", lambda: nullcontext(connection))
+            patch.setattr(store.repository.statistics, "refresh_if_stale", lambda: None)
             yield connection
     finally:
         await connection.close()
@@ -112,20 +115,20 @@ async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 async def count_without_vector_index(store: Any) -> int:
     """Count the chunks in the way in which an exact search reads."""
-    (row,) = await store._database.fetch_exact("count_chunks")
+    (row,) = await store.repository.pools.fetch_exact("count_chunks")
     return int(row["chunks"])
 
 
 def watch_questions(monkeypatch: pytest.MonkeyPatch, store: Any) -> list[tuple[str, dict[str, Any]]]:
     """Collect the queries that a store reads by from now on, by name and parameters. The returned list grows."""
     asked: list[tuple[str, dict[str, Any]]] = []
-    fetch = store._database.fetch
+    fetch = store.repository.pools.fetch
 
     async def watched(name: str, /, **values: Any) -> Any:
         asked.append((name, values))
         return await fetch(name, **values)
 
-    monkeypatch.setattr(store._database, "fetch", watched)
+    monkeypatch.setattr(store.repository.pools, "fetch", watched)
     return asked
 
 
@@ -135,48 +138,36 @@ def spoil_session_setting(monkeypatch: pytest.MonkeyPatch, setting: str, value: 
     def spoilt(*arguments: Any) -> dict[str, str]:
         return session_settings(*arguments) | {setting: value}
 
-    monkeypatch.setattr(database, "session_settings", spoilt)
+    monkeypatch.setattr(startup, "session_settings", spoilt)
 
 
 def require_versions(monkeypatch: pytest.MonkeyPatch, **versions: Any) -> None:
     """Let stores need other versions: of the ``server``, of ``pgvector``, of a ``sound_pgvector`` without known bugs."""
     names = {"server": "_SERVER", "pgvector": "_PGVECTOR", "sound_pgvector": "_PGVECTOR_SOUND"}
     for name, version in versions.items():
-        monkeypatch.setattr(checks, names[name], version)
+        monkeypatch.setattr(guard, names[name], version)
 
 
 # --- PostgreSQL: time, memory and background work --------------------------------------------------------------------
 
-_TIMINGS = {
-    "progress_poll": (build_progress, "_POLL"),
-    "index_retry": (database, "_PATIENCE"),
-    "load_patience": (bulk, "_PATIENCE"),
-    "count_rest": (lexemes, "_REST"),
-    "count_look": (lexemes, "_LOOK"),
-}
 
-
-def set_timings(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
-    """Let time pass otherwise than in production.
-
-    ``progress_poll`` is the time between two looks at a build. ``index_retry`` passes between two tries to build what another
-    session keeps. For ``load_patience`` a load waits for other transactions. ``count_rest`` is the time from one count of the
-    terms to the next, a chunk; ``count_look`` the one between two looks whether a count is due.
-    """
+def set_timings(store: Any, **seconds: float) -> None:
+    """Let background work of a store wait for other times. The names are the fields of `Timings`."""
+    timings: Timings = store.repository.timings
     for name, value in seconds.items():
-        module, constant = _TIMINGS[name]
-        monkeypatch.setattr(module, constant, value)
+        assert hasattr(timings, name)
+        setattr(timings, name, value)
 
 
 def limit_build_memory(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Let index builds have so many bytes, neither more nor less."""
-    monkeypatch.setattr(indexes, "_SMALLEST_MEMORY", size)
-    monkeypatch.setattr(indexes, "_LARGEST_MEMORY", size)
+    monkeypatch.setattr(index_builds, "SMALLEST_MEMORY", size)
+    monkeypatch.setattr(index_builds, "LARGEST_MEMORY", size)
 
 
 async def give_build_memory(store: Any, connection: asyncpg.Connection, chunks: int) -> int:
     """Prepare a maintenance connection for building an index of so many chunks. Return the bytes that it was given."""
-    return int(await store._database.indexes._give_memory(connection, chunks))
+    return await index_builds.give_memory(connection, store.config, chunks)
 
 
 def fail_to_build_at_the_end_of_a_load(monkeypatch: pytest.MonkeyPatch, store: Any, error: Exception) -> None:
@@ -185,17 +176,17 @@ def fail_to_build_at_the_end_of_a_load(monkeypatch: pytest.MonkeyPatch, store: A
     async def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(store._database.indexes, "resume", fail)
+    monkeypatch.setattr(store.repository.indexes, "resume", fail)
 
 
 async def count_terms(store: Any) -> None:
     """Count the terms now, whether that is due or not."""
-    await store._lexemes.refresh()
+    await store.repository.statistics.refresh()
 
 
 def count_under_way(store: Any) -> asyncio.Task[None] | None:
     """Return the last count of the terms that a store has begun in the background, also when it is done."""
-    task: asyncio.Task[None] | None = store._lexemes._counting
+    task: asyncio.Task[None] | None = store.repository.statistics._counting
     return task
 
 
@@ -214,29 +205,33 @@ def hold_writes_before_their_count(monkeypatch: pytest.MonkeyPatch, store: Any) 
         waiting.set()
         await asyncio.sleep(3600)
 
-    monkeypatch.setattr(store._lexemes, "after_write", wait)
+    monkeypatch.setattr(store.repository.statistics, "refresh_after_write", wait)
     return waiting
 
 
 def statement_sizes(batch: Batch) -> list[int]:
     """Return how many chunks each statement of a write has."""
-    return [part.stop - part.start for part in writing._slices(batch)]
+    return [part.stop - part.start for part in writing.slices(batch)]
 
 
 # --- Chroma ----------------------------------------------------------------------------------------------------------
 
 # What modules of the package do Chroma's work or that of the keyword index, which must not be done on the event loop.
-HEAVY_MODULES = tuple(
-    f"agent_brain_store.chroma.{module}"
-    for module in ("driver", "frequencies", "keywords", "matching", "searchable", "words")
+HEAVY_MODULES = (
+    "agent_brain_store.chroma.client",
+    "agent_brain_store.filters.evaluate",
+    "agent_brain_store.textsearch.frequencies",
+    "agent_brain_store.textsearch.index",
+    "agent_brain_store.textsearch.searchable",
+    "agent_brain_store.textsearch.words",
 )
 LIGHT_MODULE = "agent_brain_store.chroma.repository"
-HEAVY_FUNCTIONS = {("agent_brain_store.arrays", "as_rows")}
+HEAVY_FUNCTIONS = {("agent_brain_store.checks.vectors", "as_rows")}
 
 
-def collection(store: Any) -> shared.Collection:
+def collection(store: Any) -> directory.Collection:
     """Return what a store shares with all others of its collection."""
-    opened: shared.Collection = store._session.collection
+    opened: directory.Collection = store.repository.collection
     return opened
 
 
@@ -262,7 +257,7 @@ def client_of(store: Any) -> Any:
 
 async def keyword_index(store: Any) -> KeywordIndex:
     """Return the keyword index. It is built if it is not there."""
-    index: KeywordIndex = await store._session.index()
+    index: KeywordIndex = await store.repository._index()
     return index
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from agent_brain_store import StoreConfig
-from agent_brain_store.sql import queries
+from agent_brain_store.postgres.sql import queries
 from tests.support.stores import mapping
 
 # The parameters of ranking that a search takes from the configuration, with their defaults.
@@ -40,12 +40,12 @@ async def make_role(plain: asyncpg.Connection, name: str) -> None:
 
 async def rewrite_chunk(connection: asyncpg.Connection, chunk_id: str) -> None:
     """Update a chunk without changing it, which locks it until the connection's transaction ends."""
-    await connection.execute("update chunks set content = content where chunk_id = $1", chunk_id)
+    await connection.execute("update chunks set text = text where chunk_id = $1", chunk_id)
 
 
 async def forbid_text(connection: asyncpg.Connection, text: str) -> None:
     """Let the server refuse chunks with a text, by a constraint named no_bad."""
-    await connection.execute(f"alter table chunks add constraint no_bad check (content <> '{text}')")
+    await connection.execute(f"alter table chunks add constraint no_bad check (text <> '{text}')")
 
 
 async def slow_down_commits(connection: asyncpg.Connection, seconds: float) -> None:
@@ -84,14 +84,12 @@ def literal(value: Any) -> str:
 
 async def scored_chunks(connection: asyncpg.Connection, question: str, budget: int) -> int:
     """Count the chunks that keyword search scores for a question."""
-    return int(
-        await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}', 1.2, 0.75, 3, 2)", question, budget)
-    )
+    return int(await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}')", question, budget))
 
 
 async def plan_of_question(connection: asyncpg.Connection, question: str, budget: int) -> asyncpg.Record:
     """Return what keyword search decides to look up for a question: its terms, and the combinations of common ones."""
-    return await connection.fetchrow("select * from asked($1, $2, 1.2, 0.75)", question, budget)
+    return await connection.fetchrow("select * from plan_query($1, $2)", question, budget)
 
 
 # --- the vector index ------------------------------------------------------------------------------------------------
@@ -122,48 +120,48 @@ async def index_facts(connection: asyncpg.Connection) -> dict[str, asyncpg.Recor
 
 async def document_frequency(connection: asyncpg.Connection, term: str) -> int | None:
     """Return in how many chunks a term was at the last count, or None if it was in none."""
-    df: int | None = await connection.fetchval("select df from lexemes where lexeme = $1", term)
+    df: int | None = await connection.fetchval("select df from term_statistics where term = $1", term)
     return df
 
 
 async def document_frequencies(connection: asyncpg.Connection) -> dict[str, int]:
     """Return in how many chunks each term was at the last count."""
     # Names with a space are impacts.
-    rows = await connection.fetch("select lexeme, df from lexemes where position(' ' in lexeme) = 0")
-    return {row["lexeme"]: row["df"] for row in rows}
+    rows = await connection.fetch("select term, df from term_statistics where position(' ' in term) = 0")
+    return {row["term"]: row["df"] for row in rows}
 
 
 async def lose_counts(connection: asyncpg.Connection) -> None:
     """Leave the terms uncounted, and due to be counted, as after a crash between a write and its count."""
-    await connection.execute("delete from lexemes")
+    await connection.execute("delete from term_statistics")
     await count_is_due(connection)
 
 
 async def count_is_due(connection: asyncpg.Connection) -> None:
     """Let every change to the chunks seem uncounted."""
-    await connection.execute("update lexemes_counted set changes = 0")
+    await connection.execute("update term_statistics_state set changes = 0")
 
 
 async def counted_terms(connection: asyncpg.Connection) -> int:
     """Return how many terms have been counted."""
-    return int(await connection.fetchval("select count(*) from lexemes"))
+    return int(await connection.fetchval("select count(*) from term_statistics"))
 
 
 async def count_by_hand(connection: asyncpg.Connection) -> None:
     """Count the terms as the library does, in the connection's own transaction."""
-    await connection.fetch(queries()["refresh_lexemes"].text)
+    await connection.fetch(queries()["refresh_term_statistics"].text)
 
 
 async def keep_others_from_counting(connection: asyncpg.Connection) -> None:
     """Hold the lock of whoever counts, until the connection's transaction ends."""
     await connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended('agent_brain_store lexemes ' || current_schema(), 0))"
+        "select pg_advisory_xact_lock(hashtextextended('agent_brain_store terms ' || current_schema(), 0))"
     )
 
 
 async def lock_counts(connection: asyncpg.Connection, mode: str) -> None:
     """Keep others from the counted terms until the connection's transaction ends."""
-    await connection.execute(f"lock table lexemes in {mode} mode")
+    await connection.execute(f"lock table term_statistics in {mode} mode")
 
 
 # --- waiting ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_brain_store.embedded import unicode_locale
+from agent_brain_store.postgres.embedded import unicode_locale
 
 
 class Server:

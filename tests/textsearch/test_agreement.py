@@ -13,9 +13,9 @@ import pytest
 import Stemmer
 
 from agent_brain_store import StoreConfig, create_backend
-from agent_brain_store.chroma.frequencies import frequencies
-from agent_brain_store.chroma.keywords import KeywordIndex
 from agent_brain_store.config import LANGUAGES, KeywordConfig
+from agent_brain_store.textsearch.frequencies import frequencies
+from agent_brain_store.textsearch.index import KeywordIndex
 from benchmarks.judged import COLLECTIONS
 from tests.support.internals import count_terms
 from tests.support.stores import embed, mapping
@@ -212,7 +212,7 @@ def some_chunks(count: int) -> list[tuple[str, str, dict[str, Any]]]:
 async def test_keyword_scores_are_those_of_postgres(tmp_path, database, weights):
     chunks = some_chunks(200)
     ids, texts, metadatas = [c[0] for c in chunks], [c[1] for c in chunks], [c[2] for c in chunks]
-    keyword = {"candidates": 0, "heading_weight": weights[0], "summary_weight": weights[1]}
+    keyword = {"budget": 0, "heading_weight": weights[0], "summary_weight": weights[1]}
     places = {"chroma": {"path": str(tmp_path)}, "postgres": database}
     answers: list[list[list[Any]]] = []
     for backend in places:

@@ -55,7 +55,7 @@ async def agreed(collection: Collection, database: dict[str, Any], tmp_path: Pat
     chroma: dict[str, Any] = {"backend": "chroma", "chroma": {"path": str(tmp_path / "judged")}}
     asked = [question for question in collection.questions if collection.relevant.get(question[0])]
     ours, theirs = await answers(collection, asked, place), await answers(collection, asked, chroma)
-    exact = await answers(collection, asked, place | {"keyword": {"candidates": 0}}, keyword_only=True)
+    exact = await answers(collection, asked, place | {"keyword": {"budget": 0}}, keyword_only=True)
     judged = [collection.relevant[question_id] for question_id, _, _ in asked]
 
     def means(ranked: list[list[list[str]]]) -> Any:

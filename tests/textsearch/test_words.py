@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent_brain_store.chroma.frequencies import frequencies
-from agent_brain_store.chroma.words import asked_words, lexeme, terms
 from agent_brain_store.config import KeywordConfig
+from agent_brain_store.textsearch.frequencies import frequencies
+from agent_brain_store.textsearch.words import asked_words, term, terms
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_terms_of_a_text(text, expected):
 
 
 def test_words_with_digits_and_of_the_simple_language_are_not_stemmed():
-    assert lexeme("Houses2", "english") == "houses2"
-    assert lexeme("The", "simple") == "the"
-    assert lexeme("x" * 1001 + "ing", "english") == "x" * 1001 + "ing"
+    assert term("Houses2", "english") == "houses2"
+    assert term("The", "simple") == "the"
+    assert term("x" * 1001 + "ing", "english") == "x" * 1001 + "ing"
 
 
 def test_russian_stems_latin_words_as_english():
-    assert (lexeme("houses", "russian"), lexeme("the", "russian"), lexeme("и", "russian")) == ("hous", "", "")
+    assert (term("houses", "russian"), term("the", "russian"), term("и", "russian")) == ("hous", "", "")
 
 
 def test_each_letter_becomes_one_lower_case_letter():

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store import DimensionMismatchError, InvalidDocumentError
-from agent_brain_store.records import Rules, prepare
+from agent_brain_store.checks.chunks import prepare
+from agent_brain_store.checks.vectors import ChunkRules
 from tests.support.internals import convert_vectors_in_pieces
 from tests.support.stores import DIMENSIONS
 from tests.support.strategies import values
 
 GOOD = [1.0] * DIMENSIONS
-RULES = Rules("postgres", DIMENSIONS, "cosine")
+RULES = ChunkRules(DIMENSIONS, "cosine")
 
 
 @given(st.dictionaries(st.text(max_size=8), values, max_size=4))

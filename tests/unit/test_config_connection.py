@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent_brain_store import connection_url
 from agent_brain_store.config import StoreConfig
+from agent_brain_store.config import url as connection_url
 from agent_brain_store.errors import ConfigError
 from tests.support.configs import CANARY, assert_hidden, from_url, postgres_config, postgres_problem, revealed
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from agent_brain_store import InvalidFilterError
-from agent_brain_store.chroma.matching import matches
-from agent_brain_store.filters import parse, without_not
+from agent_brain_store.filters.evaluate import matches
+from agent_brain_store.filters.parse import parse, without_not
 from tests.support.filter_table import filters, reference, stored_metadata
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_brain_store.fusion import reciprocal_rank_fusion
+from agent_brain_store.textsearch.fusion import reciprocal_rank_fusion
 
 rankings = st.lists(st.sampled_from("abcdefghij"), unique=True)
 

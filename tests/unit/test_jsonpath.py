@@ -7,7 +7,7 @@ import json
 
 from hypothesis import given, settings
 
-from agent_brain_store.filters import parse
+from agent_brain_store.filters.parse import parse
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from tests.support.strategies import wheres
 

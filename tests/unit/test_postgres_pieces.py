@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from agent_brain_store import SchemaError
+from agent_brain_store.checks.chunks import prepare
+from agent_brain_store.checks.vectors import ChunkRules
 from agent_brain_store.postgres.connection import connect_arguments
-from agent_brain_store.postgres.migrator import load_migrations
-from agent_brain_store.records import Rules, prepare
+from agent_brain_store.postgres.migrate import load_migrations
 from tests.support.internals import statement_sizes
 from tests.support.postgres import config
 from tests.support.stores import DIMENSIONS
@@ -36,7 +37,7 @@ def test_wrong_names_of_migration_files_are_refused(tmp_path, files, words):
 
 def test_a_statement_is_bounded_in_bytes_and_rows():
     def sizes(length: int, count: int, letter: str = "x") -> list[int]:
-        rules = Rules("postgres", DIMENSIONS, "cosine")
+        rules = ChunkRules(DIMENSIONS, "cosine")
         ids, texts = [f"{i}" for i in range(count)], [letter * length] * count
         batch = prepare(rules, ids, np.ones((count, DIMENSIONS)), texts, [{"key": "value"}] * count)
         return statement_sizes(batch)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent_brain_store
-from agent_brain_store.sql import Query, parse, queries
+from agent_brain_store.postgres.sql import Query, parse, queries
 
 # --- headers ---------------------------------------------------------------------------------------------------------
 
