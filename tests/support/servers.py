@@ -71,7 +71,9 @@ def psql_environment(database: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None, options: str = "") -> str:
+def run_psql(
+    database: dict[str, Any], *arguments: str, stdin: str | None = None, options: str = "", cwd: Path | None = None
+) -> str:
     """Return what psql prints: unaligned, fields separated by ``\\x1f``, rows by ``\\x1e``."""
     options = options or (
         "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=strict_order "
@@ -80,6 +82,6 @@ def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None
     environment = psql_environment(database) | {"PGOPTIONS": options}
     psql = str(psql_directory() / "psql")
     command = [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", *arguments]
-    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, input=stdin, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
