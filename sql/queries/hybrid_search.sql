@@ -73,8 +73,8 @@ fused as materialized (
     chunk_id,
     case $6::text
       when 'rrf' then
-        (coalesce($7::float8 / ($9::int4 + vector_rank), 0) + coalesce($8::float8 / ($9::int4 + keyword_rank), 0))
-          * ($9::int4 + 1)
+        (coalesce($7::float8 / ($9::int4::float8 + vector_rank), 0) + coalesce($8::float8 / ($9::int4::float8 + keyword_rank), 0))
+          * ($9::int4::float8 + 1)
       else $7::float8 * coalesce(relative_vector_score, 0) + $8::float8 * coalesce(relative_keyword_score, 0)
     end / ($7::float8 + $8::float8) as score,
     vector_rank,

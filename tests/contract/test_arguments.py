@@ -71,18 +71,29 @@ async def test_bad_arguments_of_hybrid_search_are_refused(store, arguments):
         await store.hybrid_search("a", embed("a"), 3, **arguments)
 
 
+@pytest.mark.parametrize("weight", [10**400, float("inf")], ids=["huge", "infinite"])
+async def test_weights_beyond_floating_point_are_refused(store, weight):
+    with pytest.raises(InvalidQueryError, match="vector_weight is inf; it must be a finite number of at least 0"):
+        await store.hybrid_search("apple", embed("x"), 3, vector_weight=weight)
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    "extreme",
     [
-        {"vector_weight": 10**400},
         {"vector_weight": 5e-324, "keyword_weight": 0.0},
+        {"vector_weight": 5e-324, "keyword_weight": 5e-324},
         {"keyword_weight": 1e300},
         {"rrf_k": 2**31 - 1},
+        {"rrf_k": 10**12},
     ],
 )
-async def test_weights_beyond_floating_point_are_refused(store, wrong):
-    with pytest.raises(InvalidQueryError, match=next(iter(wrong))):
-        await store.hybrid_search("apple", embed("x"), 3, **wrong)
+@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+async def test_extreme_weights_give_scores_as_any_others(store, extreme, fusion):
+    await fill(store, ("a", "apple"), ("b", "pear"))
+    hits = await store.hybrid_search("apple", embed("apple"), 2, fusion=fusion, **extreme)
+    assert [hit.chunk_id for hit in hits] == ["a", "b"] or extreme.get("keyword_weight") == 1e300
+    assert hits[0].score == pytest.approx(1.0)
+    assert all(0 <= hit.score <= 1 for hit in hits)
 
 
 async def test_a_question_as_long_as_a_book_is_refused(store):

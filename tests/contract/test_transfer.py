@@ -159,7 +159,7 @@ async def test_an_export_goes_into_a_new_or_empty_directory(two, tmp_path):
     with pytest.raises(TransferError, match="not empty"):
         await export_documents(store, tmp_path / "full")
     await export_documents(store, tmp_path / "out")
-    with pytest.raises(TransferError, match="complete export already"):
+    with pytest.raises(TransferError, match="already holds a complete export"):
         await export_documents(store, tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(TransferError, match="exporting: "):

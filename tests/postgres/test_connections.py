@@ -101,7 +101,7 @@ async def test_a_lost_commit_is_of_unknown_outcome(store, plain, monkeypatch):
             await super().__aexit__(*failure)
 
     monkeypatch.setattr(asyncpg.Connection, "transaction", lambda self, **options: Dying(self, None, False, False))
-    with pytest.raises(OutcomeUnknown, match="Repeat the call, which is safe"):
+    with pytest.raises(OutcomeUnknown, match="You can safely repeat the call"):
         await fill(store, ("a", "text"))
 
 
@@ -141,7 +141,7 @@ async def test_a_statement_is_cut_short_after_command_timeout(opened, database, 
 async def test_a_commit_that_outlasts_its_time_is_of_unknown_outcome(opened, database, plain):
     await slow_down_commits(plain, seconds=5)
     store = await opened({**database, "command_timeout": 0.5})
-    with pytest.raises(OutcomeUnknown, match="command_timeout was over while upsert_documents was being committed"):
+    with pytest.raises(OutcomeUnknown, match="command_timeout ran out while upsert_documents was being committed"):
         await fill(store, ("a", "text"))
     assert await store.get_count() == 0
 

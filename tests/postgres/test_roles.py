@@ -25,7 +25,7 @@ async def test_a_role_that_may_not_install_the_extension_says_who_must(server: S
         await make_role(admin, "abs_plain")
         await admin.execute("grant create on database abs_bare to abs_plain")
         limited = {**postgres, "user": "abs_plain", "password": "secret"}
-        with pytest.raises(SchemaError, match="superuser runs, once, in this database: create extension vector;"):
+        with pytest.raises(SchemaError, match="Have a superuser run this once: create extension vector;"):
             await create_backend(config(limited)).initialize()
         assert not await admin.fetchval("select true from pg_namespace where nspname = 'agent_brain'")
         await admin.execute("create schema extensions; create extension vector schema extensions")

@@ -49,7 +49,12 @@ def main() -> None:
     with wheel_server(16) as location:
         postgres = {**location, "database": "postgres"}
         asyncio.run(_make(postgres))
-        command = [str(psql_directory(newest=False) / "pg_dump"), "--schema=agent_brain", "--no-owner", "--no-privileges"]
+        command = [
+            str(psql_directory(newest=False) / "pg_dump"),
+            "--schema=agent_brain",
+            "--no-owner",
+            "--no-privileges",
+        ]
         dumped = subprocess.run(
             command, env=psql_environment(postgres), capture_output=True, text=True, check=True
         ).stdout

@@ -11,7 +11,9 @@ from rank_bm25 import BM25Okapi
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.textsearch.index import KeywordIndex
 
-VOCABULARY = [f"term{i}" for i in range(40)]
+VOCABULARY = [
+    "term" + first + second for first in "bcdfghjk" for second in "lmnpq"
+]  # no digits: these would part words
 
 
 @pytest.mark.parametrize(("k1", "b"), [(1.2, 0.75), (2.0, 0.0), (0.5, 1.0)])
