@@ -1,4 +1,4 @@
--- use_schema: find the tables of a schema, and the types of pgvector, without qualification until the transaction ends.
+-- use_schema: set a search_path with the schema of a store and the schema of pgvector, until the transaction ends.
 --
 -- $1  schema  text
 --
