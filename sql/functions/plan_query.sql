@@ -14,8 +14,8 @@
 -- The estimate for 3 assumes that terms occur independently of each other. Terms that always occur together, like the
 -- parts of a name, bring in more chunks than expected. Then the heaviest combinations come first: those that are
 -- expected in only a quarter as many chunks. A term in more than 30 budgets of chunks is not combined. So the index
--- never has to read a longer list, however large the store is. One list of any length is read
--- if nothing else is found.
+-- never has to read a longer list, however large the store is. If nothing else is found, one list
+-- of any length is read.
 --
 -- The chunks of 1 and 2 are always scored. The chunks of 3 are scored until the budget is used up. Every chunk that
 -- comes in is scored by all terms of the question.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from typing import Any
 
@@ -65,55 +64,6 @@ async def test_pooled_sessions_have_the_settings_that_searches_need(store):
         "search_path": '"agent_brain", "public", pg_temp',
         "plan_cache_mode": "force_custom_plan",
     }
-
-
-# --- event loops -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_store_belongs_to_the_event_loop_that_opened_it(database):
-    store = create_backend(config(database))
-
-    async def open_twice() -> None:
-        await asyncio.gather(store.initialize(), store.initialize())
-
-    async def use() -> None:
-        health = await store.health()
-        assert not health.ok
-        assert "opened in another event loop" in health.details["error"]
-        with pytest.raises(NotInitialized, match="opened in another event loop: open and close one in each"):
-            await store.get_count()
-        await store.close()
-        await open_twice()
-        await fill(store, ("a", "text"))
-        assert await store.get_count() == 1
-        await store.close()
-
-    asyncio.run(open_twice())
-    asyncio.run(use())
-    gc.collect()  # the connections that the first loop has left
-
-
-async def test_a_store_cannot_be_closed_in_another_event_loop(store):
-    await fill(store, ("a", "text"))
-    with pytest.raises(NotInitialized, match="opened in another event loop"):
-        await asyncio.to_thread(asyncio.run, store.close())
-    assert await store.get_count() == 1
-
-
-async def test_a_closed_store_can_be_opened_in_another_event_loop(database):
-    store = create_backend(config(database))
-
-    async def life(name: str) -> None:
-        await store.initialize()
-        await asyncio.gather(*(fill(store, *((f"{name}{n}-{i}", name) for i in range(50))) for n in range(4)))
-        await store.close()
-
-    for name in ("apple", "pear"):
-        await asyncio.to_thread(asyncio.run, life(name))
-    await store.initialize()
-    assert await store.get_count() == 400
-    await store.close()
 
 
 # --- losing connections ----------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.postgres
 @pytest.mark.parametrize(
     ("requirement", "value", "message"),
     [
-        ("server", 990000, r"the server is PostgreSQL \d\d, this library needs 16 or newer"),
-        ("pgvector", (9, 0, 0), r"pgvector is 0\.\d+\.\d+, this library needs 0.8.0 or newer"),
+        ("server", 990000, r"the server is PostgreSQL \d\d, but this library needs 16 or newer"),
+        ("pgvector", (9, 0, 0), r"pgvector is 0\.\d+\.\d+, but this library needs 0.8.0 or newer"),
     ],
 )
 async def test_versions_that_are_too_old_are_refused(database, monkeypatch, requirement, value, message):
@@ -80,5 +80,5 @@ async def test_a_column_of_other_dimensions_is_refused(database, plain):
     with pytest.raises(asyncpg.FeatureNotSupportedError, match="function nearest"):
         await plain.execute(alter)
     await plain.execute(f"drop function nearest; {alter}")
-    with pytest.raises(StorageError, match="vectors of 8 dimensions, the configuration says 16"):
+    with pytest.raises(StorageError, match="vectors of 8 dimensions, but the configuration says 16"):
         await create_backend(config(database)).initialize()

