@@ -1,6 +1,6 @@
--- use_schema: find the tables of a store, and the types of pgvector, without qualification until the transaction ends.
+-- use_schema: set a search_path with the schema of a store and the schema of pgvector, until the transaction ends.
 --
--- No row means that the store has lost its vectors, as after "drop extension vector cascade".
+-- There is no row if the store has lost its vectors, as after "drop extension vector cascade".
 --
 -- $1  schema  text
 --
