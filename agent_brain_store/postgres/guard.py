@@ -43,11 +43,11 @@ async def check_store(connection: Connection, config: StoreConfig) -> str:
     wanted = config.embedding
     for row in await run(connection, "get_profile"):
         startup.check_profile(wanted.provider, wanted.model, wanted.dimensions, EmbeddingMetadata(**row), BACKEND)
-    for finding in await outdated_terms(connection):
+    if outdated := await outdated_terms(connection):
         log.warning(
             "keyword search may miss chunks, because their terms are out of date (%s): call rederive_terms(), which works while "
             "the store is in use",
-            finding,
+            "; ".join(outdated),
         )
     return str(facts["vector_schema"])
 
@@ -94,8 +94,8 @@ async def _check_operator_classes(connection: Connection, config: StoreConfig, c
 async def check_session(connection: Connection, asked: dict[str, str]) -> None:
     """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
     (facts,) = await run(connection, "session_facts")
-    for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode"):
-        got = facts[setting.removeprefix("hnsw.")]
+    for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode", "agent_brain.keyword_budget"):
+        got = facts[setting.rpartition(".")[2]]
         if got != asked[setting]:
             raise ConfigError(
                 f"the server runs with {setting} = {got}, but {asked[setting]} was requested: "

@@ -2,12 +2,12 @@
 --
 -- The server ignores a bad value in the startup packet with no more than a warning, so the start reads these back.
 --
--- returns one: ef_search text, iterative_scan text, plan_cache_mode text, search_path text
+-- returns one: ef_search text, iterative_scan text, plan_cache_mode text, keyword_budget text
 --
 -- psql: \i sql/queries/session_facts.sql
 select
   current_setting('hnsw.ef_search') as ef_search,
   current_setting('hnsw.iterative_scan') as iterative_scan,
   current_setting('plan_cache_mode') as plan_cache_mode,
-  current_setting('search_path') as search_path
+  coalesce(current_setting('agent_brain.keyword_budget', true), '') as keyword_budget
 from (select '[1]'::vector) as loads_the_extension;

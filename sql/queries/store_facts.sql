@@ -22,7 +22,7 @@ select
   (
     -- Some functions keep the name of the schema that they were made in. If the schema is renamed, they no longer find
     -- their tables, or find those of another store.
-    select bool_and(setting ^@ concat('search_path=', quote_ident(current_schema()), ','))
+    select bool_and(concat(setting, ',') ^@ concat('search_path=', quote_ident(current_schema()), ','))
     from pg_proc f, unnest(f.proconfig) as setting
     where f.pronamespace = current_schema()::regnamespace and setting ^@ 'search_path='
   ) as functions_at_home
