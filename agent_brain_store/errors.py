@@ -148,7 +148,7 @@ class ConnectionFailed(StorageError):
 
 
 class PoolTimeout(StorageError):
-    """No pooled connection became free in time. Raise the pool's size or its timeout, or send less at once."""
+    """No pooled connection became free in time. Raise the pool's size or its timeout, or make fewer calls at once."""
 
 
 class StoreLocked(StorageError):

@@ -54,7 +54,7 @@ def check_ids(ids: Sequence[str]) -> list[str]:
 def check_fusion(fusion: str) -> str:
     """``rrf`` or ``relative_score``."""
     if fusion not in ("rrf", "relative_score"):
-        raise InvalidQueryError(f"fusion is {fusion!r}; there are 'rrf' and 'relative_score'")
+        raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'rrf' or 'relative_score'")
     return fusion
 
 

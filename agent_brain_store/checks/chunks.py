@@ -82,7 +82,7 @@ def prepare(
     _log_replaced(sum(record.replaced for record in records))
     last = {chunk_id: position for position, chunk_id in enumerate(ids)}
     if len(last) < len(ids):
-        log.warning("%d repeated ids in one call: the last of each was kept", len(ids) - len(last))
+        log.warning("%d ids were repeated in one call: the last chunk of each was kept", len(ids) - len(last))
     order = [last[chunk_id] for chunk_id in sorted(last)]
     return Batch(
         [ids[i] for i in order],
@@ -100,7 +100,7 @@ def _check_lists(**lists: Any) -> None:
     lengths = {name: len(items) for name, items in lists.items()}
     if len(set(lengths.values())) > 1:
         counted = ", ".join(f"{length} {name}" for name, length in lengths.items())
-        raise ValueError(f"lists of unequal length: {counted}")
+        raise ValueError(f"the lists have different lengths: {counted}")
 
 
 # --- ids -------------------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def _check_id(chunk_id: object, position: int) -> None:
     elif not chunk_id:
         problem = "is empty"
     elif _UNSTORABLE.search(chunk_id):
-        problem = "holds a NUL or a lone surrogate, which no database stores"
+        problem = "contains a NUL or a lone surrogate, which cannot be stored"
     elif len(chunk_id) * 4 > MAX_ID_BYTES and len(chunk_id.encode()) > MAX_ID_BYTES:
         problem = f"has {len(chunk_id.encode())} bytes, more than {MAX_ID_BYTES}"
     if problem:
@@ -138,7 +138,7 @@ class _Record:
         if not _UNSTORABLE.search(text):
             return str.__str__(text)
         if self._rules.on_invalid_text == "reject":
-            raise self.fail(field, "holds a NUL or a lone surrogate, which no database stores")
+            raise self.fail(field, "contains a NUL or a lone surrogate, which cannot be stored")
         self.replaced += 1
         return clean_text(text)
 
@@ -218,4 +218,6 @@ def iso(value: date) -> str:
 
 def _log_replaced(count: int) -> None:
     if count:
-        log.warning("%d texts held NUL or lone surrogates, which no database stores; replaced by U+FFFD", count)
+        log.warning(
+            "%d texts contained NUL or lone surrogates, which cannot be stored: they were replaced by U+FFFD", count
+        )

@@ -16,7 +16,7 @@ def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
     wanted = config.embedding.dimensions
     if stored != wanted:
         raise DimensionMismatchError(
-            f"the store holds vectors of {stored} dimensions, the configuration says {wanted} "
+            f"the store holds vectors of {stored} dimensions, but the configuration says {wanted} "
             f"({config.embedding.provider}/{config.embedding.model}). Configure the model that filled the store, "
             f"or {_elsewhere(backend)} and index again",
             backend,
@@ -38,7 +38,7 @@ def check_language(config: StoreConfig, stored: str, backend: str) -> None:
 def _check(key: str, stored: str, wanted: str, backend: str) -> None:
     if stored != wanted:
         raise SchemaError(
-            f"the store was made with {key} {stored!r}, the configuration says {wanted!r}. Set it back, "
+            f"the store was made with {key} {stored!r}, but the configuration says {wanted!r}. Set it back, "
             f"or {_elsewhere(backend)} and copy the chunks with copy_documents, which needs no new embeddings",
             backend,
         )
@@ -52,7 +52,7 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
         return
     raise ProviderMismatchError(
         f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "
-        f"now {provider}/{model} ({dimensions} dimensions) is in use. Configure the model that filled the store, "
+        f"but {provider}/{model} ({dimensions} dimensions) is in use now. Configure the model that filled the store, "
         f"or {_elsewhere(backend)} and index again",
         backend,
         current_provider=provider,
@@ -77,7 +77,7 @@ def new_profile(provider: str, model: str, dimensions: int, stored: int) -> Embe
             raise InvalidQueryError(f"{name} is {value!a}; it must be a non-empty text")
     if dimensions != stored:
         raise DimensionMismatchError(
-            f"the profile says {dimensions} dimensions, the store holds vectors of {stored}: "
+            f"the profile says {dimensions} dimensions, but the store holds vectors of {stored}: "
             "use the model that filled it, or another store for the other model",
             expected=stored,
             actual=dimensions,

@@ -119,7 +119,7 @@ def _no_numbers(embedding: object) -> str:
 def _check_dimensions(rules: ChunkRules, actual: int, what: str) -> None:
     if actual != rules.dimensions:
         raise DimensionMismatchError(
-            f"{what} has {actual} dimensions, the store has {rules.dimensions}: use the model that filled it, "
+            f"{what} has {actual} dimensions, but the store has {rules.dimensions}: use the model that filled it, "
             "or another store for the other model",
             expected=rules.dimensions,
             actual=actual,
@@ -149,8 +149,8 @@ def _problem(rules: ChunkRules, row: Float32) -> str | None:
     if np.isinf(row).any():
         return "holds an infinity, or a number beyond float32"
     if not row.any():
-        return "is all zeros: it has no direction, so cosine distance is not defined"
+        return "is all zeros: it has no direction, so its cosine distance is undefined"
     largest = float(np.abs(row).max())
     if rules.dimensions in HALFVEC_DIMENSIONS and not 1e-7 < largest <= HALFVEC_MAX:
-        return f"has the largest value {largest:.3g}; {rules.dimensions} dimensions are stored as halfvec, up to 65504"
-    return f"has values up to {largest:.3g}: its squared length leaves float32's range; scale it to unit length"
+        return f"has {largest:.3g} as its largest value; {rules.dimensions} dimensions are stored as halfvec, from 1e-7 to 65504"
+    return f"has values up to {largest:.3g}: its squared length is outside float32's range: scale it to unit length"

@@ -42,7 +42,7 @@ _HINTS = {
     "database is locked": "another program has the database file locked",
     "malformed": "the database file is damaged; restore it, or index again into another directory",
     "disk I/O error": "the disk failed or is full",
-    "Failed to apply logs": "its index could not be written; see whether the disk is full",
+    "Failed to apply logs": "its index could not be written: check whether the disk is full",
     "Error constructing hnsw": "its vector index is damaged; restore the directory, or index again into another one",
     "with different settings": "another client of this process has it open, with other settings of Chroma's; close it first",
 }

@@ -36,8 +36,8 @@ class DirectoryLock:
             holder = _holder(self._file)
             os.close(self._file)
             raise StoreLocked(
-                f"process {holder} has this Chroma directory (storage.chroma.path) open; Chroma allows one process "
-                "for a directory. Stop that process, choose another directory, or use storage.backend: postgres, "
+                f"process {holder} has this Chroma directory (storage.chroma.path) open; only one process at a "
+                "time may use a Chroma directory. Stop that process, choose another directory, or use storage.backend: postgres, "
                 "which many processes can share",
                 "chroma",
             ) from error

@@ -62,7 +62,7 @@ class ChromaRepository:
     def collection(self) -> Collection:
         """The open collection."""
         if self._opened is None or not self._opened.is_usable:
-            raise NotInitialized("the store was closed meanwhile", self.name)
+            raise NotInitialized("the store was closed while this call was running", self.name)
         return self._opened
 
     async def open(self, progress: ProgressCallback | None) -> None:  # noqa: ARG002  nothing here is long

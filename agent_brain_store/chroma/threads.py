@@ -70,7 +70,7 @@ def _closed_meanwhile() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise NotInitialized("the store was closed meanwhile", "chroma") from error
+        raise NotInitialized("the store was closed while this call was running", "chroma") from error
 
 
 @contextmanager

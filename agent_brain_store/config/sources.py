@@ -186,12 +186,12 @@ class _Draft:
         if str(given.setdefault("provider", DEFAULT_MODEL[0])).lower() == DEFAULT_MODEL[0]:
             given.setdefault("model", DEFAULT_MODEL[1])
         if "model" not in given:
-            self._report("embedding", "model", "missing, expected the name of the provider's model")
+            self._report("embedding", "model", "is missing; set it to the name of the provider's model")
         elif "dimensions" not in given:
             size = known_dimensions(str(given["model"]))
             if size is None:
                 model = quoted("model", given["model"])
-                self._report("embedding", "dimensions", f"missing, expected the length of {model}'s vectors")
+                self._report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
             given["dimensions"] = size or 1
 
     def _settle_language(self) -> None:
@@ -217,7 +217,7 @@ class _Draft:
         url = postgres.pop("url", None)
         variable = self.env.get("DATABASE_URL")
         if "embedded_path" in postgres and (url or postgres.keys() & {"host", "port"}):
-            self._report(_PG, "embedded_path", "given together with the address of a server, expected one of the two")
+            self._report(_PG, "embedded_path", "is set together with a server's address; set only one of the two")
         if variable:
             for key in (*_PASSWORDS, "embedded_path"):
                 postgres.pop(key, None)
@@ -244,7 +244,7 @@ class _Draft:
     def _settle_password(self, postgres: dict[str, Any]) -> None:
         given = {key: postgres.pop(key) for key in _PASSWORDS if key in postgres}
         if len(given) > 1:
-            self._report(_PG, "password", f"{' and '.join(given)} are given together, expected one of them")
+            self._report(_PG, "password", f"{' and '.join(given)} are set together; set only one of them")
         elif "password_env" in given:
             postgres["password"] = self._variable(given["password_env"], f"{_PG}.password_env")
         elif "password_file" in given:
@@ -274,15 +274,15 @@ class _Draft:
         if text.startswith("secret://env/"):
             return self._variable(text.removeprefix("secret://env/"), origin)
         self.problems.append(
-            f"{origin}: of secret:// references only secret://env/NAME is followed; have your platform put "
-            f"the secret in a variable or a file, and name that by {_PG}.password_env or {_PG}.password_file"
+            f"{origin}: only secret://env/NAME is supported; have your platform put "
+            f"the secret in a variable or a file, and name it with {_PG}.password_env or {_PG}.password_file"
         )
         return None
 
     def _variable(self, name: str, origin: str) -> str | None:
         if name not in self.env:
             named = _if_named(name, "[A-Z_][A-Z0-9_]*")
-            self.problems.append(f"{origin}: the environment variable{named} is not set, expected the password in it")
+            self.problems.append(f"{origin}: the environment variable{named} is not set; it should hold the password")
         return self.env.get(name)
 
     def _check_certificates(self, postgres: dict[str, Any]) -> None:

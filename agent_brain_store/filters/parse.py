@@ -165,7 +165,7 @@ def _entry(key: object, value: object, place: str, depth: int) -> Filter:
         return Not(_condition(value, place, depth + 1))
     if key.startswith("$"):
         raise InvalidFilterError(
-            f"{place}: unknown operator; between conditions there are $and, $or and $not", place=place
+            f"{place}: unknown operator; conditions are combined with $and, $or and $not", place=place
         )
     return _key(clean_text(key), value, place)
 
@@ -189,7 +189,9 @@ def _operator(key: str, op: object, operand: object, place: str) -> Filter:
         raise InvalidFilterError(f"{place}: {op} goes outside, around {{{key!r}: ...}}", place=place)
     build = _OPERATORS.get(op) if isinstance(op, str) else None
     if build is None:
-        raise InvalidFilterError(f"{place}: unknown operator; there are {' '.join(sorted(_OPERATORS))}", place=place)
+        raise InvalidFilterError(
+            f"{place}: unknown operator; the operators are {' '.join(sorted(_OPERATORS))}", place=place
+        )
     return build(key, operand, place)
 
 

@@ -12,6 +12,7 @@ from agent_brain_store.errors import ConfigError, SchemaError
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import outdated_terms
 from agent_brain_store.postgres.errors import BACKEND
+from agent_brain_store.postgres.migrate import VECTORS_ARE_GONE
 from agent_brain_store.protocol import EmbeddingMetadata
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,7 @@ async def check_store(connection: Connection, config: StoreConfig) -> str:
     """Versions, locale, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
     rows = await run(connection, "store_facts")
     if not rows:
-        raise SchemaError(
-            "the row of store_settings or the column chunks.embedding is gone: restore it from a backup", BACKEND
-        )
+        raise SchemaError(VECTORS_ARE_GONE, BACKEND)
     facts = rows[0]
     _check_versions(facts)
     _check_letters(facts)
@@ -56,12 +55,12 @@ async def check_store(connection: Connection, config: StoreConfig) -> str:
 def _check_versions(facts: asyncpg.Record) -> None:
     if facts["server_version"] < _SERVER:
         raise SchemaError(
-            f"the server is PostgreSQL {facts['server_version'] // 10000}, this library needs 16 or newer", BACKEND
+            f"the server is PostgreSQL {facts['server_version'] // 10000}, but this library needs 16 or newer", BACKEND
         )
     version = tuple(int(part) for part in facts["vector_version"].split(".")[:3])
     if version < _PGVECTOR:
         raise SchemaError(
-            f"pgvector is {facts['vector_version']}, this library needs 0.8.0 or newer: install it on the server, "
+            f"pgvector is {facts['vector_version']}, but this library needs 0.8.0 or newer: install it on the server, "
             "then run: alter extension vector update;",
             BACKEND,
         )
@@ -73,8 +72,8 @@ def _check_letters(facts: asyncpg.Record) -> None:
     """PostgreSQL's parser tells letters from marks by the database's character type, and lower case from upper."""
     if not facts["knows_letters"]:
         raise SchemaError(
-            f"the database, of encoding {facts['encoding']} and character type {facts['ctype']!r}, knows no letters beyond "
-            "ASCII: keyword search would miss words. Make one that does: "
+            f"the database (encoding {facts['encoding']}, character type {facts['ctype']!r}) knows no letters beyond "
+            "ASCII, so keyword search would miss words. Make one that does: "
             "create database … template template0 encoding 'UTF8' locale_provider libc locale 'C.UTF-8'",
             BACKEND,
         )
@@ -87,7 +86,7 @@ async def _check_operator_classes(connection: Connection, config: StoreConfig, c
         if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
             raise SchemaError(
                 f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
-                f"{config.distance!r} needs {wanted}: drop the index, the next start builds the right one",
+                f"{config.distance!r} needs {wanted}: drop the index, and the next start builds the right one",
                 BACKEND,
             )
 
@@ -99,7 +98,7 @@ async def check_session(connection: Connection, asked: dict[str, str]) -> None:
         got = facts[setting.removeprefix("hnsw.")]
         if got != asked[setting]:
             raise ConfigError(
-                f"the server runs with {setting} = {got}, asked for was {asked[setting]}: "
-                "a pooler in between may drop the settings of a start; connect to the server itself",
+                f"the server runs with {setting} = {got}, but {asked[setting]} was requested: "
+                "a pooler may have dropped the session settings; connect to the server directly",
                 BACKEND,
             )

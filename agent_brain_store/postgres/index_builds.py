@@ -58,7 +58,7 @@ async def give_memory(connection: Connection, config: StoreConfig, chunks: int) 
     granted = int(row["memory_kb"]) * 1024
     if needed > granted + 2**20:
         log.warning(
-            "the vector index needs about %d MiB to be built in memory, maintenance_work_mem is %d MiB: "
+            "the vector index needs about %d MiB to be built in memory, but maintenance_work_mem is %d MiB: "
             "the build will be several times slower. Raise maintenance_work_mem on the server",
             needed // 2**20,
             granted // 2**20,

@@ -117,7 +117,7 @@ class Indexes:
         if wanted and VECTOR_INDEX not in facts:
             return "the vector index is missing"
         if wanted and any(_LEFTOVER.fullmatch(name) for name in facts):
-            return "the vector index has another beside it: a rebuild was interrupted, or is under way"
+            return "there is a second vector index: a rebuild was interrupted or is under way"
         for name, fact in facts.items():
             if not fact["valid"] and name == VECTOR_INDEX:
                 return "the vector index is invalid: a build was interrupted, or is under way"
@@ -281,12 +281,12 @@ class Indexes:
 
 def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
     if method != wanted.index:
-        return [f"the vector index is {method}, the configuration says {wanted.index}: reindex() changes it"]
+        return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
     asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
     if method == "ivfflat":
         asked = {"lists": wanted.ivfflat_lists} if wanted.ivfflat_lists else {}
     return [
-        f"the vector index has {key} = {options.get(key)}, the configuration says {value}: reindex() changes it"
+        f"the vector index has {key} = {options.get(key)}, but the configuration says {value}: call reindex() to change it"
         for key, value in asked.items()
         if options.get(key) != str(value)
     ]

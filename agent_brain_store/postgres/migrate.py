@@ -32,9 +32,10 @@ _LOCK_PAUSE = 0.05  # seconds between two tries for the lock
 _PATIENCE = 86_400.0  # seconds for one file: None would be the connection's command_timeout
 _LOCK_PATIENCE = 300.0  # seconds: another process may be building something large
 
+VECTORS_ARE_GONE = "the row of store_settings or the column chunks.embedding is gone: restore it from a backup"
 _CREATE_EXTENSION = (
-    "the extension pgvector is not installed in this database and this role may not install it. "
-    "A superuser runs, once, in this database: create extension vector;"
+    "pgvector is not installed in this database, and this role may not install it. "
+    "Have a superuser run this once: create extension vector;"
 )
 
 
@@ -82,7 +83,7 @@ async def migrate(
         if asyncio.get_running_loop().time() > deadline:
             raise SchemaError(
                 f"another process has been changing this schema for {_LOCK_PATIENCE:g} s; "
-                "wait for it, or look for a hung one",
+                "wait for it, or look for a process that hangs",
                 BACKEND,
             )
         await asyncio.sleep(_LOCK_PAUSE)  # here and not on the server, where waiting would hold a snapshot
@@ -115,7 +116,8 @@ async def _catch_up(
     for migration in pending:
         await _apply_migration(connection, migration)
         log.info("schema %s: applied %04d_%s", schema, migration.version, migration.name)
-    await run(connection, "use_schema", schema=schema)
+    if not await run(connection, "use_schema", schema=schema):
+        raise SchemaError(VECTORS_ARE_GONE, BACKEND)
     outdated = await _outdated(connection, functions)
     if outdated:
         owner = (await run(connection, "store_owner"))[0]["owner"]
@@ -133,7 +135,7 @@ async def _pending(connection: Connection, migrations: tuple[Migration, ...]) ->
     version = await _version(connection)
     if version > len(migrations):
         raise SchemaTooNew(
-            f"the database's schema is at version {version}, this library knows up to {len(migrations)}: "
+            f"the database's schema is at version {version}, but this library only knows versions up to {len(migrations)}: "
             "upgrade agent-brain-store",
             BACKEND,
         )

@@ -110,14 +110,14 @@ class Pools:
     @asynccontextmanager
     async def _acquire(self, pool: Pool | None) -> AsyncIterator[Connection]:
         if pool is None:
-            raise NotInitialized("the store was closed meanwhile", BACKEND)
+            raise NotInitialized("the store was closed while this call was running", BACKEND)
         timeout = self._config.pool_timeout
         try:
             connection = await pool.acquire(timeout=timeout)
         except TimeoutError as error:
             raise PoolTimeout(
                 f"no connection became free within {timeout:g} s (all {pool.get_max_size()} of this pool are busy): "
-                "raise storage.postgres.pool_size or pool_timeout, or send less at once",
+                "raise storage.postgres.pool_size or pool_timeout, or make fewer calls at once",
                 BACKEND,
             ) from error
         try:
@@ -131,13 +131,13 @@ class Pools:
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:
-        """Errors as ours. What fails because the store was closed meanwhile says so."""
+        """Errors as ours. What fails because the store was closed while this call was running says so."""
         try:
             with translated(operation):
                 yield
         except (QueryFailed, ConnectionFailed, PoolTimeout) as error:
             if not self.is_open:
-                raise NotInitialized("the store was closed meanwhile", BACKEND) from error
+                raise NotInitialized("the store was closed while this call was running", BACKEND) from error
             raise
 
     def status(self) -> dict[str, int]:

@@ -44,13 +44,11 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
         if not (is_lost(error) or isinstance(error, TimeoutError)):
             raise
         what = (
-            "storage.postgres.command_timeout was over"
-            if isinstance(error, TimeoutError)
-            else "the connection was lost"
+            "storage.postgres.command_timeout ran out" if isinstance(error, TimeoutError) else "the connection was lost"
         )
         raise OutcomeUnknown(
-            f"{what} while {operation} was being committed: it may or may not have happened. Repeat the call, which is "
-            "safe",
+            f"{what} while {operation} was being committed: the write may or may not have happened. You can "
+            "safely repeat the call",
             BACKEND,
         ) from error
 

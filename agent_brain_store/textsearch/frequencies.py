@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any
 
 from agent_brain_store.config import KeywordConfig
-from agent_brain_store.textsearch.words import terms
+from agent_brain_store.textsearch.words import count_terms, terms
 
 HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
 SUMMARIES = ("summary", "section_summary")
@@ -31,7 +31,7 @@ def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -
     """The weighted frequency of every term of a chunk, and the number of its tokens."""
     headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
     summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
-    total = headings + summaries + _counted(_searched(text), config.language, before)[0]
+    total = headings + summaries + _counted_last(_searched(text), config.language, before)
     counts = {term: min(count, POSITIONS) for term, count in total.items()}
     extra = {term: _extra(headings[term], summaries[term], config) for term in headings.keys() | summaries.keys()}
     return {term: count + extra.get(term, 0.0) for term, count in counts.items()}, sum(counts.values())
@@ -61,6 +61,13 @@ def _counted(text: str, language: str, before: int) -> tuple[Counter[str], int]:
     counts.update(set(found[single:]))
     del counts[""]
     return counts, before + len(found)
+
+
+def _counted_last(text: str, language: str, before: int) -> Counter[str]:
+    """The same for the last text of a chunk, which no other follows. A text has fewer than two terms for each character."""
+    if before + 2 * len(text) < LAST_POSITION:
+        return count_terms(text, language)
+    return _counted(text, language, before)[0]
 
 
 def _searched(text: str) -> str:

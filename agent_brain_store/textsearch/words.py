@@ -15,6 +15,7 @@ import re
 import sys
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
@@ -25,6 +26,9 @@ from agent_brain_store.textsearch.searchable import searchable
 
 MAX_WORD_BYTES = 2046  # what a tsvector can hold
 MAX_STEMMED_BYTES = 1000  # longer words are taken as they are
+LONGEST_KEPT = 80  # characters of a piece of text whose terms are remembered
+
+_PIECES = re.compile(r"[^ \t\n\v\f\r]+")
 
 # Their configurations stem words in Latin letters as English, as technical text in these languages needs.
 _ENGLISH_FOR_ASCII = frozenset({"hindi", "russian"})
@@ -40,6 +44,28 @@ _LOWER = {ord("\u0130"): "i", ord("\u03a3"): "\u03c3"}
 def terms(text: str, language: str) -> list[str]:
     """The terms of a text in their order and as often as they occur. A stop word leaves an empty string in its place."""
     return [term(word, language) for word in _split(searchable(text))]
+
+
+def count_terms(text: str, language: str) -> Counter[str]:
+    """How often each term occurs in a text: `terms` counted, without stop words, several times as fast.
+
+    No word reaches over a blank, and texts repeat themselves. So the text is cut at blanks, and each piece is parsed once.
+    """
+    if text.startswith(".."):  # the one place where the beginning of a text counts
+        counts = Counter(terms(text, language))
+        del counts[""]
+        return counts
+    counts = Counter()
+    for piece, times in Counter(_PIECES.findall(text)).items():
+        parse = _terms_of_piece if len(piece) <= LONGEST_KEPT else _terms_of_piece.__wrapped__
+        for found in parse(piece, language):
+            counts[found] += times
+    return counts
+
+
+@lru_cache(maxsize=100_000)
+def _terms_of_piece(piece: str, language: str) -> tuple[str, ...]:
+    return tuple(found for found in terms(f" {piece}", language) if found)
 
 
 def _split(text: str) -> list[str]:

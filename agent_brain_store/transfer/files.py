@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMAT = "agent_brain_store export"
 VERSION = 1
-BEGUN_ELSEWHERE = "the export in {} was begun from another store: {}; name another directory"
+BEGUN_ELSEWHERE = "the export in {} was started from another store: {}; name another directory"
 _FIELDS = {"version": int, "dimensions": int | None, "profile": dict | None, "parts": list, "complete": bool}
 _FIELDS_AT_THE_END = {"chunks": int, "sha256": str}
 _PROFILE = {"provider": str, "model": str, "dimensions": int}
@@ -64,7 +64,9 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         raise TransferError(f"the manifest in {directory.name} is not of an export of this library")
     version = manifest.get("version")
     if isinstance(version, int) and version > VERSION:  # its fields may be others
-        raise TransferError(f"the export has version {version}, this library reads {VERSION}: upgrade it")
+        raise TransferError(
+            f"the export has version {version}, but this library reads version {VERSION}: upgrade the library"
+        )
     if not _is_whole(manifest):
         raise TransferError(f"the manifest in {directory.name} is damaged: a field is missing or of the wrong type")
     return manifest
@@ -153,7 +155,9 @@ def read_lines(directory: Path, part: dict[str, Any]) -> list[dict[str, Any]]:
 def _checked(path: Path, sha256: str) -> bytes:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise TransferError(f"{path.name} is damaged: its checksum is not the manifest's; copy or export it again")
+        raise TransferError(
+            f"{path.name} is damaged: its checksum differs from the manifest's. Copy or export it again"
+        )
     return data
 
 

@@ -59,14 +59,14 @@ async def export_documents(
     """Write every chunk of a store, with its embedding, into a directory, which is made when it is missing.
 
     Goes on with an interrupted export in the same directory. Chunks written or deleted meanwhile may be
-    missed. Raises `TransferError` when the directory holds something else or was begun from another store, or
+    missed. Raises `TransferError` when the directory holds something else or was started from another store, or
     when it cannot be written.
     """
     directory = Path(path)
     with file_errors("exporting"):
         manifest = await asyncio.to_thread(begin, directory, await store.get_embedding_metadata())
         if manifest["complete"]:
-            raise TransferError(f"{directory.name} holds a complete export already: name another directory")
+            raise TransferError(f"{directory.name} already holds a complete export: name another directory")
         total = await store.get_count()
         after = await _last_exported(store, directory, manifest) if manifest["parts"] else None
         async for batch in _pages(store, after):

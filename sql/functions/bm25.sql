@@ -1,24 +1,25 @@
 -- bm25: the chunks that a question brings in, each with its BM25 score.
 --
--- plan_query() says which chunks come in. They are found by the GIN index, then fetched once each, by their place, and scored:
--- for each term of the question, how rare it is times tf / (tf + flat + slope * tokens). tf is how often the chunk has the term.
+-- plan_query() says which chunks come in. The GIN index finds them. Then each is fetched once, by its place in the
+-- table, and scored. Each term of the question adds its weight times tf / (tf + flat + slope * tokens). tf is how often
+-- the chunk has the term.
 --
--- Example: a term is in 200 of 100,000 chunks, so it weighs ln(1 + 99800.5 / 200.5) * 2.2 = 13.7. A chunk of average length that has
--- it twice in its text has tf 2 and scores 13.7 * 2 / (2 + 1.2) = 8.5. With one of the two in the title, tf is 4 at the
--- default weights: the heading counts three times, so two more.
+-- Example: a term is in 200 of 100,000 chunks, so it weighs ln(1 + 99800.5 / 200.5) * 2.2 = 13.7. A chunk of average
+-- length has it twice in its text. Its tf is 2, and it scores 13.7 * 2 / (2 + 1.2) = 8.5. If one of the two is in the
+-- title, tf is 4 at the default weights, because a heading counts three times and so adds two.
 --
 -- query          text    a question in plain words
 -- filter         text    a jsonpath; '' passes every chunk
 -- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- budget         int4    about how many chunks to score. 0 scores every match. -1 does so too, but finds them by the filter: where few
---                        chunks pass it, that is less work than reading the term index.
--- also           text[]  chunks that are scored in any case, by their ids
+-- budget         int4    about how many chunks to score. 0 scores every match. -1 does so too, but finds the chunks by
+--                        the filter. If few chunks pass the filter, that is less work than reading the term index.
+-- also           text[]  ids of chunks that are scored in any case
 --
 -- returns many: chunk_id text, score float8, by_words bool
---   by_words is false for a chunk that came in by also alone.
+--   by_words is false if only also brought the chunk in.
 --
 -- called by: keyword_ranking
--- inlined: yes, because it is one stable select, so the planner sees the indexes
+-- inlined: yes, because it is a single stable select. So the planner sees the indexes.
 --
 -- psql: explain analyze select * from bm25('how do I load chunks', '', '', 750, '{}');
 create or replace function bm25(query text, filter text, source_prefix text, budget int4, also text[])
@@ -33,7 +34,8 @@ begin atomic
     select term, weight, flat, slope, field_weights, field_gain
     from question, unnest(terms, weights) as each (term, weight)
   ),
-  -- Both are read only as far as is asked for below. With the limit in here the planner would take reading all chunks for cheap.
+  -- These two are read only as far as the query below asks for. With the limit in here, the planner would believe that
+  -- reading all chunks is cheap.
   together as materialized (
     select ctid, tokens, chunk_id
     from chunks
@@ -50,24 +52,24 @@ begin atomic
   select
     chunk_id,
     (
-      -- Rounded, here and below, so that what is equally good has equal scores. Sums of floats differ in their last bits with
-      -- the order of their terms, and ts_rank is a float4.
+      -- Rounding, here and below, gives equal scores to chunks that are equally good. The last bits of a sum of floats
+      -- depend on the order of its terms, and ts_rank is a float4.
       select coalesce(round(sum(weight * tf / (tf + flat + slope * tokens)) * 1e9) / 1e9, 0)
       from (
-        -- Of one term, ts_rank is the sum of 1/i^2 for i = 1 to tf, divided by that of all i, which is pi^2/6. Positions of headings
-        -- and summaries come first. The i-th of them counts 1/i^2 of its weight once more.
+        -- For one term, ts_rank is the sum of 1/i^2 for i = 1 to tf, divided by pi^2/6, the sum for all i. The
+        -- positions in headings and summaries come first. The i-th of them counts 1/i^2 of its weight once more.
         select
           weight, flat, slope,
           round(1 / (1.64493406685 - 1.64493406685 * ts_rank('{1,1,1,1}', tsv, term)) - 0.5)
             + round(field_gain * ts_rank(field_weights, tsv, term) * 1e5) / 1e5 as tf
         from question_terms
         where tsv @@ term
-        offset 0  -- or tf is computed twice
+        offset 0  -- without this, tf is computed twice
       ) occurrences
     ),
     chunk_id <> all(also) or tsv @@ (select always_scored from question) or tsv @@ (select combined from question)
   from chunks
-  -- By their places, so that each is scored once, however it came in.
+  -- The places make sure that each chunk is scored once, however it came in.
   where ctid = any(array(
     select ctid
     from chunks
@@ -80,9 +82,10 @@ begin atomic
       and matches(metadata, filter, source_prefix)
     union all
     (
-      -- The heaviest first, and of either the shortest, in which these words weigh most unless b is low. So the same chunks are
-      -- scored wherever they are stored. Of more than five budgets those found first are taken: to read on would take as long
-      -- as the store is large.
+      -- Chunks with one of the heaviest combinations come first, then the others. In each group the shortest come
+      -- first, because the terms weigh most in them, unless b is low. So the same chunks are scored wherever they are
+      -- stored. Of a group of more than five budgets, only the chunks found first are looked at. Reading the whole
+      -- group would take the longer the larger the store is.
       select ctid
       from (
         (select 1 as turn, * from heavy limit 5 * greatest(budget, 0)::int8)

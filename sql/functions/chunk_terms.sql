@@ -1,14 +1,15 @@
 -- chunk_terms: the terms of a chunk, from its headings (weight A), its summaries (B) and its text (D).
 --
--- The headings come first, because bm25() relies on it. A tsvector takes 1 MB at most, and positions end at 16,383. The names in
--- a long text can take several times its size. So of a text over 200,000 bytes only the first 50,000 characters are used.
+-- The headings come first, because bm25() relies on it. A tsvector takes at most 1 MB, and its positions end at 16,383.
+-- The names in a long text can take several times the size of the text. So if a text is larger than 200,000 bytes, only
+-- its first 50,000 characters are used.
 --
 -- text      text
 -- metadata  jsonb
 --
 -- returns tsvector
 -- called by: upsert_chunks.sql, rederive_chunks.sql
--- inlined: yes
+-- inlined: no, because it calls concat_ws(), which PostgreSQL does not count as immutable
 -- stored data: version 1
 create or replace function chunk_terms(text text, metadata jsonb) returns tsvector
 language sql immutable parallel safe

@@ -1,6 +1,6 @@
--- count_changes: what every write of chunks adds to chunk_counts.
+-- count_changes: notes in chunk_counts what a write of chunks has changed.
 --
--- A write appends one row with what it changed. So counting chunks adds up a few rows, and writers never wait for each other.
+-- Each write appends one row. So counting the chunks means adding up a few rows, and writers never wait for each other.
 -- compact_counts.sql replaces many rows by their sum.
 --
 -- returns trigger
@@ -21,7 +21,7 @@ begin
     insert into chunk_counts
     select 0, (select sum(tokens) from new_rows) - sum(tokens), count(*) from old_rows having count(*) > 0;
   else
-    truncate chunk_counts;  -- waits for whoever is adding it up
+    truncate chunk_counts;  -- this waits for sessions that are adding it up
     update term_statistics_state set changes = 0;
   end if;
   return null;

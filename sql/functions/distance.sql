@@ -1,16 +1,16 @@
--- distance: how far two vectors are from each other, by the distance of this store.
+-- distance: how far two vectors are from each other, measured by the distance of this store.
 --
 -- The planner replaces a call by its body. So an index on the column serves "order by distance(embedding, $1)", and one
 -- query file serves every distance and both vector types.
 --
--- a  the column's type
--- b  the column's type
+-- a  the type of the column
+-- b  the type of the column
 --
--- returns float8: 1 - cosine, Euclidean, or the negative inner product
+-- returns float8: 1 - cosine, the Euclidean distance, or the negative inner product
 -- called by: nearest, hybrid_search.sql
 -- inlined: yes
 --
--- Type and distance are decided when the store is made, so this block reads them and writes the function.
+-- The type and the distance are fixed when the store is made. This block reads them and writes the function.
 do $$
 begin
   execute format(

@@ -1,4 +1,4 @@
--- impact_levels: where each of the ten levels of an impact begins. with_impacts() explains them.
+-- impact_levels: where each of the ten levels of an impact begins. with_impacts() explains what an impact is.
 --
 -- returns float8[]
 -- called by: with_impacts, plan_query

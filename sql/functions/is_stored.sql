@@ -1,11 +1,11 @@
 -- is_stored: whether a chunk is stored exactly as it is given, to the bit.
 --
--- jsonb takes 1 and 1.0 for equal, and pgvector 0 and -0. Neither is what was given, so texts and bytes are compared.
--- A halfvec column rounds what it is given, so the given vector is rounded first.
+-- For jsonb 1 and 1.0 are equal, and for pgvector 0 and -0 are. A caller may mean the difference, so texts and bytes
+-- are compared. A halfvec column rounds its vectors, so the given vector is rounded before it is compared.
 --
--- text             text     the chunk's columns
+-- text             text     the columns of the chunk
 -- metadata         jsonb
--- embedding        the column's type
+-- embedding        the type of the column
 -- given_text       text     what the caller gives
 -- given_metadata   jsonb
 -- given_embedding  vector
@@ -14,7 +14,7 @@
 -- called by: upsert_chunks.sql, count_unchanged.sql
 -- inlined: yes
 --
--- The column's type is decided when the store is made, so this block reads it and writes the function.
+-- The type of the column is fixed when the store is made. This block reads it and writes the function.
 do $$
 begin
   execute format(

@@ -1,26 +1,27 @@
--- keyword_ranking: the k best chunks for the words of a question. This is the keyword ranking of every search.
+-- keyword_ranking: the k best chunks for the words of a question. Every search takes its keyword ranking from here.
 --
--- It scores about a budget of chunks first. That can find too few when a filter hides most of them, or when k is large.
--- Then it looks how many matches there can be, and scores more in the same statement:
+-- First it scores about as many chunks as the budget says. These can be too few, if a filter hides most of them or if k
+-- is large. Then it looks how many matches there can be, and scores more, all in the same statement:
 --
--- - If no more chunks pass the filter than the budget, it scores all of these: bm25() finds them by the filter.
--- - Otherwise it takes ten times the budget, again and again, until it has found enough or scored every match.
+-- - If the chunks that pass the filter fit into the budget, bm25() finds them by the filter and scores every match.
+-- - Otherwise the budget becomes ten times as large, until enough chunks are found or every match is scored.
 --
--- Example: a question under a filter for one file of 20 chunks. The first 750 chunks by words hold two of that file. Only 20
--- chunks pass the filter, so all 20 are scored, and those with a word of the question are returned.
+-- Example: you ask for five chunks under a filter for one file, which has 20 chunks. The terms that fit into a budget
+-- of 750 bring in only two chunks of that file. Only 20 chunks pass the filter, so all 20 are looked at, and the five
+-- best that have a word of the question are returned.
 --
 -- query          text    a question in plain words
 -- k              int4    how many
 -- filter         text    a jsonpath; '' passes every chunk
 -- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- also           text[]  chunks that are scored and returned in any case, by their ids
+-- also           text[]  ids of chunks that are scored and returned in any case
 --
 -- returns many: chunk_id text, score float8
---   No order. Without also at most k rows.
+--   The rows have no order. Without also there are at most k.
 --
 -- called by: keyword_search.sql, hybrid_search.sql
--- inlined: no. Without a filter and without also, the plan of bm25() is kept for the session, because planning it takes longer than
---   running it. Otherwise "execute" has the plan made for these very values.
+-- inlined: no. Without a filter and without also, the session keeps the plan of bm25(), because making it takes longer
+--   than running it. Otherwise "execute" makes a plan for the values at hand.
 --
 -- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', '{}');
 create or replace function keyword_ranking(query text, k int4, filter text, source_prefix text, also text[])
@@ -30,14 +31,14 @@ set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 declare
-  -- How many chunks to score. -1 means: every match, found by the filter.
+  -- How many chunks to score. -1 scores every match, found by the filter.
   budget       int8 := (select s.budget from ranking_settings() s);
   first_budget constant int8 := budget;
   ids          text[];
   scores       float8[];
   found        int8;  -- how many chunks the words have brought in
-  with_a_word  int8;  -- at most so many chunks have a word of the question
-  passing      int8;  -- so many pass the filter, up to one more than the first budget; null without a filter
+  with_a_word  int8;  -- at most this many chunks have a word of the question
+  passing      int8;  -- how many pass the filter, counted up to one more than the first budget; null without a filter
 begin
   loop
     if filter = '' and source_prefix = '' and also = '{}' then

@@ -2,7 +2,7 @@
 --
 -- words  text[]     what question_words() returns
 -- forms  tsquery[]
--- tsv    tsvector   the chunk's
+-- tsv    tsvector   the terms of the chunk
 --
 -- returns text[]
 -- called by: matched_terms.sql

@@ -1,14 +1,16 @@
 -- matches: whether a chunk passes a filter.
 --
--- The planner replaces a call by its body, drops what is '', and sees the indexes: the GIN index on metadata serves the
--- jsonpath, the btree index on source serves the prefix. A jsonpath alone could not use a btree index.
+-- The planner replaces a call by its body and drops a condition whose parameter is ''. So it sees which indexes help:
+-- the GIN index on metadata serves the jsonpath, and the btree index on source serves the prefix. A jsonpath could not
+-- use a btree index.
 --
 -- metadata       jsonb
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
 -- returns bool
--- called by: nearest, is_complete, bm25, keyword_ranking, count_matching_chunks.sql, delete_matching_chunks.sql, list_chunks.sql
+-- called by: nearest, is_complete, bm25, keyword_ranking, count_matching_chunks.sql, delete_matching_chunks.sql,
+--   list_chunks.sql
 -- inlined: yes
 create or replace function matches(metadata jsonb, filter text, source_prefix text) returns bool
 language sql immutable parallel safe

@@ -1,7 +1,7 @@
--- nearest: the chunks nearest to a vector, under a filter. This is the vector ranking of every search.
+-- nearest: the chunks nearest to a vector, under a filter. Every search takes its vector ranking from here.
 --
--- Example: the five nearest chunks of a store. The vector index delivers five rows, and any others that are exactly as far
--- away as the fifth. The five with the smallest ids among equals are returned, so the answer is always the same.
+-- Example: you ask for five chunks. The vector index delivers five rows, and any others that are exactly as far away as
+-- the fifth. Of rows at the same distance, those with the smallest ids are returned, so the answer is always the same.
 --
 -- query_embedding  vector
 -- k                int4   how many
@@ -10,7 +10,7 @@
 --
 -- returns many: chunk_id text, distance float8
 -- called by: vector_search.sql, hybrid_search.sql
--- inlined: yes, because it is one stable select. It is not where an argument is a sub-select: write
+-- inlined: yes, because it is a single stable select. It is not inlined if an argument is a sub-select. Then write
 --   "from chunks c, nearest(c.embedding, ...)" instead.
 create or replace function nearest(query_embedding vector, k int4, filter text, source_prefix text)
 returns table (chunk_id text, distance float8)
@@ -18,15 +18,16 @@ language sql stable parallel safe
 begin atomic
   select chunk_id, distance
   from (
-    -- One table, and an order by the distance alone: the vector index can serve nothing else. The rows that are as far away
-    -- as the last one come along, so that ids can decide which of them are in.
+    -- The vector index can serve one table and an order by the distance alone, and nothing else. "With ties" adds the
+    -- rows that are as far away as the last one, so that their ids can decide which of them are returned.
     select chunk_id, distance(embedding, query_embedding) as distance
     from chunks
     where matches(metadata, filter, source_prefix)
     order by distance
     fetch first (k) rows with ties
   ) with_ties
-  -- "+ 0" sorts once more. An index delivers only nearly sorted rows: IVFFlat always, HNSW under cosine by rounding.
+  -- "+ 0" makes the planner sort once more, because an index delivers rows that are only nearly sorted. IVFFlat always
+  -- does, and HNSW does under cosine, because it rounds.
   order by distance + 0, chunk_id
   limit k;
 end;

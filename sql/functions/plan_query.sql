@@ -1,38 +1,41 @@
--- plan_query: a question made ready for bm25(): what each of its terms weighs, and which of them bring in chunks to score.
+-- plan_query: a question made ready for bm25(): what each term weighs, and which terms bring in chunks to score.
 --
--- In a large store a question matches far more chunks than can be scored. Which ones can win? Take 'how does vacuum freeze
--- rows' over 100,000 chunks, with a budget of 750. 'how' and 'does' are stop words. 'freez' is in 200 chunks, 'vacuum' in 3,000,
--- and 'row' in 20,000. The budget is spent in thirds:
+-- In a large store a question matches far more chunks than can be scored, so this picks terms whose chunks can win.
+-- Take the question 'how does vacuum freeze rows' over 100,000 chunks, with a budget of 750. 'how' and 'does' are stop
+-- words. 'freez' is in 200 chunks, 'vacuum' in 3,000, and 'row' in 20,000. The budget is spent in thirds:
 --
--- 1. The rarest terms bring in every chunk that has one, up to 250 chunks: the 200 chunks with 'freez'. A term that the
---    question has twice counts as if it were half as common.
--- 2. The terms left over are common: 'vacuum' and 'row'. The six rarest of these bring in the chunks that are most about one of
---    them, again up to 250. The index finds these chunks by their impact: see with_impacts().
--- 3. Combinations of these six bring in the chunks that have all of their words: here 'vacuum' and 'row' together. The
---    heaviest combinations come first, as many as are expected to fit. The estimate takes words for independent of each other.
---    Words that always come together, like the parts of a name, bring in more chunks than expected. Then the combinations come
---    first that are expected in only a quarter as many. A term in more than 30 budgets of chunks is not combined, so that no longer list
---    of the index is read, however large the store is. Only where nothing else is found, one list of any length is read.
+-- 1. The rarest terms bring in every chunk that has one of them, up to 250 chunks. Here these are the 200 chunks with
+--    'freez'. A term that the question has twice counts as if it were half as common.
+-- 2. The other terms are common. Here they are 'vacuum' and 'row'. The six rarest of them bring in the chunks that are
+--    most about one of them, again up to 250. The index finds these chunks by their impacts: see with_impacts().
+-- 3. Combinations of these six terms bring in the chunks that have all terms of the combination, here 'vacuum' and
+--    'row' together. The heaviest combinations come first, as many as are expected to fit.
 --
--- The chunks of 1 and 2 are always scored. The chunks of 3 are scored as far as the budget goes. Every chunk that is brought in is
--- scored by all terms of the question.
+-- The estimate for 3 assumes that terms occur independently of each other. Terms that always occur together, like the
+-- parts of a name, bring in more chunks than expected. Then the heaviest combinations come first: those that are
+-- expected in only a quarter as many chunks. A term in more than 30 budgets of chunks is not combined. So the index
+-- never has to read a longer list, however large the store is. If nothing else is found, one list
+-- of any length is read.
+--
+-- The chunks of 1 and 2 are always scored. The chunks of 3 are scored until the budget is used up. Every chunk that
+-- comes in is scored by all terms of the question.
 --
 -- query   text  a question in plain words
--- budget  int4  about how many chunks to score. 0 or less scores every match, and so does a budget that all matches fit into.
+-- budget  int4  about how many chunks to score. 0 or less scores every match. So does a budget that they all fit into.
 --
 -- returns one:
 --   terms           tsquery[]  one for each term of the question
---   weights         float8[]   how rare each term is, times how often the question has it
+--   weights         float8[]   how rare each term is, times how often the question has it, times k1 + 1
 --   flat, slope     float8     a frequency tf scores tf / (tf + flat + slope * tokens)
 --   field_weights   float4[]   ts_rank's weights for texts, summaries and headings, scaled to at most 1
---   field_gain      float8     multiplies them back
---   shortest_first  bool       whether short chunks are the better ones of many
+--   field_gain      float8     undoes the scaling
+--   shortest_first  bool       whether short chunks are the better ones when there are many
 --   always_scored   tsquery    1 and 2: every chunk with one of these is scored
 --   combined        tsquery    3: chunks with one of these combinations are scored up to the budget
---   heaviest        tsquery    3: the heaviest of these combinations, which come first when there are more than a budget
+--   heaviest        tsquery    3: the heaviest of these, which come first when more than a budget of chunks have one
 --
 -- called by: bm25
--- inlined: no. Its plan is kept for the session: the plan depends on no filter, and making it takes longer than running it.
+-- inlined: no. The session keeps its plan. It does not depend on a filter, and making it takes longer than running it.
 --
 -- psql: select * from plan_query('how do I load chunks', 750);
 create or replace function plan_query(
@@ -65,7 +68,7 @@ begin
     from chunk_counts
   ),
   question as (
-    -- One row for each term of the question. A term that was not counted yet is new, or nowhere: rare in any case.
+    -- One row for each term of the question. A term that was not counted is new or in no chunk. Either way it is rare.
     select
       word.lexeme as term,
       quoted(word.lexeme) as quoted,
@@ -87,7 +90,7 @@ begin
     from question, settings
   ),
   commons as (
-    -- The six rarest of the others, each with a bit of its own.
+    -- The six rarest of the other terms, each with a bit of its own.
     select *, 1 << (row_number() over (order by df / times, term) - 1)::int4 as bit
     from weighed
     where not is_rare
@@ -95,7 +98,7 @@ begin
     limit 6
   ),
   impacts as (
-    -- A level that was not counted yet is rare, as a term is.
+    -- A level that was not counted is rare, like a term that was not.
     select
       quoted(commons.term || ' ' || level) as quoted,
       coalesce(known.df, 0) as counted,
@@ -107,7 +110,7 @@ begin
     where octet_length(commons.term) <= 2000
   ),
   rare_or_dense as (
-    -- 1 and 2.
+    -- These are 1 and 2 of the header.
     select string_agg(quoted, ' | ')::tsquery as any_of, coalesce(sum(counted), 0) as chunks
     from (
       select quoted, counted from weighed where is_rare
@@ -116,13 +119,13 @@ begin
     ) each
   ),
   combinations as (
-    -- Every combination of the commons, by the bits of a number.
+    -- Every combination of the common terms. The bits of a number say which terms are in it.
     select
       string_agg(quoted, ' & ') as quoted,
-      -- float4, so that the same words weigh the same in whatever order they were added.
+      -- As float4 the same terms weigh the same, in whatever order they were added.
       sum(weight)::float4 as weight,
       (sum(weight) - min(weight))::float4 as without_one,
-      -- How many chunks have this combination or a heavier one, if the words know nothing of each other.
+      -- How many chunks have this combination or a heavier one, if terms occur independently of each other.
       sum(min(chunks) * exp(sum(ln(df / chunks)))) over (order by sum(weight)::float4 desc) as up_to
     from generate_series(1, (select sum(bit) from commons)) as bits
     join commons on bits & bit > 0 and df <= 30 * budget::float8
@@ -130,7 +133,7 @@ begin
     having sum(bit) = bits
   ),
   ranked as (
-    -- What the last combination that fits weighs. If none fits: what all words together weigh.
+    -- The weight of the last combination that fits. If none fits, it is the weight of all terms together.
     select
       *,
       coalesce(
@@ -150,9 +153,9 @@ begin
     bool_and(b > 0.6),
     (select any_of from rare_or_dense),
     coalesce(
-      -- Minimal ones: without its lightest word it is not heavy enough.
+      -- The smallest combinations. Without its lightest term, each of them would be too light.
       (select string_agg(quoted, ' | ') from ranked where weight >= least and without_one < least),
-      -- Rather too many than none: the chunks that are most about a word, or have it.
+      -- Too many chunks are better than none: those that are most about a term, or else all that have it.
       (select quoted from impacts where counted > 0 and (select chunks from rare_or_dense) = 0 order by up_to limit 1),
       (select quoted from commons where (select chunks from rare_or_dense) = 0 order by bit limit 1)
     )::tsquery,

@@ -1,4 +1,4 @@
--- question_words: the words of a question as the user wrote them, and for each a tsquery that finds any of its forms.
+-- question_words: the words of a question as the user wrote them, and for each a tsquery that finds all its forms.
 --
 -- Example: 'Loading chunks?' gives the words {loading,chunks} and the forms {'load','chunk'}.
 --

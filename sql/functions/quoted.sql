@@ -1,4 +1,4 @@
--- quoted: a term as it is written in a tsquery.
+-- quoted: a term in the quotes that it needs in a tsquery.
 --
 -- term  text
 --

@@ -1,13 +1,13 @@
 -- ranking_settings: the parameters of keyword ranking in this session.
 --
--- The library sets them at the start of each connection, from its configuration. In psql you can set one yourself, for instance
--- "set agent_brain.b = 0.5;". A parameter that was never set has its default.
+-- The library sets them from its configuration when it opens a connection. In psql you can set one yourself, for
+-- instance "set agent_brain.b = 0.5;". A parameter that was never set has its default.
 --
 --   agent_brain.keyword_budget  750   about how many chunks are scored; 0 scores every match
---   agent_brain.k1              1.2   BM25: how slowly more occurrences stop counting
+--   agent_brain.k1              1.2   BM25: how much a repeated word still adds; 0 counts it once
 --   agent_brain.b               0.75  BM25: how much the length of a chunk counts, from 0 to 1
---   agent_brain.heading_weight  3     a word of a heading or a name counts this often; at least 1
---   agent_brain.summary_weight  2     the same for a summary
+--   agent_brain.heading_weight  3     how often a word in a heading or a name counts; at least 1
+--   agent_brain.summary_weight  2     how often a word in a summary counts; at least 1
 --
 -- returns one: budget int4, k1 float8, b float8, heading_weight float8, summary_weight float8
 -- called by: plan_query, keyword_ranking

@@ -1,11 +1,13 @@
--- search_config: the text search configuration of this store. Chunks and questions both use it, so they cannot disagree.
+-- search_config: the text search configuration of this store.
+--
+-- Chunks and questions both use it, so they cannot disagree.
 --
 -- returns regconfig
 -- called by: chunk_terms, question_words, plan_query, keyword_ranking, store_facts.sql
 -- inlined: yes
 -- stored data: version 1
 --
--- The language is decided when the store is made, so this block reads it and writes the function.
+-- The language is fixed when the store is made. This block reads it and writes the function.
 do $$
 begin
   execute format(

@@ -1,7 +1,7 @@
 -- similarity: a distance as a score from 0 to 1. A higher score is better.
 --
--- Cosine similarity is cut off at 0. Euclidean distance d becomes 1 / (1 + d). Inner products have no bounds, so they go
--- through the softsign.
+-- Cosine similarity is cut off at 0. A Euclidean distance d becomes 1 / (1 + d). Inner products have no bounds, so they
+-- go through the softsign function.
 --
 -- distance  float8  what distance() returns
 --
@@ -9,7 +9,7 @@
 -- called by: vector_search.sql, hybrid_search.sql
 -- inlined: yes
 --
--- The distance is decided when the store is made, so this block reads it and writes the function.
+-- The distance is fixed when the store is made. This block reads it and writes the function.
 do $$
 begin
   execute format(

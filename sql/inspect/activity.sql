@@ -1,4 +1,4 @@
--- activity: what the library's connections are doing now, the longest running first.
+-- activity: what the library's connections are doing now. The one that started its query first is at the top.
 --
 -- psql: \i sql/inspect/activity.sql
 select

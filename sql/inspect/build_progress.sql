@@ -1,4 +1,4 @@
--- build_progress: index builds under way in this database, and whom they wait for.
+-- build_progress: the index builds under way in this database, and the session that each one waits for.
 --
 -- psql: \i sql/inspect/build_progress.sql
 --       \watch 2

@@ -1,6 +1,6 @@
--- indexes: each index of the chunks, whether it is valid, how large it is, and how often it was used.
+-- indexes: each index of chunks, whether it is valid, how large it is, and how often it was used.
 --
--- An index that is never used may be one that no query of yours needs, or one whose statistics were reset lately.
+-- If an index was never used, your queries may not need it, or its statistics were reset lately.
 --
 -- psql: \i sql/inspect/indexes.sql
 select

@@ -1,4 +1,4 @@
--- sizes: what the store holds and what it takes on disk.
+-- sizes: what the store holds, and how much room it takes on disk.
 --
 -- psql: \i sql/inspect/sizes.sql
 select
@@ -10,4 +10,4 @@ select
   pg_size_pretty(pg_indexes_size('chunks')) as indexes,
   pg_size_pretty(pg_total_relation_size('chunks')) as total
 from (values (1)) as one
-left join chunks on false;  -- locks chunks before chunk_counts, as every writer does: or the sizes could deadlock with truncate
+left join chunks on false;  -- locks chunks before chunk_counts, as writers do; else it could deadlock with truncate

@@ -1,4 +1,6 @@
--- terms: how old the term statistics are, and which terms are in most chunks. Ranking hardly heeds these.
+-- terms: the terms that are in the most chunks, and how old the term statistics are.
+--
+-- Terms that are in so many chunks hardly affect a ranking.
 --
 -- psql: \i sql/inspect/terms.sql
 with size as (
@@ -14,6 +16,6 @@ select
 from term_statistics t
 cross join size s
 cross join term_statistics_state c
-where position(' ' in t.term) = 0  -- the others are impacts
+where position(' ' in t.term) = 0  -- a term with a blank is an impact
 order by t.df desc, t.term
 limit 25;

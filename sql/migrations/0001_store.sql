@@ -1,8 +1,8 @@
--- 0001_store: the schema, the store's settings, the chunks, and what is counted of them.
+-- 0001_store: creates the schema, the store's settings, the chunks, and the tables that count them.
 --
--- Settings that this file reads (both ways of running it are described in docs/sql.md):
---   agent_brain.schema       where everything lives
---   agent_brain.dimensions   length of the embeddings
+-- This file reads four settings of the session. The library sets them. docs/sql.md says how you set them in psql.
+--   agent_brain.schema       the schema of the store
+--   agent_brain.dimensions   the length of the embeddings
 --   agent_brain.distance     cosine, l2 or inner_product
 --   agent_brain.language     a text search configuration
 
@@ -14,7 +14,7 @@ begin
   if not exists (select from pg_extension where extname = 'vector') then
     create extension vector schema public;
   end if;
-  -- Everything below is created in the first schema of this path, and found without qualification.
+  -- Everything below is created in the first schema of this path, and found there without a prefix.
   perform set_config(
     'search_path',
     format(
@@ -39,21 +39,21 @@ create table schema_version (
 
 insert into schema_version (version, name) values (1, 'store');
 
--- The functions of sql/functions as this database has them, each with a hash of its file. The start compares them.
+-- The functions of sql/functions that this database has, each with the hash of its file. The start compares the hashes.
 create table schema_functions (
   name       text primary key,
   hash       text not null,
-  library    text not null,  -- the version that applied it; '' for psql
+  library    text not null,  -- the version of the library that applied it; '' for psql
   applied_at timestamptz not null default now()
 );
 
--- By which version of each function the stored terms were derived. Only functions that decide stored data have a version.
+-- By which version of a function the stored terms were derived, for each function that decides stored data.
 create table term_derivation (
   function text primary key,
   version  int4 not null
 );
 
--- What the configuration decided when the store was made. One row. The start-up guard compares it.
+-- What the configuration said when the store was made. The start compares it with today's. The table has one row.
 create table store_settings (
   only_row   bool primary key default true check (only_row),
   dimensions int4 not null,
@@ -68,7 +68,7 @@ values (
   current_setting('agent_brain.language')::regconfig::text
 );
 
--- The model that made the vectors, once somebody has said so. One row.
+-- The model that made the vectors, once somebody has named it. The table has at most one row.
 create table embedding_profile (
   only_row   bool primary key default true check (only_row),
   provider   text not null,
@@ -76,8 +76,8 @@ create table embedding_profile (
   dimensions int4 not null
 );
 
--- The column is vector(n) up to 2000 dimensions and halfvec(n) up to 4000, the longest that an index can hold. Beyond that it is
--- vector(n) without an index.
+-- The column is vector(n) for up to 2,000 dimensions and halfvec(n) for up to 4,000. An index can hold no longer
+-- vectors of either type. Beyond that the column is vector(n) and has no index.
 do $$
 declare
   dimensions int4 := current_setting('agent_brain.dimensions')::int4;
@@ -87,8 +87,8 @@ begin
        chunk_id  text collate "C" primary key,
        text      text not null,
        metadata  jsonb not null,
-       tsv       tsvector not null,  -- what with_impacts(chunk_terms(text, metadata)) returns
-       tokens    int4 not null,      -- the same
+       tsv       tsvector not null,  -- from with_impacts(chunk_terms(text, metadata))
+       tokens    int4 not null,      -- from the same
        embedding %s(%s) not null
      )',
     case when dimensions between 2001 and 4000 then 'halfvec' else 'vector' end,
@@ -97,26 +97,28 @@ begin
 end
 $$;
 
--- Ranking reads many tsvectors. Kept in the row, each costs one page instead of three.
+-- Ranking reads many tsvectors. A tsvector that is kept in the row costs one page instead of three.
 alter table chunks alter column tsv set storage main;
 
--- How many chunks and tokens there are: the sum of what every write has appended (sql/functions/count_changes.sql).
+-- How many chunks and tokens there are. Every write appends what it changed (sql/functions/count_changes.sql), so the
+-- sums over all rows are the numbers.
 create table chunk_counts (
   chunks  int8 not null,
   tokens  int8 not null,
   changes int8 not null
 );
 
--- The table has no key, and rows are deleted from it. Under logical replication the server would refuse that.
+-- The table has no key, and rows are deleted from it. Logical replication would refuse that without this.
 alter table chunk_counts replica identity full;
 
--- In how many chunks each term is, words and impacts alike. refresh_term_statistics.sql counts them, so they may lag a little.
+-- In how many chunks each term is. An impact counts as a term. refresh_term_statistics.sql counts them from time to
+-- time, so the numbers may lag a little.
 create table term_statistics (
   term text collate "C" primary key,
   df   int4 not null
 );
 
--- How much had changed (the sum of chunk_counts.changes) when the terms were counted last. One row.
+-- When the terms were last counted, and the sum of chunk_counts.changes at that time. The table has one row.
 create table term_statistics_state (
   only_row   bool primary key default true check (only_row),
   changes    int8 not null,
@@ -125,7 +127,7 @@ create table term_statistics_state (
 
 insert into term_statistics_state (changes) values (0);
 
--- A stand-in, because a trigger needs its function. sql/functions/count_changes.sql replaces it.
+-- This is a stand-in, because a trigger needs its function. sql/functions/count_changes.sql replaces it.
 create function count_changes() returns trigger
 language plpgsql
 as $$

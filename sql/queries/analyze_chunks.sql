@@ -1,4 +1,6 @@
--- analyze_chunks: refresh the planner's statistics after much has changed, unless another session is at it or builds an index.
+-- analyze_chunks: refresh the planner's statistics after much has changed.
+--
+-- It skips a table that another session is analyzing or building an index on.
 --
 -- returns nothing
 --

@@ -1,6 +1,6 @@
--- build_settings: give this session what an index build needs: memory for the whole graph, and workers.
+-- build_settings: give this session the memory and the workers that an index build needs.
 --
--- $1  memory_kb  int8  wanted maintenance_work_mem; a larger setting of the server stays
+-- $1  memory_kb  int8  the maintenance_work_mem that the build needs; a larger setting of the server stays
 -- $2  workers    int4  parallel workers besides this session; 0 for none
 --
 -- returns one: done bool, memory_kb int8
@@ -15,7 +15,7 @@ with wanted as (
 select
   set_config('maintenance_work_mem', w.memory_kb || 'kB', false) is not null
     and set_config('max_parallel_maintenance_workers', $2::int4::text, false) is not null
-    -- or a table below 8 MB, where a build already takes a second, gets no worker
+    -- without this, a table below 8 MB gets no worker, and there a build already takes a second
     and set_config('min_parallel_table_scan_size', '0', false) is not null as done,
   w.memory_kb
 from wanted w;

@@ -1,4 +1,4 @@
--- compact_counts: replace the rows of chunk_counts by their sums. Rows that a writer holds are left for the next time.
+-- compact_counts: replace the rows of chunk_counts by their sum. Rows that another session has locked are left alone.
 --
 -- returns nothing
 --

@@ -1,4 +1,4 @@
--- count_chunks: how many chunks there are. Adds up what every write has noted, so it is exact and needs no scan.
+-- count_chunks: how many chunks there are. It adds up what every write has noted, so it is exact and needs no scan.
 --
 -- returns one: chunks int8
 --

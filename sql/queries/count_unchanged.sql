@@ -1,4 +1,4 @@
--- count_unchanged: how many of the given chunks are stored just so: what upsert_chunks would not write.
+-- count_unchanged: how many of the given chunks are stored exactly as given. upsert_chunks would not write these.
 --
 -- $1  ids         text[]
 -- $2  texts       text[]

@@ -1,13 +1,14 @@
 -- create_vector_index: the statement that builds the vector index, for the caller to run.
 --
--- The server writes it, because parameters of an index cannot be bound, and because only it knows the column's type.
+-- The server writes the statement, because the parameters of an index cannot be bound, and because only the server
+-- knows the type of the column.
 --
 -- $1  method           text  hnsw or ivfflat
--- $2  m                int4  hnsw: links of a node
--- $3  ef_construction  int4  hnsw: candidates looked at when a node is added
--- $4  lists            int4  ivfflat: clusters
--- $5  concurrently     bool  without blocking writers; cannot be inside a transaction
--- $6  name             text  the index; chunks_embedding_ann is the one that searches use
+-- $2  m                int4  hnsw: links of each node
+-- $3  ef_construction  int4  hnsw: how many candidates are looked at when a node is added
+-- $4  lists            int4  ivfflat: number of clusters
+-- $5  concurrently     bool  true does not block writers, but cannot run inside a transaction
+-- $6  name             text  of the index; chunks_embedding_ann is the name that the library looks for
 --
 -- returns one: statement text
 --

@@ -10,7 +10,7 @@ with gone as (
   select chunk_id
   from chunks
   where chunk_id = any($1::text[])
-  order by chunk_id  -- one order of row locks: concurrent writers cannot deadlock
+  order by chunk_id  -- all writers lock rows in this order, so they cannot deadlock
   for update
 ),
 deleted as (

@@ -2,14 +2,14 @@
 --
 -- $1  filter         text    a jsonpath; '' matches every chunk
 -- $2  source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- $3  keep           text[]  ids that stay
+-- $3  keep           text[]  ids of the chunks that stay
 --
 -- returns one: deleted int8
 --
 -- psql: \bind 'strict exists($ ? (@.language == "python"))' '' '{}'
 --       \i sql/queries/delete_matching_chunks.sql
 with locked as (
-  -- Those that stay are going to be written by the same transaction: all are locked at once, in one order, so that
+  -- The same transaction is going to write the chunks that stay. So all are locked at once and in one order, and
   -- concurrent replacements cannot deadlock.
   select chunk_id
   from chunks

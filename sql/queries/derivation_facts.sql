@@ -1,4 +1,4 @@
--- derivation_facts: by which version of each function the stored terms were derived.
+-- derivation_facts: the version of each function by which the stored terms were derived.
 --
 -- returns many: function text, version int4
 --

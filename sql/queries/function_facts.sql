@@ -1,6 +1,6 @@
--- function_facts: the functions of this schema as sql/functions made them.
+-- function_facts: which functions of sql/functions this schema has, and from which files.
 --
--- hash is that of the file that was applied last. A function that is gone has no row, so the start makes it again.
+-- hash is the hash of the file that was applied last. A dropped function has no row, so the start makes it again.
 --
 -- returns many: name text, hash text, library text
 --

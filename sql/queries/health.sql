@@ -10,4 +10,4 @@ select
   pg_total_relation_size('chunks') as store_bytes,
   pg_is_in_recovery() as in_recovery
 from (values (1)) as one
-left join chunks on false;  -- locks chunks before chunk_counts, as every writer does: or the size could deadlock with truncate
+left join chunks on false;  -- locks chunks before chunk_counts, as writers do; else it could deadlock with truncate

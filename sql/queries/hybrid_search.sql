@@ -1,8 +1,8 @@
 -- hybrid_search: the vector ranking and the keyword ranking of one question, fused.
 --
 -- 'rrf' is weighted Reciprocal Rank Fusion: the sum of weight / (rrf_k + rank), divided by the largest possible sum.
--- 'relative_score' is the weighted sum of both scores, each divided by the best of its kind. Scores keep how much better one
--- chunk is than the next. For that, both scores are computed for every candidate of either ranking.
+-- 'relative_score' is the weighted mean of both scores, each divided by the best score of its ranking. Unlike ranks,
+-- scores say how much better one chunk is than the next. So both scores are computed for every candidate.
 --
 -- $1  query            text
 -- $2  query_embedding  vector
@@ -12,17 +12,19 @@
 -- $6  fusion           text    rrf or relative_score
 -- $7  vector_weight    float8  0 leaves the ranking out
 -- $8  keyword_weight   float8  0 leaves the ranking out
--- $9  rrf_k            int4    60 is usual; relative_score does not use it
--- $10  candidates      int4    taken from each ranking
+-- $9  rrf_k            int4    usually 60; relative_score does not use it
+-- $10  candidates      int4    how many are taken from each ranking
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
 --   vector_score float8, keyword_score float8, complete bool
 --
--- complete is false where the vector index gave up too early. Then ask again in a transaction, after use_exact_scan.sql.
+-- complete is false if the vector index gave up too early. Then ask again in a transaction, after use_exact_scan.sql.
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' rrf 0.5 0.5 60 50
 --       \i sql/queries/hybrid_search.sql
---       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :asked.
+--       The vector must have as many dimensions as the store. To take one from a chunk, run
+--       select embedding as asked from chunks limit 1 \gset
+--       and write :asked in place of the vector.
 with by_vector as materialized (
   select
     chunk_id,
@@ -38,7 +40,7 @@ enough as (
 by_keyword as materialized (
   select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
   from
-    -- The candidates of the vector ranking, which may hold none of the words, are scored too where scores are added.
+    -- If scores are added, the candidates of the vector ranking are scored too, even those without a word.
     (select coalesce(array_agg(chunk_id), '{}') as ids from by_vector where $6::text = 'relative_score') also,
     keyword_ranking($1::text, $10::int4, $4::text, $5::text, also.ids) k
   where $8::float8 > 0
@@ -73,8 +75,8 @@ fused as materialized (
     chunk_id,
     case $6::text
       when 'rrf' then
-        (coalesce($7::float8 / ($9::int4 + vector_rank), 0) + coalesce($8::float8 / ($9::int4 + keyword_rank), 0))
-          * ($9::int4 + 1)
+        (coalesce($7::float8 / ($9::int4::float8 + vector_rank), 0) + coalesce($8::float8 / ($9::int4::float8 + keyword_rank), 0))
+          * ($9::int4::float8 + 1)
       else $7::float8 * coalesce(relative_vector_score, 0) + $8::float8 * coalesce(relative_keyword_score, 0)
     end / ($7::float8 + $8::float8) as score,
     vector_rank,
@@ -82,11 +84,11 @@ fused as materialized (
     vector_score,
     relative_keyword_score as keyword_score
   from relative
-  -- Similarities end at 0, and the ranks don't.
+  -- Many similarities can be 0. The ranks still tell those chunks apart.
   order by score desc, case when $6::text = 'relative_score' then vector_rank end, chunk_id collate "C"
   limit $3::int4
 )
--- Texts are fetched last, for the rows that are returned.
+-- Texts are fetched last, and only for the rows that are returned.
 select
   c.chunk_id, c.text, c.metadata, f.score, f.vector_rank, f.keyword_rank, f.vector_score, f.keyword_score, e.complete
 from fused f

@@ -1,4 +1,4 @@
--- index_facts: the indexes of the chunks, as they are.
+-- index_facts: the indexes of chunks, with their methods, options and validity.
 --
 -- returns many: name text, method text, operator_class text, options text[], valid bool
 --

@@ -1,6 +1,6 @@
--- index_progress: how far a session has come with building an index. No row while it builds none.
+-- index_progress: how far a session has come with building an index. There is no row while it builds none.
 --
--- $1  pid  int4  the building session, from pg_backend_pid()
+-- $1  pid  int4  the session that builds, as its pg_backend_pid() says
 --
 -- returns many: building bool, waiting bool, tuples_done int8, scanned float8, lockers_done int8, lockers_total int8
 --

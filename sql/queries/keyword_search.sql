@@ -1,6 +1,6 @@
 -- keyword_search: the chunks that contain any word of a question, ranked by BM25, best first.
 --
--- The parameters of the ranking are settings of the session: see sql/functions/ranking_settings.sql.
+-- The parameters of the ranking are settings of the session. sql/functions/ranking_settings.sql lists them.
 --
 -- $1  query          text  a question in plain words
 -- $2  top_k          int4
@@ -17,7 +17,7 @@ with best as materialized (
   order by score desc, chunk_id collate "C"
   limit $2::int4
 )
--- Texts are fetched last, for the rows that are returned.
+-- Texts are fetched last, and only for the rows that are returned.
 select c.chunk_id, c.text, c.metadata, b.score / max(b.score) over () as score
 from best b
 join chunks c using (chunk_id)

@@ -1,6 +1,6 @@
 -- maintenance_lock: try to become the only session that builds or drops indexes of this schema, until it disconnects.
 --
--- Never waits: a waiting session would hold a snapshot, and a concurrent index build elsewhere would wait for that.
+-- It never waits. A waiting session would hold a snapshot, and a concurrent index build would wait for that snapshot.
 --
 -- returns one: locked bool
 --

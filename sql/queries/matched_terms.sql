@@ -1,7 +1,7 @@
--- matched_terms: the words of a question that each of some chunks contains, in any form. It explains what a search found.
+-- matched_terms: the words of a question that each of the given chunks contains, in any form. They explain a hit.
 --
 -- $1  query  text    a question in plain words
--- $2  ids    text[]  chunks
+-- $2  ids    text[]  of the chunks
 --
 -- returns many: chunk_id text, words text[]
 --

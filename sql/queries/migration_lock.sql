@@ -1,6 +1,6 @@
--- migration_lock: try to become the only one who changes this schema's structure, until the transaction ends.
+-- migration_lock: try to become the only session that changes the structure of this schema, until the transaction ends.
 --
--- Never waits: a waiting session would hold a snapshot, and a concurrent index build elsewhere would wait for that.
+-- It never waits. A waiting session would hold a snapshot, and a concurrent index build would wait for that snapshot.
 --
 -- returns one: locked bool
 --

@@ -1,5 +1,6 @@
--- missing_indexes: the indexes of a migration that somebody has dropped, and the statements that build them without blocking
--- writers.
+-- missing_indexes: the indexes of a migration that somebody has dropped.
+--
+-- statement builds the index again without blocking writers.
 --
 -- returns many: name text, statement text
 --

@@ -1,4 +1,4 @@
--- note_derivation: remember by which versions of the functions the stored terms were derived.
+-- note_derivation: note the versions of the functions by which the stored terms were derived.
 --
 -- $1  functions  text[]
 -- $2  versions   int4[]

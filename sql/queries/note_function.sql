@@ -1,8 +1,8 @@
--- note_function: remember that a function of sql/functions was applied.
+-- note_function: note that a function of sql/functions was applied.
 --
 -- $1  name     text
--- $2  hash     text  md5 of the file without the newline at its end
--- $3  library  text  the version of the library
+-- $2  hash     text  the md5 of the file, without the newline at its end
+-- $3  library  text  the version of the library; '' for psql
 --
 -- returns nothing
 --

@@ -1,4 +1,4 @@
--- rebuild_index: the statement that rebuilds an index of this schema as it is, without blocking anyone, for the caller to run.
+-- rebuild_index: the statement that rebuilds an index of this schema without blocking anyone, for the caller to run.
 --
 -- $1  name  text
 --

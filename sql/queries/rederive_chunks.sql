@@ -1,16 +1,16 @@
--- rederive_chunks: derive the terms of a page of chunks anew, in id order. Only what differs is written.
+-- rederive_chunks: derive the terms of one page of chunks anew, in id order. Only what differs is written.
 --
 -- $1  after      text  the last id of the page before; '' for the first page
 -- $2  page_size  int4
 --
 -- returns one: last text, chunks int8, written int8
 --
--- last is null behind the last page.
+-- last is null after the last page.
 --
 -- psql: \bind '' 1000
 --       \i sql/queries/rederive_chunks.sql
 with page as materialized (
-  -- Locked as they are read, so that no terms of an older text are written.
+  -- The chunks are locked while they are read. So no terms of an older text can be written.
   select chunk_id, tsv, tokens, chunk_terms(text, metadata) as terms
   from chunks
   where chunk_id > $1::text

@@ -1,6 +1,6 @@
--- refresh_term_statistics: count again in how many chunks each term is. Only what changed is written.
+-- refresh_term_statistics: count again in how many chunks each term is. Only numbers that changed are written.
 --
--- One session counts at a time. Another one finds the lock taken, changes nothing and gets no row. Nobody else waits.
+-- One session counts at a time. A second one finds the lock taken, changes nothing and gets no row. Nobody waits.
 --
 -- returns many: terms int8, written int8
 --
@@ -9,7 +9,8 @@ with turn as materialized (
   select pg_try_advisory_xact_lock(hashtextextended('agent_brain_store terms ' || current_schema(), 0)) as mine
 ),
 counted as materialized (
-  -- Not by ts_stat. Its tree degenerates when words come in their order, as numbers and dates do: minutes instead of seconds.
+  -- ts_stat() would count too, but its tree degenerates when words arrive in sorted order, as numbers and dates do.
+  -- Then it takes minutes instead of seconds.
   select t.term, count(*)::int4 as df
   from chunks c, unnest(tsvector_to_array(c.tsv)) as t (term)
   where (select mine from turn)
@@ -25,7 +26,7 @@ written as (
   returning 1
 ),
 gone as (
-  -- "not in" is a hashed lookup whatever the planner thinks of the numbers. As a join it can become quadratic.
+  -- "not in" is a hashed lookup, whatever numbers of rows the planner expects. A join can become quadratic.
   delete from term_statistics
   using turn
   where mine and term not in (select term from counted)

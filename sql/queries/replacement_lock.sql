@@ -1,7 +1,8 @@
--- replacement_lock: wait until no other transaction replaces the matches of the same filter; held until this one ends.
+-- replacement_lock: wait until no other transaction replaces the matches of the same filter.
 --
--- Two that replace the chunks of one file at once would each miss the chunks that the other has not committed yet, and leave
--- both behind. Its own statement, so that the next one sees what was committed while it waited.
+-- The lock is held until this transaction ends. Two transactions that replace the chunks of one file at once would each
+-- miss the chunks that the other has not committed, and both sets would stay. The lock is a statement of its own, so
+-- that the next statement sees what was committed meanwhile.
 --
 -- $1  filter         text  a jsonpath
 -- $2  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise

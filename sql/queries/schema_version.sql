@@ -1,4 +1,4 @@
--- schema_version: the newest migration that was applied. Fails where no migration ever was.
+-- schema_version: the newest migration that was applied. It fails in a schema that has none.
 --
 -- returns one: version int4
 --

@@ -1,4 +1,6 @@
--- session_facts: what this session really runs with. A bad value in the startup packet is only a warning, then ignored.
+-- session_facts: the settings that this session really has.
+--
+-- The server ignores a bad value in the startup packet with no more than a warning, so the start reads these back.
 --
 -- returns one: ef_search text, iterative_scan text, plan_cache_mode text, search_path text
 --

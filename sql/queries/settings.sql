@@ -1,4 +1,4 @@
--- settings: set the values that the migrations and migration_lock read, until the transaction ends.
+-- settings: set what the migrations and migration_lock read, until the transaction ends.
 --
 -- $1  schema           text
 -- $2  dimensions       int4

@@ -1,14 +1,15 @@
--- store_facts: what this store really is: versions, column type and settings. The start-up guard reads it.
+-- store_facts: the versions, the column type and the settings of this store, which the start checks.
 --
--- returns one: server_version int4, encoding text, ctype text, knows_letters bool, vector_version text, vector_schema text,
---   column_type text, dimensions int4, distance text, language text, functions_at_home bool
+-- returns one: server_version int4, encoding text, ctype text, knows_letters bool, vector_version text,
+--   vector_schema text, column_type text, dimensions int4, distance text, language text, functions_at_home bool
 --
 -- psql: \i sql/queries/store_facts.sql
 select
   current_setting('server_version_num')::int4 as server_version,
   getdatabaseencoding()::text as encoding,
   d.datctype::text as ctype,
-  -- Whether words beyond ASCII are found: A and a with two dots are one word, e with an accent another, with dashes between.
+  -- Whether words beyond ASCII are found. The text has A and a with two dots and e with an accent, separated by dashes.
+  -- The first two are one word, once in capital and once in small letters, so there must be two words.
   case when getdatabaseencoding() = 'UTF8' then
     length(to_tsvector('pg_catalog.simple', convert_from('\xc384e28094c3a4e28094c3a9', 'UTF8'))) = 2
   else false end as knows_letters,
@@ -19,7 +20,8 @@ select
   s.distance,
   search_config()::text as language,
   (
-    -- Some functions name the schema that they were made in: after it was renamed they look for their tables elsewhere.
+    -- Some functions keep the name of the schema that they were made in. If the schema is renamed, they no longer find
+    -- their tables, or find those of another store.
     select bool_and(setting ^@ concat('search_path=', quote_ident(current_schema()), ','))
     from pg_proc f, unnest(f.proconfig) as setting
     where f.pronamespace = current_schema()::regnamespace and setting ^@ 'search_path='

@@ -1,4 +1,4 @@
--- store_owner: the role that owns this store, and so may migrate it.
+-- store_owner: the role that owns this store and so may migrate it.
 --
 -- returns one: owner text
 --

@@ -1,7 +1,8 @@
 -- term_statistics_age: how old the term statistics are.
 --
--- changes is how many chunks were written or deleted since the last count, and seconds how long ago that was. chunks is how many
--- there are, and rows how many rows of chunk_counts had to be added up for that. may_count is whether this session may count.
+-- changes is the number of chunks that were written or deleted since the last count, and seconds is how long ago that
+-- was. chunks is the number of all chunks, and rows is the number of rows of chunk_counts that were added up for it.
+-- may_count says whether this session may count.
 --
 -- returns one: changes int8, seconds float8, chunks int8, rows int8, may_count bool
 --

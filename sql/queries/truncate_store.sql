@@ -1,4 +1,4 @@
--- truncate_store: delete every chunk, what was counted of them (chunk_counts by a trigger), and the embedding profile.
+-- truncate_store: delete every chunk, the term statistics and the embedding profile. A trigger empties chunk_counts.
 --
 -- returns nothing
 --

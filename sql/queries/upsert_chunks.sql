@@ -1,4 +1,4 @@
--- upsert_chunks: store chunks, replacing those that exist. Chunks that are the same already are left alone.
+-- upsert_chunks: store chunks, and replace those that exist. A chunk that is stored exactly as given is left alone.
 --
 -- $1  ids         text[]    distinct
 -- $2  texts       text[]
@@ -15,20 +15,20 @@ with changed as (
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or not is_stored(c.text, c.metadata, c.embedding, g.text, g.metadata, g.embedding)
-  offset 0  -- before the insert, and before the text search parser has any work
+  offset 0  -- so the rows are picked before the insert, and before the text search parser has any work
 ),
 written as (
   insert into chunks as c (chunk_id, text, metadata, tsv, tokens, embedding)
   select chunk_id, text, metadata, tsv, tokens, embedding
   from changed, with_impacts(terms)
-  order by chunk_id collate "C"  -- one order of row locks: concurrent upserts cannot deadlock
+  order by chunk_id collate "C"  -- all writers lock rows in this order, so they cannot deadlock
   on conflict (chunk_id) do update
   set text = excluded.text,
       metadata = excluded.metadata,
       tsv = excluded.tsv,
       tokens = excluded.tokens,
       embedding = excluded.embedding
-  -- Again, for what others stored meanwhile.
+  -- This looks again, because others may have stored the same meanwhile.
   where not is_stored(
     c.text, c.metadata, c.embedding, excluded.text, excluded.metadata, excluded.embedding::vector
   )

@@ -1,7 +1,8 @@
--- use_maintenance_timeouts: until the transaction ends a statement may take long, but not wait long for a lock, whatever the
--- role's settings say.
+-- use_maintenance_timeouts: set the timeouts of long work until the transaction ends, whatever the role's settings say.
 --
--- $1  lock_timeout  text  0 waits for ever
+-- A statement may take as long as it needs, but it may not wait long for a lock.
+--
+-- $1  lock_timeout  text  how long to wait; 0 waits for ever
 --
 -- returns one: statement_timeout text, lock_timeout text
 --

@@ -7,11 +7,13 @@
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, complete bool
 --
--- complete is false where the vector index gave up too early: ask again in a transaction, after use_exact_scan.sql.
+-- complete is false if the vector index gave up too early. Then ask again in a transaction, after use_exact_scan.sql.
 --
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
---       The vector needs the store's dimensions: select embedding as asked from chunks limit 1 \gset, then :asked.
+--       The vector must have as many dimensions as the store. To take one from a chunk, run
+--       select embedding as asked from chunks limit 1 \gset
+--       and write :asked in place of the vector.
 select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, e.complete
 from (select *, count(*) over () as rows from nearest($1::vector, $2::int4, $3::text, $4::text)) f
 join chunks c using (chunk_id)

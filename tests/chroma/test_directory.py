@@ -14,7 +14,7 @@ import chromadb
 import pytest
 from chromadb.config import Settings
 
-from agent_brain_store import NotInitialized, StoreLocked, create_backend
+from agent_brain_store import NotInitialized, StoreLocked, create_backend, open_store
 from agent_brain_store.errors import ConnectionFailed
 from tests.support.chroma import config, found, opened
 from tests.support.internals import pretend_to_be_forked, wrap
@@ -135,13 +135,13 @@ async def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     assert str(tmp_path) not in caught.value.message
 
 
-def test_one_store_serves_several_event_loops(tmp_path):
-    store, failures = create_backend(config(tmp_path)), []
+def test_stores_of_several_event_loops_share_a_directory(tmp_path):
+    failures = []
 
     async def use(name: str) -> None:
-        await store.initialize()
-        await fill(store, *((f"{name}{i}", "word", {}) for i in range(20)))
-        assert len(await store.keyword_search("word", 1000)) >= 20
+        async with open_store(config(tmp_path)) as store:
+            await fill(store, *((f"{name}{i}", "word", {}) for i in range(20)))
+            assert len(await store.keyword_search("word", 1000)) >= 20
 
     def run(name: str) -> None:
         try:
@@ -154,5 +154,4 @@ def test_one_store_serves_several_event_loops(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    asyncio.run(store.close())
     assert failures == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agent_brain_store import create_backend
+from agent_brain_store import create_backend, open_store
 from tests.support.chroma import config, opened
 from tests.support.internals import HEAVY_FUNCTIONS, HEAVY_MODULES, LIGHT_MODULE, forget_keyword_index
 from tests.support.stores import embed, fill
@@ -86,9 +86,9 @@ def test_a_write_outlives_the_event_loop_that_it_reports_to(tmp_path):
             call.cancel()
 
     async def end() -> None:
-        assert await store.delete_by_ids(["0000"]) == 1, "after the write"
-        assert await store.get_count() == 2999
-        await store.close()
+        async with open_store(config(tmp_path)) as other:
+            assert await other.delete_by_ids(["0000"]) == 1, "after the write"
+            assert await other.get_count() == 2999
 
     asyncio.run(begin())
     asyncio.run(end())

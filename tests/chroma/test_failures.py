@@ -27,7 +27,7 @@ async def test_chroma_is_opened_anew_after_a_failure_that_can_make_it_hang(tmp_p
         await fill(other, ("b", "blue wolf"))
         client = client_of(store)
         wrap(monkeypatch, "put", failing_once)
-        with pytest.raises(QueryFailed, match="index could not be written; see whether the disk is full"):
+        with pytest.raises(QueryFailed, match="index could not be written: check whether the disk is full"):
             await fill(store, ("c", "red hen"))
         assert client_of(store) is client
         assert await store.get_count() == 2

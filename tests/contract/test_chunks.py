@@ -124,7 +124,7 @@ async def test_replaced_characters_are_logged_once_a_call(store, caplog):
     caplog.set_level(logging.WARNING, "agent_brain_store")
     await store.upsert_documents(["x", "y"], [GOOD, GOOD], ["a\0", "b\0"], [{"k": "\0"}, {}])
     assert [record.message for record in caplog.records] == [
-        "3 texts held NUL or lone surrogates, which no database stores; replaced by U+FFFD"
+        "3 texts contained NUL or lone surrogates, which cannot be stored: they were replaced by U+FFFD"
     ]
 
 
@@ -242,7 +242,7 @@ async def test_a_bad_chunk_is_refused_and_nothing_is_written(store, name):
 async def test_an_embedding_of_wrong_dimensions_is_refused_by_name(store):
     with pytest.raises(DimensionMismatchError, match=r"chunk 'b' \(position 1\): embedding has 3 dimensions"):
         await store.upsert_documents(["a", "b"], [GOOD, [1.0] * 3], ["a", "b"], [{}, {}])
-    with pytest.raises(DimensionMismatchError, match="17 dimensions, the store has 16"):
+    with pytest.raises(DimensionMismatchError, match="17 dimensions, but the store has 16"):
         await store.upsert_documents(["a"], np.ones((1, 17)), ["a"], [{}])
     assert await store.get_count() == 0
 

@@ -20,7 +20,7 @@ async def test_the_embedding_profile_is_stored(make):
     await store.set_embedding_metadata("other", "model", DIMENSIONS)
     await store.set_embedding_metadata("test", "hashed", DIMENSIONS)
     assert await store.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
-    with pytest.raises(DimensionMismatchError, match=f"99 dimensions, the store holds vectors of {DIMENSIONS}"):
+    with pytest.raises(DimensionMismatchError, match=f"99 dimensions, but the store holds vectors of {DIMENSIONS}"):
         await store.set_embedding_metadata("test", "hashed", 99)
     for names in (("x", None), (1, "m"), ("", "m"), ("x", "nul\0")):
         with pytest.raises(InvalidQueryError, match="must be a non-empty text"):
@@ -64,7 +64,7 @@ async def test_a_store_of_other_dimensions_is_refused(make):
     with pytest.raises(DimensionMismatchError) as caught:
         await make(dimensions=8).initialize()
     assert caught.value.message.startswith(
-        "the store holds vectors of 16 dimensions, the configuration says 8 (test/hashed). Configure the model"
+        "the store holds vectors of 16 dimensions, but the configuration says 8 (test/hashed). Configure the model"
     )
     assert (caught.value.expected, caught.value.actual) == (16, 8)
 

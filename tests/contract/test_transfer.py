@@ -67,7 +67,7 @@ async def test_the_format_is_as_documented(two, tmp_path):
 async def test_every_step_of_a_move_is_reported(two, tmp_path, backend):
     store, other = two
     await fill_with_odd_chunks(store, 3000)
-    ends = ["building the vector index", "counting the words"] if backend == "postgres" else []
+    ends = ["building the vector index", "counting the terms"] if backend == "postgres" else []
 
     def operations(seen: list[Progress]) -> list[str]:
         assert all(0 < step.done <= (step.total or 0) == 3000 for step in seen if step.operation not in ends)
@@ -159,7 +159,7 @@ async def test_an_export_goes_into_a_new_or_empty_directory(two, tmp_path):
     with pytest.raises(TransferError, match="not empty"):
         await export_documents(store, tmp_path / "full")
     await export_documents(store, tmp_path / "out")
-    with pytest.raises(TransferError, match="complete export already"):
+    with pytest.raises(TransferError, match="already holds a complete export"):
         await export_documents(store, tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(TransferError, match="exporting: "):
@@ -173,6 +173,6 @@ async def test_a_store_of_other_dimensions_is_refused(two, make, elsewhere, tmp_
     narrow = make(dimensions=8, **elsewhere("narrow"))
     await narrow.initialize()
     for move in (import_documents(narrow, tmp_path / "out"), copy_documents(store, narrow)):
-        with pytest.raises(DimensionMismatchError, match="16 dimensions, the store has 8"):
+        with pytest.raises(DimensionMismatchError, match="16 dimensions, but the store has 8"):
             await move
     assert await narrow.get_count() == 0

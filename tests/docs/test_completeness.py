@@ -15,6 +15,7 @@ import yaml
 
 import agent_brain_store
 from agent_brain_store import StorageBackend, config, errors
+from agent_brain_store.config import model
 from agent_brain_store.config.rules import ruled_fields
 from tests.support.internals import section_name
 from tests.support.pages import ALL, PACKAGE, ROOT, TEXTS, blocks, section
@@ -29,16 +30,16 @@ def shown(parameter: inspect.Parameter) -> str:
     return f"{parameter.name}={default}"
 
 
-def test_every_method_of_the_contract_is_in_the_readme():
+def test_every_method_of_the_contract_is_in_the_reference():
     for name, member in vars(StorageBackend).items():
         if name.startswith("_"):
             continue
         if isinstance(member, property):
-            assert f"`{name}`" in TEXTS["README.md"]
+            assert f"`{name}`" in TEXTS["docs/reference.md"]
             continue
         parameters = list(inspect.signature(member).parameters.values())[1:]
         call = f"{name}({', '.join(map(shown, parameters))})"
-        assert f"`{call}`" in TEXTS["README.md"], call
+        assert f"`{call}`" in TEXTS["docs/reference.md"], call
 
 
 def test_every_public_name_is_documented():
@@ -73,7 +74,7 @@ def test_every_setting_is_documented_with_its_default(name, cls):
 
 
 def test_every_variable_is_documented():
-    named = set(re.findall(r"^``([A-Z_]+)``", config.__doc__ or "", re.MULTILINE))
+    named = set(re.findall(r"^``([A-Z_]+)``", model.__doc__ or "", re.MULTILINE))
     assert len(named) > 5
     listed = section(TEXTS["docs/configuration.md"], "Environment variables")
     assert all(f"| `{name}` |" in listed for name in named)

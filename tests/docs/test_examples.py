@@ -106,7 +106,7 @@ def test_demo_asks_both_stores_in_three_ways(first_run: str) -> None:
     same, of = re.findall(r"top fives: vector (\d+) of (\d+),", first_run)[0]
     assert int(same) >= 0.9 * int(of)
     assert "make psql" in first_run
-    assert "sql/queries/hybrid_rrf.sql" in first_run
+    assert "sql/queries/hybrid_search.sql" in first_run
 
 
 @needs_model

@@ -132,7 +132,7 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
 
 
 async def test_a_reset_and_an_index_build_at_once_both_succeed(opened, database, plain, caplog):
-    """They wait for each other. The server stops one of them, which starts over."""
+    """They wait for each other. The server stops one of them, which is done again."""
     await plain.execute(f"alter database {database['database']} set deadlock_timeout = '10ms'")
     caplog.set_level("INFO")
     store = await opened(database)
@@ -146,7 +146,7 @@ async def test_a_reset_and_an_index_build_at_once_both_succeed(opened, database,
     await until_blocked(database, "truncate")
     await plain.execute("rollback")
     await asyncio.gather(rebuilding, resetting)
-    assert "starts over after a deadlock" in caplog.text
+    assert "is done again after a deadlock" in caplog.text
     names = await plain.fetch("select indexrelid::regclass::text from pg_index where indrelid = 'chunks'::regclass")
     assert len(names) == 5
     assert await is_indexed(plain)

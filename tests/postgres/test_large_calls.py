@@ -97,8 +97,8 @@ async def test_a_call_waits_only_so_long_for_a_transaction_in_its_way(store, dat
     await transaction.start()
     await other.fetch("select count(*) from chunks")
     assert await store.upsert_documents(*made_up(1000)) == 1000
-    assert "the vector index could not be suspended for this load" in caplog.text
-    assert "the chunks are stored, but the vector index is not; trying again" in caplog.text
+    assert "the vector index could not be dropped for this load" in caplog.text
+    assert "the chunks are stored, but the vector index could not be built; trying again" in caplog.text
     ids, vectors, *_ = made_up(1000)
     assert (await store.vector_search(vectors[7], 1))[0].chunk_id == ids[7]
     await transaction.rollback()

@@ -67,7 +67,9 @@ async def test_a_failing_migration_leaves_the_old_state(opened, database, tmp_pa
 
 async def test_a_newer_database_is_refused(database, plain):
     await plain.execute("insert into schema_version (version, name) values (99, 'from the future')")
-    with pytest.raises(SchemaTooNew, match=f"at version 99, this library knows up to {len(load_migrations())}"):
+    with pytest.raises(
+        SchemaTooNew, match=f"at version 99, but this library only knows versions up to {len(load_migrations())}"
+    ):
         await create_backend(config(database)).initialize()
 
 

@@ -11,8 +11,6 @@ from agent_brain_store import StoreConfig
 from agent_brain_store.postgres.sql import queries
 from tests.support.stores import mapping
 
-# The parameters of ranking that a search takes from the configuration, with their defaults.
-RANKING: dict[str, Any] = {"budget": 750, "k1": 1.2, "b": 0.75, "heading_weight": 3.0, "summary_weight": 2.0}
 KILL_CONNECTIONS = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'agent_brain_store'"
 
 
@@ -62,8 +60,8 @@ async def slow_down_commits(connection: asyncpg.Connection, seconds: float) -> N
 
 
 def arguments(name: str, **values: Any) -> list[Any]:
-    """Return the parameters of a query file, in order. Those of ranking that are not given have their defaults."""
-    given = {"filter": "", "source_prefix": "", "explain": False, **RANKING, **values}
+    """Return the parameters of a query file, in order. Those that are not given have their defaults."""
+    given = {"filter": "", "source_prefix": "", "fusion": "rrf", **values}
     return [given[parameter] for parameter, _ in queries()[name].parameters]
 
 

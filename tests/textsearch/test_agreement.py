@@ -136,7 +136,7 @@ async def test_positions_end_where_those_of_postgres_end(plain):
         text = "pad " * pads + "needle the needle needle"
         (theirs,) = await plain.fetch(
             """select array_agg(lexeme) as lexemes
-               from unnest(chunk_tsv($1::text, $2::text::jsonb)) as w, unnest(w.positions)""",
+               from unnest(chunk_terms($1::text, $2::text::jsonb)) as w, unnest(w.positions)""",
             text,
             json.dumps(metadata),
         )
@@ -161,7 +161,7 @@ async def test_matched_terms_are_those_of_postgres(plain):
     index.put("a", text, {})
     for query in queries:
         theirs = await plain.fetchval(
-            "select matched_terms(words, forms, chunk_tsv($2::text, '{}')) from question_words($1::text)", query, text
+            "select matched_words(words, forms, chunk_terms($2::text, '{}')) from question_words($1::text)", query, text
         )
         assert index.matched(query, ["a"]) == {"a": theirs}, query
 

@@ -100,10 +100,10 @@ def test_dimensions_of_known_models(provider: str, model: str, dimensions: int) 
 
 def test_dimensions_of_an_unknown_model_are_asked_for() -> None:
     problem = problem_of({"embedding": {"provider": "ollama", "model": "home-made"}})
-    assert problem.startswith("embedding.dimensions: missing")
+    assert problem.startswith("embedding.dimensions: is missing")
     assert "'home-made'" in problem
     problem = problem_of({"embedding": {"provider": "ollama", "model": "snowflake-arctic-embed:22m"}})
-    assert problem.startswith("embedding.dimensions: missing")
+    assert problem.startswith("embedding.dimensions: is missing")
 
 
 def test_given_dimensions_beat_the_known_ones() -> None:
@@ -111,7 +111,7 @@ def test_given_dimensions_beat_the_known_ones() -> None:
 
 
 def test_another_provider_needs_a_model() -> None:
-    assert problem_of({"embedding": {"provider": "ollama"}}).startswith("embedding.model: missing")
+    assert problem_of({"embedding": {"provider": "ollama"}}).startswith("embedding.model: is missing")
 
 
 def test_model_of_the_environment_drops_another_models_dimensions() -> None:

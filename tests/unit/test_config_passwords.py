@@ -52,7 +52,7 @@ def test_docker_password_is_the_last_resort() -> None:
         ({"password_env": 123}, "storage.postgres.password_env: ****", "expected a text"),
         ({"password": [CANARY]}, "storage.postgres.password: a list", "in quotes"),
         ({"password": f"{CANARY}\0"}, "storage.postgres.password: ****", "in quotes"),
-        ({"password": "x", "password_env": "Y"}, "storage.postgres.password: ", "expected one of them"),
+        ({"password": "x", "password_env": "Y"}, "storage.postgres.password: ", "set only one of them"),
         ({"password": "secret://env/NOT_SET"}, "storage.postgres.password: ", "NOT_SET is not set"),
         ({"password": f"secret://gcp/{CANARY}"}, "storage.postgres.password: ", "password_env"),
         ({"url": f"secret://vault/{CANARY}"}, "storage.postgres.url: ", "password_file"),

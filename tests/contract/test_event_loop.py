@@ -1,0 +1,54 @@
+"""A store belongs to the event loop in which it was opened first. Any other is refused, and told what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from agent_brain_store import NotInitialized
+from tests.support.stores import embed, fill
+
+REFUSED = "the store belongs to another event loop: create, open and close a store in each"
+
+
+def elsewhere(work: Awaitable[Any]) -> Awaitable[Any]:
+    """Await something in an event loop of its own, in another thread."""
+    return asyncio.to_thread(asyncio.run, work)
+
+
+async def test_calls_of_another_event_loop_are_refused(store):
+    await fill(store, ("a", "text"))
+    for call in (
+        store.get_count(),
+        store.keyword_search("text", 1),
+        store.vector_search(embed("text"), 1),
+        store.close(),
+    ):
+        with pytest.raises(NotInitialized, match=REFUSED):
+            await elsewhere(call)
+    health = await elsewhere(store.health())
+    assert (health.ok, health.details) == (False, {"error": REFUSED})
+    assert await store.get_count() == 1, "its own event loop goes on"
+
+
+async def test_a_closed_store_stays_in_its_event_loop(store):
+    await store.close()
+    with pytest.raises(NotInitialized, match=REFUSED):
+        await elsewhere(store.initialize())
+    await store.initialize()
+    assert await store.get_count() == 0
+
+
+async def test_an_event_loop_opens_a_store_once(make):
+    store = make()
+    await asyncio.gather(store.initialize(), store.initialize(), store.initialize())
+    assert await store.get_count() == 0
+
+
+async def test_wait_idle_waits_for_background_work(store):
+    await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
+    await store.wait_idle()
+    assert (await store.health()).ok
