@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from tests.support.stores import embed, fill
 REFUSED = "the store belongs to another event loop: create, open and close a store in each"
 
 
-def elsewhere(work: Awaitable[Any]) -> Awaitable[Any]:
+def elsewhere(work: Coroutine[Any, Any, Any]) -> Awaitable[Any]:
     """Await something in an event loop of its own, in another thread."""
     return asyncio.to_thread(asyncio.run, work)
 

@@ -18,7 +18,7 @@ from tests.support.servers import psql_directory, psql_environment, wheel_server
 from tests.support.stores import DIMENSIONS, embed
 
 FOLDER = Path(__file__).parents[1] / "postgres" / "old_stores"
-CHUNKS = [
+CHUNKS: list[tuple[str, str, dict[str, Any]]] = [
     ("guide", "How the write-ahead log works", {"title": "Recovery", "source": "/docs/wal.md", "page": 3}),
     ("code", "def getUserById(user_id): return users[user_id]", {"language": "python", "source": "/src/users.py"}),
     ("bear", "A growling bear frightens quiet cats", {"summary": "Animals in the wood"}),
@@ -31,8 +31,8 @@ CHUNKS = [
 
 async def fill(store: StorageBackend) -> None:
     """Write the chunks of an old store."""
-    ids, texts, metadatas = ([chunk[part] for chunk in CHUNKS] for part in range(3))
-    await store.upsert_documents(ids, [embed(text) for text in texts], texts, metadatas)
+    names, texts, metadatas = map(list, zip(*CHUNKS, strict=True))
+    await store.upsert_documents(names, [embed(text) for text in texts], texts, metadatas)
     await store.delete_by_ids(["page059"])
     await store.set_embedding_metadata("test", "hashed", DIMENSIONS)
 
