@@ -23,6 +23,7 @@ from packaging.metadata import Metadata
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
+OLD_STORES = ROOT / "tests" / "postgres" / "old_stores"
 PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
 
 
@@ -105,6 +106,7 @@ def main(tag: str = "") -> None:
     version = version_of_the_package()
     require(tag in ("", f"v{version}"), f"the tag is {tag}, the package is {version}")
     check_changelog(version)
+    require((OLD_STORES / f"{version}.sql").exists(), f"{OLD_STORES.name} has no store of {version} for later versions")
     sdist, wheel = build()
     check_contents(sdist, wheel)
     check_metadata(wheel, version)
