@@ -55,7 +55,8 @@ async def test_a_store_of_another_model_is_refused(make, caplog):
     with pytest.raises(ProviderMismatchError) as caught:
         await make().initialize()
     assert caught.value.message.startswith(
-        f"the store was filled with openai/large ({DIMENSIONS} dimensions), now test/hashed ({DIMENSIONS} dimensions) is in use."
+        f"the store was filled with openai/large ({DIMENSIONS} dimensions), "
+        f"but test/hashed ({DIMENSIONS} dimensions) is in use now."
     )
 
 
@@ -74,7 +75,7 @@ async def test_a_store_of_another_distance_is_refused(make):
     with pytest.raises(SchemaError) as caught:
         await make(distance="l2").initialize()
     assert caught.value.message.startswith(
-        "the store was made with storage.distance 'cosine', the configuration says 'l2'. Set it back, or open another store"
+        "the store was made with storage.distance 'cosine', but the configuration says 'l2'. Set it back, or open another store"
     )
 
 
@@ -83,7 +84,7 @@ async def test_a_store_of_another_language_is_refused(make):
     with pytest.raises(SchemaError) as caught:
         await make(keyword={"language": "german"}).initialize()
     assert caught.value.message.startswith(
-        "the store was made with storage.keyword.language 'english', the configuration says 'german'. Set it back"
+        "the store was made with storage.keyword.language 'english', but the configuration says 'german'. Set it back"
     )
 
 

@@ -78,16 +78,16 @@ async def test_an_export_cannot_be_continued_from_another_store(two, tmp_path, m
     with pytest.raises(RuntimeError):
         await export_documents(store, tmp_path / "out", interrupt)
     await fill(other, ("a chunk", "of another store"))
-    with pytest.raises(TransferError, match="begun from another store: this one does not have"):
+    with pytest.raises(TransferError, match="started from another store: this one does not have"):
         await export_documents(other, tmp_path / "out")
     await fill(other, *((f"chunk {i:06}", "another text") for i in range(30)))
     with pytest.raises(
-        TransferError, match="begun from another store: this one has another chunk, or a newer one, with"
+        TransferError, match="started from another store: this one has another chunk, or a newer one, with"
     ):
         await export_documents(other, tmp_path / "out")
     await fill_with_odd_chunks(other, 30)
     await other.set_embedding_metadata("test", "hashed", DIMENSIONS)
-    with pytest.raises(TransferError, match="begun from another store: its embedding profile is None"):
+    with pytest.raises(TransferError, match="started from another store: its embedding profile is None"):
         await export_documents(other, tmp_path / "out")
     assert (await export_documents(store, tmp_path / "out")).chunks == 30
 
@@ -128,7 +128,7 @@ async def test_damaged_and_missing_files_are_found(two, tmp_path):
     manifest = tmp_path / "out" / "manifest.json"
     original = manifest.read_text()
     for text, words in (
-        (original.replace('"version": 1', '"version": 9'), "version 9, this library reads 1"),
+        (original.replace('"version": 1', '"version": 9'), "version 9, but this library reads version 1"),
         (original.replace("agent_brain_store export", "something"), "not of an export"),
         ("{", "damaged"),
     ):

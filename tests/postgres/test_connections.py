@@ -61,7 +61,7 @@ async def test_pooled_sessions_have_the_settings_that_searches_need(store):
     assert facts == {
         "ef_search": "101",
         "iterative_scan": "strict_order",
-        "search_path": '"agent_brain", "public", pg_temp',
+        "keyword_budget": "750",
         "plan_cache_mode": "force_custom_plan",
     }
 

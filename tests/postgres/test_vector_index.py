@@ -67,8 +67,8 @@ async def test_other_hnsw_parameters_are_reported_until_the_index_is_built_anew(
     await opened(postgres)
     other = await opened({**postgres, "hnsw_m": 16, "hnsw_ef_construction": 64})
     assert [w.split(":")[0] for w in (await other.ensure_indexes()).warnings] == [
-        "the vector index has m = 8, the configuration says 16",
-        "the vector index has ef_construction = 40, the configuration says 64",
+        "the vector index has m = 8, but the configuration says 16",
+        "the vector index has ef_construction = 40, but the configuration says 64",
     ]
     await fill(other, ("a", "text"))
     assert "chunks_embedding_ann" in (await other.reindex()).rebuilt
@@ -98,8 +98,8 @@ async def test_search_works_with_ivfflat_and_without_an_index(opened, database, 
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [
-        ({"index": "hnsw"}, "the vector index is ivfflat, the configuration says hnsw"),
-        ({"ivfflat_lists": 7}, "the vector index has lists = 5, the configuration says 7"),
+        ({"index": "hnsw"}, "the vector index is ivfflat, but the configuration says hnsw"),
+        ({"ivfflat_lists": 7}, "the vector index has lists = 5, but the configuration says 7"),
     ],
 )
 async def test_a_difference_between_index_and_configuration_is_reported(opened, database, changed, difference):
@@ -108,7 +108,7 @@ async def test_a_difference_between_index_and_configuration_is_reported(opened, 
     assert (await store.ensure_indexes()).warnings == ()
     await store.close()
     store = await opened(postgres | changed)
-    assert (await store.ensure_indexes()).warnings == (f"{difference}: reindex() changes it",)
+    assert (await store.ensure_indexes()).warnings == (f"{difference}: call reindex() to change it",)
     await store.reindex()
     assert (await store.ensure_indexes()).warnings == ()
 
