@@ -20,7 +20,7 @@ begin
       from pg_attribute
       where attrelid = 'chunks'::regclass and attname = 'embedding'
     ),
-    (select case distance when 'cosine' then '<=>' when 'l2' then '<->' else '<#>' end from store_settings)
+    (select case distance when 'cosine' then '<=>' when 'l2' then '<->' when 'inner_product' then '<#>' end from store_settings)
   );
 end
 $$;

@@ -19,7 +19,7 @@ begin
         case distance
           when 'cosine' then 'greatest(0, least(1, 1 - distance))'
           when 'l2' then '1 / (1 + distance)'
-          else '(1 - distance / (1 + abs(distance))) / 2'
+          when 'inner_product' then '(1 - distance / (1 + abs(distance))) / 2'
         end
       from store_settings
     )

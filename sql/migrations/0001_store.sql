@@ -57,7 +57,7 @@ create table term_derivation (
 create table store_settings (
   only_row   bool primary key default true check (only_row),
   dimensions int4 not null,
-  distance   text not null check (distance in ('cosine', 'l2', 'inner_product')),
+  distance   text not null,  -- cosine, l2 or inner_product
   language   text not null
 );
 

@@ -21,7 +21,7 @@ select format(
   $6::text,
   $1::text,
   split_part(format_type(a.atttypid, null), '.', -1)
-    || case s.distance when 'cosine' then '_cosine_ops' when 'l2' then '_l2_ops' else '_ip_ops' end,
+    || case s.distance when 'cosine' then '_cosine_ops' when 'l2' then '_l2_ops' when 'inner_product' then '_ip_ops' end,
   case $1::text
     when 'hnsw' then format('m = %s, ef_construction = %s', $2::int4, $3::int4)
     else format('lists = %s', $4::int4)

@@ -9,5 +9,5 @@ select
   current_setting('hnsw.ef_search') as ef_search,
   current_setting('hnsw.iterative_scan') as iterative_scan,
   current_setting('plan_cache_mode') as plan_cache_mode,
-  coalesce(current_setting('agent_brain.keyword_budget', true), '') as keyword_budget
+  (select budget::text from ranking_settings()) as keyword_budget
 from (select '[1]'::vector) as loads_the_extension;

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.textsearch.frequencies import frequencies
-from agent_brain_store.textsearch.words import asked_words, term, terms
+from agent_brain_store.textsearch.words import asked_words, count_terms, term, terms
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,45 @@ from agent_brain_store.textsearch.words import asked_words, term, terms
 )
 def test_terms_of_a_text(text, expected):
     assert [term for term in terms(text, "english") if term] == expected.split()
+
+
+pieces = st.sampled_from(
+    [
+        "..",
+        ".",
+        "a",
+        "Foo",
+        "getUserById",
+        "a_b/c.d",
+        "é",
+        "\u0301",
+        "\u00ad",
+        "1.2",
+        "x..",
+        "the",
+        "..x",
+        "_",
+        "-",
+        "📎",
+        "\u2003",
+        "\x85",
+    ]
+)
+odd = st.lists(pieces | st.sampled_from([" ", "\n", "\t", "\u00a0"]) | st.characters(exclude_categories=["Cs"])).map(
+    "".join
+)
+
+
+@given(odd, st.sampled_from(["english", "german", "russian", "simple"]))
+@example("..", "english")
+@example(" .. x", "english")
+@example("x ..", "english")
+@example("\u0301\u0301 word", "english")
+@settings(max_examples=1500, deadline=None)
+def test_counting_by_pieces_finds_the_terms_of_the_whole_text(text, language):
+    expected = Counter(terms(text, language))
+    del expected[""]
+    assert count_terms(text, language) == expected
 
 
 def test_words_with_digits_and_of_the_simple_language_are_not_stemmed():
