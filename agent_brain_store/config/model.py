@@ -9,14 +9,14 @@ problems.
 ``AGENT_BRAIN_STORAGE_BACKEND``  ``storage.backend``
 ``CHROMA_PERSIST_DIR``           ``storage.chroma.path``
 ``COLLECTION_NAME``              ``storage.chroma.collection``
-``EMBEDDING_MODEL``              ``embedding.model``; the file's dimensions count only for its own model
+``EMBEDDING_MODEL``              ``embedding.model``; if the file names another model, its dimensions are ignored
 ``EMBEDDING_DIMENSIONS``         ``embedding.dimensions``
 ``DATABASE_URL``                 replaces the file's host, port, database, user, password and embedded_path,
-                                 and of its TLS settings those that the URL names
+                                 and the TLS settings that the URL names
 ``POSTGRES_PASSWORD``            the password, if neither the file nor a URL nor libpq's variables give one
-``POSTGRES_PORT``                the port, likewise, but never that of a URL
-``AGENT_BRAIN_STATE_DIR``        where relative values of ``chroma.path`` and ``embedded_path`` start, so that
-                                 every part of a service finds the same data, whatever its working directory
+``POSTGRES_PORT``                the port, if neither the file nor libpq's variable gives one, and only without a URL
+``AGENT_BRAIN_STATE_DIR``        the directory in which relative values of ``chroma.path`` and ``embedded_path`` start,
+                                 so that every part of a service finds the same data in any working directory
 
 URLs, password sources and certificate files are read only if the backend is PostgreSQL. A setting of the connection
 that nothing sets stays None, so that libpq's own ``PGHOST``, ``PGPASSFILE``, ... keep working.
