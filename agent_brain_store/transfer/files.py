@@ -1,4 +1,4 @@
-"""An export on disk: its manifest and its parts. `transfer.py` says what they are; here is how they are written and read."""
+"""Write and read the files of an export: its manifest and its parts. `moving.py` says what they are."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise TransferError(f"the manifest in {directory.name} is not of an export of this library")
     version = manifest.get("version")
-    if isinstance(version, int) and version > VERSION:  # its fields may be others
+    if isinstance(version, int) and version > VERSION:  # a newer version may have other fields
         raise TransferError(
             f"the export has version {version}, but this library reads version {VERSION}: upgrade the library"
         )
@@ -73,7 +73,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Whether every field that is read has its type."""
+    """Return whether every field that is read is there and has its type."""
     return (
         _has(manifest, _FIELDS)
         and (not manifest["complete"] or _has(manifest, _FIELDS_AT_THE_END))
@@ -111,7 +111,7 @@ def write_part(directory: Path, number: int, documents: list[Document]) -> dict[
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All or nothing, also when the machine stops."""
+    """Write a file completely or not at all, even if the machine stops meanwhile."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         file.write(data)
@@ -167,7 +167,7 @@ def chunks_in(manifest: dict[str, Any]) -> int:
 
 @contextmanager
 def file_errors(operation: str) -> Iterator[None]:
-    """Turn the operating system's errors into ours; the message names the file, not its directory."""
+    """Turn the operating system's errors into `TransferError`. The message names the file but not its directory."""
     try:
         yield
     except OSError as error:
