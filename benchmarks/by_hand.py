@@ -89,6 +89,7 @@ async def by_hand(store: Store, statement: str, *arguments: Any) -> Any:
 
 
 async def copy_by_hand(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write chunks by COPY into a temporary table and one insert from there."""
     ids, vectors, texts, metadatas = batch
     records = list(zip(ids, texts, metadatas, [Vector(v) for v in vectors], strict=True))
     async with raw(store) as connection, connection.transaction():
@@ -98,6 +99,7 @@ async def copy_by_hand(store: Store, batch: tuple[Any, ...]) -> None:
 
 
 async def row_by_row(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write chunks a row at a time, as Agent Brain's former backend did."""
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 

@@ -104,6 +104,7 @@ def postgres(workplace: Path, schema: str) -> dict[str, Any]:
 
 
 async def main() -> None:
+    """Measure every collection in the folder."""
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else COLLECTIONS
     folders = [folder for folder in sorted(root.iterdir()) if (folder / "qrels.tsv").exists()] if root.is_dir() else []
     if not folders:

@@ -54,6 +54,7 @@ class Bench:
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
+        """Open an empty store in a schema of its own, and drop the schema at the end."""
         profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
         storage = {"backend": "postgres", "postgres": self._place()}
         config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
@@ -68,6 +69,7 @@ class Bench:
 
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[Store]:
+        """Open a store that holds a collection, after a vacuum. Its schema is dropped at the end."""
         place = self._place()
         async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
             assert isinstance(store, Store)
@@ -110,6 +112,7 @@ def made_up(count: int, seed: int) -> tuple[list[str], Any, list[str], list[dict
 
 
 async def seconds(work: Awaitable[Any]) -> float:
+    """Return how many seconds some work takes."""
     start = time.perf_counter()
     await work
     return time.perf_counter() - start
@@ -131,6 +134,7 @@ async def interleaved(
 
 
 def percentile(times: Sequence[float], share: float) -> float:
+    """Return a percentile of times in seconds, in milliseconds. ``share`` is from 0 to 100."""
     return float(np.percentile(times, share) * 1000)
 
 
@@ -224,6 +228,7 @@ async def filters(bench: Bench) -> None:
 
 
 async def filtered(bench: Bench, store: Store, questions: Any, name: str, where: dict[str, Any], top_k: int) -> None:
+    """Compare both ways to search under one filter."""
     path = to_jsonpath(parse(where))
     ways: dict[str, Callable[[int], Awaitable[Any]]] = {
         "exact scan": lambda i: by_hand(store, EXACT_BY_HAND, questions[i], path, top_k),
@@ -262,6 +267,7 @@ async def upsert(bench: Bench) -> None:
 
 
 def show_throughput(bench: Bench, title: str, chunks: int, times: dict[str, list[float]]) -> None:
+    """Print how many chunks a second each way has written, by the median of its times."""
     figures = [(way, chunks / statistics.median(taken)) for way, taken in times.items()]
     bench.show(title, figures, "chunks/s", "a row at a time")
 
@@ -288,15 +294,18 @@ async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ..
 
 
 async def in_one_call(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch in one call."""
     await store.upsert_documents(*batch)
 
 
 async def in_small_calls(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch in calls of 500 chunks."""
     for start in range(0, len(batch[0]), 500):
         await store.upsert_documents(*(part[start : start + 500] for part in batch))
 
 
 async def load_all(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch by bulk_load."""
     async with store.bulk_load() as loader:
         await loader.upsert_documents(*batch)
 
@@ -353,6 +362,7 @@ MEASUREMENTS = {
 
 
 async def main() -> None:
+    """Run the measurements that the arguments name, or all of them."""
     names = sys.argv[1:] or list(MEASUREMENTS)
     if unknown := set(names) - set(MEASUREMENTS):
         sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")

@@ -18,7 +18,7 @@ from rich.text import Text
 from agent_brain_store import Progress, ProgressCallback, SearchResult
 
 _NARROW, _WIDE = 100, 120
-_SHOWN = 3  # so many hits of each answer are shown; agreement counts all of them
+_SHOWN = 3  # hits of each answer that are shown; agreement counts all of them
 _NAMES = {"chroma": "Chroma", "postgres": "PostgreSQL"}
 
 Answers = Mapping[str, Mapping[str, Answer]]  # by mode, then by backend

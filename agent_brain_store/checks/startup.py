@@ -47,8 +47,8 @@ def _check(key: str, stored: str, wanted: str, backend: str) -> None:
 def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str) -> None:
     """Raise `ProviderMismatchError` if the stored profile is not the current one.
 
-    Vectors of two models cannot be compared. ``stored`` is None if the store has no profile, which is fine. A
-    provider's name may differ in case.
+    Vectors of two models cannot be compared. ``stored`` is None if the store has no profile yet, and then nothing is
+    raised. Upper and lower case in a provider's name make no difference.
     """
     if stored is None:
         return

@@ -32,7 +32,7 @@ SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}
 
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
 NUMBERS = 100_000  # floats of one read; each becomes a Python object on its way
-HOLD = 0.05  # seconds; a write should hold the interpreter's lock for about so long
+HOLD = 0.05  # seconds; a write should hold the interpreter's lock for about this long
 MIN_PIECE = 16  # rows; every call waits for the disk, so smaller pieces would only cost throughput
 MAX_PIECE = 256
 

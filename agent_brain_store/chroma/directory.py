@@ -47,7 +47,8 @@ class Directory:
         self.threads = Threads()
 
     def renew(self) -> None:
-        """Open Chroma anew. Call it in the writer's thread. Reads that run meanwhile are repeated.
+        """Close Chroma's client and open a new one. Call it in the writer's thread. Reads that run meanwhile are
+        repeated.
 
         After a write has failed on a full disk, Chroma's next write can hang, and the whole process hangs with it.
         """

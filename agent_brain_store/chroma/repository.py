@@ -39,7 +39,7 @@ _KEYWORD_INDEX = "keyword index"
 
 
 class ChromaRepository:
-    """See `Repository` for what every method means. The docstrings here only say what is special with Chroma.
+    """See `Repository` for what every method means. The docstrings here add what is different with Chroma.
 
     A directory belongs to one process at a time. Nothing here blocks the event loop. Reads run in a few threads, and
     writes run one after the other in a thread of their own.

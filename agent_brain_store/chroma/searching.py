@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import Hits, KeywordIndex
 
 SPARE = 16  # more candidates than asked for, to see ties at the end
-FEW = 400  # comparing so many chunks takes less time than Chroma needs to find the nearest among them
+FEW = 400  # comparing this many chunks takes less time than Chroma needs to find the nearest of them
 _PART = 100  # vectors that are compared at a time
 
 Near = list[tuple[str, float]]
@@ -61,8 +61,8 @@ class VectorQuestion:
 
     def distances(self, rows: list[client.Row]) -> NDArray[np.float64]:
         """Return the exact distances of rows that were read with their vectors."""
-        # It is einsum and not a matrix product, so that equal rows give equal results wherever they stand, and ties are
-        # ties.
+        # A matrix product could give different results for equal rows at different places. einsum does not, so ties
+        # stay ties.
         vectors = np.array([row.vector for row in rows], np.float64).reshape(len(rows), -1)
         asked = self.vector.astype(np.float64)
         if self.distance == "l2":
@@ -88,7 +88,7 @@ def count_matching(rows: client.Rows, filter: Filter | None, index: KeywordIndex
 
 
 def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter: Filter | None) -> Near:
-    """Return the nearest chunks that match: at least ``top_k`` if there are so many, and possibly more.
+    """Return the nearest chunks that match: at least ``top_k`` if there are that many, and possibly more.
 
     If few match, all of these are compared. Otherwise Chroma's index answers. If it finds too few, or cannot say which
     of many equally near chunks come first, all chunks that match are compared after all.

@@ -91,6 +91,8 @@ def as_number(value: object) -> float | None:
 
 
 def integer(low: int, high: int) -> Rule:
+    """Return a rule for integers from ``low`` to ``high``. Both are included."""
+
     def accepts(value: Any) -> bool:
         number = as_integer(value)
         return number is not None and low <= number <= high
@@ -99,6 +101,8 @@ def integer(low: int, high: int) -> Rule:
 
 
 def number(low: float, high: float) -> Rule:
+    """Return a rule for numbers from ``low`` to ``high``. Both are included."""
+
     def accepts(value: Any) -> bool:
         number = as_number(value)
         return number is not None and low <= number <= high
@@ -107,22 +111,27 @@ def number(low: float, high: float) -> Rule:
 
 
 def choice(*names: str) -> Rule:
+    """Return a rule for one of several lower case names. Upper case is accepted too."""
     return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v.lower() in names, str.lower)
 
 
 def matching(pattern: str, expected: str, keep: Callable[[str], str] = str) -> Rule:
+    """Return a rule for strings that match a whole regular expression. ``expected`` describes them."""
     return Rule(expected, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None, keep)
 
 
 def is_path(value: object) -> bool:
+    """Return whether a value can be a path: a string or a ``Path``, not empty and without NUL."""
     return isinstance(value, (str, Path)) and str(value) != "" and "\0" not in str(value)
 
 
 def expanded(value: str | os.PathLike[str]) -> Path:
+    """Return a path with a leading ``~`` replaced by the home directory."""
     return Path(os.path.expanduser(value))  # noqa: PTH111 - Path.expanduser() fails where there is no home
 
 
 def host_list(value: object) -> list[object]:
+    """Return the hosts of a value: a string with commas, a tuple, or a single value."""
     return [*value.split(",")] if isinstance(value, str) else [*value] if isinstance(value, tuple) else [value]
 
 
@@ -165,6 +174,7 @@ def setting(rule: Rule, default: Any = MISSING, *, shown: bool = True) -> Any:
 
 
 def ruled_fields(cls: Any) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that have a rule, by name."""
     return {item.name: item for item in fields(cls) if "rule" in item.metadata}
 
 
@@ -178,6 +188,7 @@ def quoted(key: str, value: object) -> str:
 
 
 def refusal(key: str, value: object, rule: Rule) -> str:
+    """Say that a value is not accepted, and what is expected instead."""
     return f"{quoted(key, value)} is not accepted, expected {rule.expected}"
 
 
@@ -198,6 +209,7 @@ def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def config_error(problems: list[str], source: str | None = None) -> ConfigError:
+    """Return one `ConfigError` that lists all problems. ``source`` names the file."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     title = f"{count} in the configuration{f' {source}' if source else ''}:"
     return ConfigError("\n  ".join([title, *problems]), problems=tuple(problems))

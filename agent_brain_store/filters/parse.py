@@ -57,16 +57,22 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """The filter does not match."""
+
     item: Filter
 
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All filters match."""
+
     items: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """At least one filter matches."""
+
     items: tuple[Filter, ...]
 
 

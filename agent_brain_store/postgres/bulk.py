@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 _FEWEST = 1000  # chunks; below this, nobody would notice a difference
 # Adding or changing a chunk in the graph takes about five times as long as its share of a build. So a build over all
 # chunks pays once the load is a quarter of the chunks that were there (docs/decisions/0017-vector-index-last.md). The
-# caller of upsert_documents has not asked for that. So a single call must write as many chunks as were there. Searches
-# then scan meanwhile no more chunks than the call itself brings.
+# caller of upsert_documents has not asked for that. So a single call must write as many chunks as were there. Until
+# the index is there, searches then scan no more chunks than the call itself brings.
 _PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
 _SAMPLE = 100
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 
 from agent_brain_store.filters.parse import And, Compare, Exists, Filter, In, Not, Or, Scalar, without_not
 
-PREFIX_LENGTH = 512  # the index on source holds so many characters of it
-_FEW = 4  # so many values are compared one after the other
+PREFIX_LENGTH = 512  # characters of source that are in its index
+_FEW = 4  # up to this many values are compared one after the other
 
 
 def to_jsonpath(filter: Filter | None, source_prefix: str = "") -> str:

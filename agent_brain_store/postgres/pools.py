@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Result = TypeVar("Result")
 
-_CLOSE_TIMEOUT = 10.0  # seconds; running queries may take so long when a pool closes
+_CLOSE_TIMEOUT = 10.0  # seconds that running queries have left when a pool closes
 
 
 class Pools:

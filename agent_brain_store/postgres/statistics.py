@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 _AGED_AT = 0.1  # this share of all chunks has changed
 _SMALL = 5000  # chunks; counting them takes about a tenth of a second
-_LARGE_PART = 0.25  # of all chunks; a call that wrote so many takes much longer than the count that it waits for
+_LARGE_PART = 0.25  # of all chunks; a call that wrote this many takes much longer than the count that it waits for
 _COUNT_TIMEOUT = 3600.0  # seconds
 _COMPACT_AT = 50  # rows of chunk_counts; each write adds one, and every question adds them up
 

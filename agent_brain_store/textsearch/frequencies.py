@@ -21,7 +21,7 @@ SUMMARIES = ("summary", "section_summary")
 LONGEST_TEXT = 200_000  # bytes; of a longer text, only the first characters are searched
 FIRST_CHARACTERS = 50_000
 FIRST_OF_METADATA = 10_000
-POSITIONS = 255  # a tsvector keeps so many positions of one term
+POSITIONS = 255  # the most positions that a tsvector keeps of one term
 LAST_POSITION = 16_383  # the last position in a tsvector; all words from there on share it
 
 _SQUARES = (0.0, *accumulate(1 / (i * i) for i in range(1, POSITIONS + 1)))  # sums of 1/i^2 for i = 1 to n

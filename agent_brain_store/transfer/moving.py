@@ -201,6 +201,7 @@ def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | No
         return None
 
     def report(step: Progress) -> None:
+        """Return the number of chunks and their SHA-256 so far."""
         if step.operation != "loading":
             progress(step)
 
@@ -221,6 +222,7 @@ class _Digest:
         self._sha256, self.chunks = hashlib.sha256(), 0
 
     def add(self, documents: list[Document]) -> None:
+        """Add the next chunks."""
         for document in documents:
             vector = vector_of(document)
             form = "<f2" if len(vector) in HALFVEC_DIMENSIONS else "<f4"
@@ -229,6 +231,7 @@ class _Digest:
         self.chunks += len(documents)
 
     def report(self) -> TransferReport:
+        """Return the number of chunks and their SHA-256 so far."""
         return TransferReport(self.chunks, self._sha256.hexdigest())
 
 
