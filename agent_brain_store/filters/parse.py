@@ -39,10 +39,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """The key's value is one of several. Each value is kept with its kind, because ``True == 1`` in Python.
-
-    Without values, nothing matches.
-    """
+    """The key's value is one of several, each kept with its kind, because ``True == 1``. Without values nothing matches."""
 
     key: str
     values: frozenset[tuple[str | None, Scalar]]
@@ -81,10 +78,7 @@ Build: TypeAlias = Callable[[str, object, str], Filter]  # takes a key, an opera
 
 
 def kind_of(value: Any) -> str | None:
-    """Return a value's kind: ``boolean``, ``number``, ``string``, or None for anything else.
-
-    Two values compare only if they are of one kind. A boolean is not a number here.
-    """
+    """Return ``boolean``, ``number`` or ``string``, or None for anything else. Only values of one kind compare."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
@@ -118,10 +112,7 @@ def parse(where: Mapping[str, Any] | None, place: str = "where") -> Filter | Non
 
 
 def parse_required(where: Mapping[str, Any], what: str) -> Filter:
-    """Parse a filter that may not be empty, because an empty one matches every chunk. ``what`` is the caller's name.
-
-    Raises `InvalidFilterError`.
-    """
+    """Parse a filter that may not be empty, because an empty one matches every chunk. Raises `InvalidFilterError`."""
     filter = parse(where)
     if filter is None:
         raise InvalidFilterError(f"{what} needs a filter; to delete everything call reset()")
@@ -133,10 +124,7 @@ def combine(
     source_types: Any = None,
     languages: Any = None,
 ) -> Filter | None:
-    """Combine a filter with the two lists that keyword and hybrid search take. None is no restriction.
-
-    Raises `InvalidFilterError`.
-    """
+    """Combine a filter with two lists of allowed values. None is no restriction. Raises `InvalidFilterError`."""
     parts = [parse(where)]
     for key, values in (("source_type", source_types), ("language", languages)):
         if values is not None:

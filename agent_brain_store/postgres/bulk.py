@@ -112,7 +112,7 @@ class Suspension:
     """Drops the vector index once enough chunks are going to be written, and builds it again at the end."""
 
     def __init__(self, pools: Pools, indexes: Indexes, pays_at: float, lock_timeout: float | None) -> None:
-        """``pays_at`` is after how many written chunks the index is dropped. It is at least `_FEWEST`.
+        """``pays_at`` is the number of written chunks at which the index is dropped. It counts as at least `_FEWEST`.
 
         ``lock_timeout`` is how many seconds each step waits for other transactions. None means for ever.
         """
@@ -177,6 +177,5 @@ class Suspension:
         except QueryFailed as error:
             if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
                 raise
-            # This role could not have dropped the index, because that takes the same right. So there was no index
-            # before.
+            # Dropping the index takes the same right. So this role has not dropped it, and there was none before.
             log.warning("the vector index is missing and could not be built: %s", error.message)

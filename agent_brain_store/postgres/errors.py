@@ -12,7 +12,7 @@ from agent_brain_store.errors import ConnectionFailed, QueryFailed, StorageError
 BACKEND = "postgres"
 
 RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
-_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # states that begin so mean that the connection is gone
+_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,

@@ -75,7 +75,7 @@ def _check_versions(facts: asyncpg.Record) -> None:
 def _check_letters(facts: asyncpg.Record) -> None:
     """Raise `SchemaError` unless the database knows letters beyond ASCII.
 
-    By the database's character type, PostgreSQL's parser tells letters from marks, and upper case from lower case.
+    PostgreSQL's parser uses the database's character type to tell letters from marks, and upper case from lower case.
     """
     if not facts["knows_letters"]:
         raise SchemaError(

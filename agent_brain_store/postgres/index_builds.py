@@ -92,8 +92,7 @@ def _report_small_memory(_: Any, message: asyncpg.PostgresLogMessage) -> None:
 async def reporting_builds(
     pools: Pools, builder: Connection, operation: str, progress: ProgressCallback | None, poll: float
 ) -> AsyncIterator[None]:
-    """Report the index builds of a connection while the block runs. At its end, report that all chunks are in the
-    index.
+    """Report the index builds of a connection while the block runs. The last report says that all chunks are done.
 
     Another connection looks every ``poll`` seconds how far the server has come.
     """

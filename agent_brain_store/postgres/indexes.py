@@ -106,8 +106,7 @@ class Indexes:
             await self.ensure(progress)
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
-            # The client of the other session may have died. That session ends at some time, and may leave the index
-            # unfinished.
+            # The client of the other session may have died. The session may then end and leave the index unfinished.
             self.repair_in_background()
 
     async def _problem(self, connection: Connection) -> str | None:
@@ -181,8 +180,7 @@ class Indexes:
 
     @asynccontextmanager
     async def exclusive(self, lock_timeout: float | None = None) -> AsyncIterator[Connection]:
-        """Open a connection that holds the maintenance lock. Raises `QueryFailed` at once if another session has the
-        lock.
+        """Open a connection that holds the maintenance lock. Raises `QueryFailed` at once if another session has it.
 
         ``lock_timeout`` is how many seconds each statement on it waits for other transactions. None means for ever.
         """

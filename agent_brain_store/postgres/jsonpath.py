@@ -76,7 +76,7 @@ def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
 
 
 def _searched(values: Sequence[Scalar]) -> str:
-    """Spell out a binary search over sorted values. A chunk is compared with a dozen of thousands of values.
+    """Spell out a binary search over sorted values. Of thousands of values, a chunk is compared with a dozen.
 
     The GIN index uses the equalities in it.
     """

@@ -39,7 +39,7 @@ class Query:
     columns: tuple[tuple[str, str], ...]
 
     def args(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return values in the order of the header. A missing or unknown name is a mistake of the code: ``TypeError``."""
+        """Return values in the order of the header. A missing or unknown name is a programming error: ``TypeError``."""
         names = [name for name, _ in self.parameters]
         if values.keys() != set(names):
             raise TypeError(f"{self.name} takes {names}, got {sorted(values)}")
