@@ -29,7 +29,10 @@ FEW = 400  # comparing this many chunks takes less time than Chroma needs to fin
 _PART = 100  # vectors that are compared at a time
 
 Near = list[tuple[str, float]]
-"""Ids and distances (``1 - cosine``, Euclidean, or the negative inner product), nearest first, ties by id."""
+"""Ids and distances, nearest first, with ties in the order of ids.
+
+A distance is ``1 - cosine``, Euclidean, or the negative inner product.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import Stemmer
 
 from agent_brain_store.textsearch.searchable import searchable
 
-MAX_WORD_BYTES = 2046  # what a tsvector can hold
+MAX_WORD_BYTES = 2046  # a tsvector cannot hold longer words
 MAX_STEMMED_BYTES = 1000  # longer words are not stemmed
 
 # PostgreSQL's configurations for these languages stem ASCII words as English. Technical text in them needs that.

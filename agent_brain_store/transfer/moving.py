@@ -201,7 +201,6 @@ def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | No
         return None
 
     def report(step: Progress) -> None:
-        """Return the number of chunks and their SHA-256 so far."""
         if step.operation != "loading":
             progress(step)
 
