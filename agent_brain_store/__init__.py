@@ -1,4 +1,4 @@
-"""A storage layer for retrieval-augmented generation: one async contract, with Chroma and with PostgreSQL."""
+"""Store chunks for retrieval-augmented generation, on Chroma or on PostgreSQL, through one async contract."""
 
 from agent_brain_store.config import StoreConfig, load_config
 from agent_brain_store.errors import (

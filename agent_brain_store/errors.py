@@ -1,4 +1,4 @@
-"""Every error that this library raises on purpose.
+"""This module defines every error that the library raises on purpose.
 
     StorageError                     the root: catch this
     ├── ConfigError                  the configuration is wrong; lists every problem
@@ -19,8 +19,8 @@
     ├── TransferError                an export is damaged, or a copy is not what was sent
     └── OutcomeUnknown               the connection was lost during a commit: it may or may not have happened
 
-Messages say what is wrong, with both values, and what to do about it. They carry no SQL, no password and no driver class;
-the driver's own exception is chained as ``__cause__``.
+A message says what is wrong, with both values, and what you can do about it. It carries no SQL, no password and no
+driver class. The driver's own exception is chained as ``__cause__``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from typing import Any
 
 
 class StorageError(Exception):
-    """The root of the tree.
+    """The root of the tree. Catch it to catch every error of this library.
 
-    ``message`` is for people. ``backend`` is ``"chroma"`` or ``"postgres"``, and None when no backend was involved, as with
-    a wrong argument.
+    ``message`` is for people. ``backend`` is ``"chroma"`` or ``"postgres"``. It is None when no backend was involved,
+    as with a wrong argument.
     """
 
     def __init__(self, message: str, backend: str | None = None) -> None:
@@ -41,7 +41,7 @@ class StorageError(Exception):
         self.backend = backend
 
     def __reduce__(self) -> Any:
-        # Pickle's own way, and that of copy, would call subclasses without their keywords.
+        # By default, pickle and copy would call a subclass without its keyword arguments.
         return _bare, (type(self), *self.args), self.__dict__
 
 
@@ -50,7 +50,7 @@ def _bare(kind: type[StorageError], *args: Any) -> StorageError:
 
 
 class ConfigError(StorageError):
-    """The configuration is wrong. ``problems`` holds one line for each finding."""
+    """The configuration is wrong. ``problems`` holds one line for each problem."""
 
     def __init__(self, message: str, backend: str | None = None, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, backend)
@@ -68,8 +68,8 @@ class NotInitialized(StorageError):
 class InvalidDocumentError(StorageError):
     """A chunk cannot be stored. Nothing of its call was written.
 
-    ``chunk_id`` and ``position`` say which chunk it is. The id is None when it is not a string. The position counts from 0
-    in the lists of the call. ``field`` is ``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``.
+    ``chunk_id`` and ``position`` say which chunk it is. The id is None when it is not a string. The position counts
+    from 0 in the lists of the call. ``field`` is ``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``.
     """
 
     def __init__(self, message: str, *, chunk_id: str | None, position: int, field: str) -> None:
@@ -80,7 +80,7 @@ class InvalidDocumentError(StorageError):
 
     @classmethod
     def at(cls, position: int, chunk_id: object, field: str, problem: str) -> InvalidDocumentError:
-        """The error for one field of one chunk. ``problem`` continues the sentence that begins with the field."""
+        """Return the error for one field of one chunk. ``problem`` continues a sentence that begins with the field's name."""
         known = chunk_id if isinstance(chunk_id, str) else None
         shown = "without an id" if known is None else ascii(known if len(known) <= 80 else known[:77] + "...")
         message = f"chunk {shown} (position {position}): {field} {problem}; nothing was written"
@@ -88,7 +88,7 @@ class InvalidDocumentError(StorageError):
 
 
 class InvalidFilterError(StorageError):
-    """A metadata filter cannot be understood. ``place`` says where, as in ``where.$and[1].year.$gt``."""
+    """A metadata filter cannot be understood. ``place`` says where the problem is, as in ``where.$and[1].year.$gt``."""
 
     def __init__(self, message: str, *, place: str = "where") -> None:
         super().__init__(message)
@@ -112,7 +112,7 @@ class DimensionMismatchError(StorageError):
 
 
 class ProviderMismatchError(StorageError):
-    """The store was filled by another embedding model than the one in use: their vectors cannot be compared."""
+    """Another embedding model than the current one filled the store. Their vectors cannot be compared."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class SchemaTooNew(SchemaError):
 
 
 class MigrationFailed(SchemaError):
-    """A migration file failed. It was rolled back: the database is as it was before."""
+    """A migration or function file failed. It was rolled back, so the database is as it was before."""
 
 
 class ConnectionFailed(StorageError):
@@ -164,7 +164,8 @@ class TransferError(StorageError):
 
 
 class OutcomeUnknown(StorageError):
-    """The connection was lost during a commit: the write may or may not have happened.
+    """The connection was lost during a commit, or the commit took too long. The write may or may not have happened.
 
-    Every write of this library may be repeated safely: upserts replace by id, deletes name what goes.
+    You can safely repeat every write of this library. An upsert replaces chunks by id, and a delete says what it
+    deletes.
     """

@@ -1,4 +1,7 @@
-"""The one place that knows both backends. Each is imported only when it is asked for."""
+"""Create a store from a configuration.
+
+This is the only module that knows both backends. It imports a backend only when you ask for it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,13 @@ Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | N
 
 
 def create_backend(source: Source = None) -> StorageBackend:
-    """The store that the configuration names, not opened yet. Nothing but the configuration is read here.
+    """Return the store that the configuration describes. It is not open yet, and only the configuration is read.
 
-    ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. Raises
-    `ConfigError`. Raises `MissingDependency` when packages are not installed: PostgreSQL's here, those of Chroma and
-    of a private server in `initialize()`.
+    ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. The
+    environment overrides a mapping and a file.
+
+    Raises `ConfigError` if the configuration is wrong, and `MissingDependency` if PostgreSQL's packages are not
+    installed. If the packages of Chroma or of a private server are missing, `initialize()` raises `MissingDependency`.
     """
     from agent_brain_store.store import Store
 
@@ -50,9 +55,10 @@ def _repository(config: StoreConfig) -> Repository:
 
 @asynccontextmanager
 async def open_store(source: Source = None, progress: ProgressCallback | None = None) -> AsyncIterator[StorageBackend]:
-    """An initialized store that is closed at the end: ``async with open_store("config.yaml") as store``.
+    """Open a store and close it at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` is what `create_backend` takes, and ``progress`` what `StorageBackend.initialize` takes.
+    ``source`` is passed to `create_backend`, and ``progress`` to `StorageBackend.initialize`. Both say which errors
+    they raise.
     """
     store = create_backend(source)
     try:

@@ -1,4 +1,4 @@
-"""A store that lives as long as a web application: for FastAPI, Starlette, and whatever else speaks ASGI lifespan.
+"""Keep a store open as long as a web application runs: FastAPI, Starlette, or anything else with an ASGI lifespan.
 
     app = FastAPI(lifespan=lifespan("config.yaml"))
 
@@ -6,7 +6,8 @@
     async def search(request: Request, q: str):
         return await request.app.state.store.keyword_search(q, top_k=5)
 
-An application with a lifespan of its own nests this one: ``async with lifespan(config)(app) as state: yield state``.
+If your application has a lifespan of its own, nest this one in it: ``async with lifespan(config)(app) as state: yield
+state``.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[dict[str, Stor
 
 
 def lifespan(config: Source = None) -> Lifespan:
-    """An ASGI lifespan that opens a store when the application starts, and closes it when the application stops.
+    """Return an ASGI lifespan. It opens a store when the application starts and closes it when the application stops.
 
-    ``config`` is what `open_store` takes; None reads `load_config()`'s default, at the start and not before. The store
-    is ``app.state.store``, and also ``request.state.store``. When it cannot be opened the application does not start.
+    ``config`` is passed to `open_store`. None stands for `load_config()`'s default, which is read when the application
+    starts and not before. You find the store in ``app.state.store`` and in ``request.state.store``. If the store cannot
+    be opened, the application does not start.
     """
 
     @asynccontextmanager

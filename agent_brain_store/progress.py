@@ -1,4 +1,4 @@
-"""How a caller hears of progress, and the loader that `bulk_load` yields. Both backends use them."""
+"""Call progress callbacks safely, and load many chunks with progress. Both backends use this."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from agent_brain_store.checks.chunks import Batch
 
 Written: TypeAlias = Callable[[int], None]
-"""Called with how many chunks of a call are written so far. The number falls when a transaction starts over."""
+"""It is called with the number of chunks of a call that are written so far. The number falls when a transaction starts over."""
 
 WriteBatch: TypeAlias = "Callable[[Batch, Written], Awaitable[None]]"
-"""Writes one batch, and reports how far it has come."""
+"""It writes one batch, and reports how far it has come."""
 
 Prepare: TypeAlias = "Callable[[Sequence[str], Vectors, Sequence[str], Metadatas], Awaitable[Batch]]"
-"""Checks the lists of one call and brings them into their stored form."""
+"""It checks the lists of one call and brings them into their stored form."""
 
 
 @contextmanager
 def deferring_errors(progress: ProgressCallback | None) -> Iterator[ProgressCallback | None]:
-    """Wrap a callback so that an error it raises waits for the end of the block.
+    """Wrap a callback. If it raises an error, the error is raised at the end of the block.
 
-    In the middle of the work the error would look like one of the driver's, or it would undo an index build. After its
-    first error the callback is not called again.
+    In the middle of the work, the error would look like an error of the driver, or it would undo an index build. After
+    its first error, the callback is not called again.
     """
     if progress is None:
         yield None
@@ -46,7 +46,7 @@ def deferring_errors(progress: ProgressCallback | None) -> Iterator[ProgressCall
 
 
 class Loader:
-    """Passes chunks on to a backend and reports how many it has loaded: the `BulkLoader` of both backends."""
+    """The `BulkLoader` of both backends. It passes chunks on and reports how many are loaded."""
 
     def __init__(self, prepare: Prepare, write: WriteBatch, progress: ProgressCallback | None) -> None:
         self._prepare, self._write, self._progress = prepare, write, progress

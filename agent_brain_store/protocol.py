@@ -1,7 +1,8 @@
-"""The contract: one Protocol that both backends implement, and the types it speaks.
+"""This module defines the contract, `StorageBackend`, and the types that it uses. A `Store` implements it on both
+backends.
 
-A service depends on `StorageBackend` alone and never asks which backend it has. Parameter names are part of the
-contract: callers use keywords.
+Your service depends on `StorageBackend` alone and never asks which backend it has. Parameter names are part of the
+contract, because callers use keywords.
 """
 
 from __future__ import annotations
@@ -31,11 +32,18 @@ Fusion: TypeAlias = Literal["rrf", "relative_score"]
 class SearchResult:
     """One chunk that a search found.
 
-    ``score`` is 0..1, higher is better: for vector search the similarity (cosine: the cosine clamped to 0..1; L2:
-    ``1 / (1 + distance)``; inner product p: ``(1 + p / (1 + |p|)) / 2``), for keyword search divided by the best hit's,
-    for hybrid search divided by the largest possible sum. ``matched_terms`` holds the query's words that the chunk
-    contains, when asked for. ``vector_rank`` and ``keyword_rank`` count from 1 and are None for the leg that did not
-    find the chunk; ``vector_score`` and ``keyword_score`` are that leg's own scores. All four are set by hybrid search.
+    ``score`` is from 0 to 1, and higher is better.
+
+    - Vector search returns the similarity. For cosine it is the cosine, clamped to 0..1. For L2 it is
+      ``1 / (1 + distance)``. For an inner product p it is ``(1 + p / (1 + |p|)) / 2``.
+    - Keyword search returns the BM25 score, divided by the score of the best hit.
+    - Hybrid search returns the fused score, divided by the largest possible sum.
+
+    ``matched_terms`` lists the words of the question that the chunk contains. It is None unless you asked for it with
+    ``explain``.
+
+    Only hybrid search sets the other four. ``vector_rank`` and ``keyword_rank`` count from 1. A rank is None if that
+    ranking did not find the chunk. ``vector_score`` and ``keyword_score`` are the scores in each ranking, from 0 to 1.
     """
 
     text: str
@@ -51,7 +59,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One stored chunk. ``embedding`` is a float32 array, or None when it was not asked for."""
+    """One stored chunk. ``embedding`` is a float32 array, or None if you did not ask for it."""
 
     chunk_id: str
     text: str
@@ -61,7 +69,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceResult:
-    """What `replace_documents` did: chunks that are gone, and chunks that were given."""
+    """The result of `replace_documents`: how many chunks it deleted, and how many distinct chunks it was given."""
 
     deleted: int
     upserted: int
@@ -69,7 +77,7 @@ class ReplaceResult:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingMetadata:
-    """The embedding profile of a store: who made its vectors, and their length."""
+    """The embedding profile of a store: the provider and the model that made its vectors, and the vectors' length."""
 
     provider: str
     model: str
@@ -78,7 +86,10 @@ class EmbeddingMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a backend answers a real query, and what it says of itself. Never holds a secret."""
+    """The result of `health`. ``ok`` says whether the backend answered a real query.
+
+    ``details`` holds facts about the store, or the error's message under ``error``. It never holds a secret.
+    """
 
     ok: bool
     backend: str
@@ -87,7 +98,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long operation has come. ``total`` is None while it is not known; both count ``unit``s."""
+    """How far a long operation has come. ``done`` and ``total`` count ``unit``s. ``total`` is None while it is unknown."""
 
     operation: str
     done: int
@@ -96,12 +107,12 @@ class Progress:
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
-"""A plain function, called on the event loop: it is not awaited, and must not block."""
+"""A plain function. It is called on the event loop and not awaited, so it must not block."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What `ensure_indexes` or `reindex` found and did, one line each, for people."""
+    """The result of `ensure_indexes` or `reindex`: the indexes that were created or rebuilt, and warnings for people."""
 
     created: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
@@ -109,7 +120,7 @@ class IndexReport:
 
 
 class BulkLoader(Protocol):
-    """What `bulk_load` yields: it takes chunks, and nothing else."""
+    """The object that `bulk_load` yields. It takes chunks, and nothing else."""
 
     async def upsert_documents(
         self,
@@ -118,38 +129,43 @@ class BulkLoader(Protocol):
         documents: Sequence[str],
         metadatas: Metadatas,
     ) -> int:
-        """As `StorageBackend.upsert_documents`, of which each call is one."""
+        """Store chunks as `StorageBackend.upsert_documents` does. Each call is checked and written as one."""
         ...
 
 
 @runtime_checkable
 class StorageBackend(Protocol):
-    """A store of chunks: text, embedding, metadata and id in; the best chunks for a question out.
+    """A store of chunks. You put in ids, texts, embeddings and metadata, and get the best chunks for a question.
 
-    Constructors do no I/O. Methods raise the errors of `agent_brain_store.errors` and no others, apart from
-    ``ValueError`` for parallel lists of unequal length, or one that is no list, and from what a ``progress`` callback
-    raises. Any method that asks the backend may raise `NotInitialized`, `ConnectionFailed`, `PoolTimeout` or
-    `QueryFailed`; a write may also raise `OutcomeUnknown`.
+    A store belongs to the event loop in which it was initialized. Another event loop gets `NotInitialized`.
 
-    Metadata filters (``where``) are one language on every backend, described in ``docs/filters.md``; None and ``{}`` match
-    every chunk. One that cannot be understood is an `InvalidFilterError`. ``top_k`` and other numbers out of their range
-    are an `InvalidQueryError`.
+    Constructors do no I/O. Methods raise only errors of `agent_brain_store.errors`, with two exceptions. They raise
+    ``ValueError`` if parallel lists differ in length, or if one of them is not a list. And they raise whatever a
+    ``progress`` callback has raised. Any method that asks the backend may raise `NotInitialized`, `ConnectionFailed`,
+    `PoolTimeout` or `QueryFailed`. A write may also raise `OutcomeUnknown`.
+
+    A metadata filter (``where``) means the same on every backend (``docs/filters.md``). None and ``{}`` match every
+    chunk. A filter that cannot be understood raises `InvalidFilterError`. An argument of the wrong type or out of
+    range, like a negative ``top_k``, raises `InvalidQueryError`.
     """
 
     @property
     def is_initialized(self) -> bool:
-        """Whether `initialize` has succeeded and `close` was not called since. Never raises."""
+        """True if `initialize` has succeeded and `close` was not called since. Never raises."""
 
     async def initialize(self, progress: ProgressCallback | None = None) -> None:
         """Connect, bring the schema up to date, check it against the configuration, and build indexes that are missing.
 
-        Idempotent, cheap the second time, and safe when several processes do it at once. ``progress`` hears of the
-        builds. Raises `SchemaError`, `DimensionMismatchError` or `ProviderMismatchError` where the store is not what the
-        configuration asks for, `ConnectionFailed`, and on Chroma `StoreLocked` when another process has the directory open.
+        You can call it again, which is cheap. On PostgreSQL, several processes may call it at once. ``progress`` hears
+        of index builds.
+
+        Raises `ConnectionFailed` if the store cannot be reached. Raises `SchemaError`, `DimensionMismatchError` or
+        `ProviderMismatchError` if the store is not what the configuration asks for, and `MigrationFailed` if a
+        migration fails. On Chroma it raises `StoreLocked` if another process has the directory open.
         """
 
     async def close(self) -> None:
-        """Give back every resource. Idempotent; `initialize` may follow."""
+        """Wait for background work and give back every resource. You can call it again, and you can reopen the store."""
 
     async def upsert_documents(
         self,
@@ -158,15 +174,17 @@ class StorageBackend(Protocol):
         documents: Sequence[str],
         metadatas: Metadatas,
     ) -> int:
-        """Store chunks, given as parallel lists; an id that exists is replaced: text, vector and the whole metadata.
+        """Store chunks, given as parallel lists. Returns the number of distinct ids.
 
-        ``embeddings`` has a row of the store's dimensions for each id. The first chunk that cannot be stored is an
-        `InvalidDocumentError`, or a `DimensionMismatchError`.
+        ``embeddings`` has one row for each id, as long as the store's dimensions. If an id exists already, its text,
+        vector and whole metadata are replaced. If an id occurs twice in one call, the last chunk wins.
 
-        A repeated id in one call: the last one wins. Everything is checked before anything is written. All or nothing on
-        PostgreSQL; on Chroma a crash or a cancellation can leave a part, and repeating the call completes it. On
-        PostgreSQL a call that writes at least 1,000 chunks, and as many as there were, builds the vector index anew, which
-        is several times faster than adding to it. Returns the number of distinct ids.
+        Everything is checked before anything is written. The first chunk that cannot be stored raises
+        `InvalidDocumentError` or `DimensionMismatchError`. On PostgreSQL a call is stored completely or not at all. On
+        Chroma, a crash or a cancellation can leave a part of it. Repeat the call to complete it.
+
+        On PostgreSQL, a call that writes at least 1,000 chunks, and as many as the store held, builds the vector index
+        anew. This is several times faster than adding to it.
         """
 
     async def replace_documents(
@@ -177,10 +195,11 @@ class StorageBackend(Protocol):
         documents: Sequence[str],
         metadatas: Metadatas,
     ) -> ReplaceResult:
-        """Store the given chunks and delete every other chunk that matches ``where``: re-indexing one file.
+        """Store the given chunks and delete every other chunk that matches ``where``. Use it to index one file again.
 
-        One transaction on PostgreSQL: a reader sees the old chunks or the new, never neither. Chroma writes first and
-        deletes then. An empty ``where`` is an error.
+        On PostgreSQL this is one transaction, so a reader sees either the old chunks or the new ones. Chroma writes the
+        new chunks first and then deletes, so a reader may see both. An empty ``where`` raises `InvalidFilterError`.
+        Chunks are checked as in `upsert_documents`.
         """
 
     async def vector_search(
@@ -190,8 +209,12 @@ class StorageBackend(Protocol):
         similarity_threshold: float = 0.0,
         where: Where | None = None,
     ) -> list[SearchResult]:
-        """The chunks nearest to a vector, best first: exactly ``min(top_k, matching)``, less those whose score is below
-        ``similarity_threshold`` (0..1). A vector of other dimensions is a `DimensionMismatchError`."""
+        """Return the chunks nearest to a vector, best first.
+
+        You get ``top_k`` chunks, or all that match if there are fewer. Chunks with a score below
+        ``similarity_threshold`` (0 to 1) are then left out. A vector of another length than the store's raises
+        `DimensionMismatchError`.
+        """
 
     async def keyword_search(
         self,
@@ -202,10 +225,11 @@ class StorageBackend(Protocol):
         where: Where | None = None,
         explain: bool = False,
     ) -> list[SearchResult]:
-        """The chunks that contain any word of a question, best first; the best scores 1.
+        """Return the chunks that contain any word of a question, best first. The best one scores 1.
 
-        ``source_types`` and ``languages`` filter on the metadata keys ``source_type`` and ``language`` and combine with
-        ``where``; None is no filter, an empty list matches no chunk. ``explain`` fills ``matched_terms``.
+        Chunks are ranked by BM25. ``source_types`` and ``languages`` filter by the metadata keys ``source_type`` and
+        ``language``, in addition to ``where``. None is no filter, and an empty list matches no chunk. ``explain`` fills
+        ``matched_terms``.
         """
 
     async def hybrid_search(
@@ -223,74 +247,81 @@ class StorageBackend(Protocol):
         languages: Sequence[str] | None = None,
         explain: bool = False,
     ) -> list[SearchResult]:
-        """Vector and keyword ranking fused, best first.
+        """Search by vector and by words, and fuse both rankings. Returns the best chunks first.
 
-        ``fusion="rrf"`` is weighted Reciprocal Rank Fusion (Cormack, Clarke and Büttcher, 2009; ``rrf_k`` 60 is theirs);
-        ``"relative_score"`` is the weighted sum of both scores, each divided by its best. ``candidates`` is how many
-        chunks each ranking contributes; None means ``max(50, 2 * top_k)``. Weights are at least 0, not both 0.
+        ``fusion="rrf"`` is weighted Reciprocal Rank Fusion (Cormack, Clarke and Büttcher, 2009, who set ``rrf_k`` to
+        60). ``fusion="relative_score"`` is the weighted sum of both scores, each divided by the best of its kind.
+
+        ``candidates`` is how many chunks each ranking contributes. None means ``max(50, 2 * top_k)``. It is never taken
+        as less than ``top_k``. Weights are at least 0, and one of them is above 0. A ranking of weight 0 is not
+        searched. The other parameters are those of `vector_search` and `keyword_search`.
         """
 
     async def get_count(self, where: Where | None = None) -> int:
-        """How many chunks the store holds, or how many match."""
+        """Return how many chunks the store holds, or how many of them match ``where``."""
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
-        """``{"text": ..., "metadata": ...}`` of one chunk, or None."""
+        """Return ``{"text": ..., "metadata": ...}`` for one chunk, or None if there is no such chunk."""
 
     async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The same for many chunks at once, keyed by id. Unknown ids are left out."""
+        """Return what `get_by_id` returns for many chunks at once, keyed by id. Unknown ids are left out."""
 
     def iter_documents(
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False
     ) -> AsyncIterator[Document]:
-        """Stream matching chunks in id order (by code point), ``batch_size`` in memory at a time."""
+        """Stream the matching chunks in the order of their ids (by code point), ``batch_size`` in memory at a time."""
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
-        """Delete chunks; returns how many there really were."""
+        """Delete chunks. Returns how many of them existed."""
 
     async def delete_by_metadata(self, where: Where) -> int:
-        """Delete matching chunks; returns how many there were. An empty filter is an error, never "everything"."""
+        """Delete the chunks that match. Returns how many there were. An empty filter raises `InvalidFilterError`."""
 
     async def reset(self) -> None:
         """Delete every chunk and the embedding profile. The store stays usable."""
 
     async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
-        """The stored embedding profile, or None before the first one was set."""
+        """Return the stored embedding profile, or None if none was set yet."""
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        """Store the embedding profile. ``dimensions`` must be the store's own, else `DimensionMismatchError`."""
+        """Store the embedding profile. Raises `DimensionMismatchError` if ``dimensions`` differs from the store's own."""
 
     def validate_embedding_compatibility(
         self, provider: str, model: str, dimensions: int, stored_metadata: EmbeddingMetadata | None
     ) -> None:
-        """Raise `ProviderMismatchError` unless a stored profile is absent or the same. Does no I/O."""
+        """Raise `ProviderMismatchError` if ``stored_metadata`` is another profile. None is fine. Does no I/O."""
 
     async def health(self) -> Health:
-        """Run a real query. Never raises."""
+        """Run a real query, and say whether it worked. Never raises: ``details`` holds the error instead."""
 
     def bulk_load(self, progress: ProgressCallback | None = None) -> AbstractAsyncContextManager[BulkLoader]:
-        """A loader for many chunks: ``async with store.bulk_load() as load: await load.upsert_documents(...)``.
+        """Load many chunks: ``async with store.bulk_load() as load: await load.upsert_documents(...)``.
 
-        On PostgreSQL the vector index is put off to the end when that pays. Searches stay right meanwhile, if slower.
+        On PostgreSQL, the vector index is built at the end if that saves time. Until then searches stay right but may
+        be slower.
         """
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Build indexes that are missing or invalid; report those that differ from the configuration.
+        """Build indexes that are missing or invalid, and report those that differ from the configuration.
 
-        `QueryFailed` when another session works on the indexes. On Chroma this is the keyword index, which the first
-        keyword search would build otherwise.
+        Raises `QueryFailed` if another session works on the indexes. On Chroma this builds the keyword index. Otherwise
+        the first keyword search builds it.
         """
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Build the vector index anew with the configured parameters, and rebuild the others as they are, one after the
-        other, while searches and writes go on. `QueryFailed` when another session works on the indexes."""
+        """Build the vector index anew with the configured parameters, and then rebuild the other indexes, one by one.
+
+        Searches and writes go on meanwhile. Raises `QueryFailed` if another session works on the indexes. On Chroma
+        there is nothing to do.
+        """
 
     async def rederive_terms(self, progress: ProgressCallback | None = None) -> int:
         """Derive the search terms of every stored chunk anew. Returns how many chunks changed.
 
-        An upgrade of the library can change how words become terms. Then a warning at the start, and ``outdated_terms`` in
-        `health`, ask for this call. It goes over the store in batches, while reads and writes go on. If it was
-        interrupted, call it again. Nothing to do on Chroma, where the keyword index is made from the texts.
+        An upgrade of the library can change how words become terms. Then a warning at the start, and ``outdated_terms``
+        in `health`, ask for this call. It goes over the store in batches, while reads and writes go on. If it was
+        interrupted, call it again. On Chroma there is nothing to do, because the keyword index is made from the texts.
         """
 
     async def wait_idle(self) -> None:
-        """Wait until the work in the background has ended: index builds, and counts of terms that are due or will be."""
+        """Wait until the work in the background has ended: index builds, and counts of terms that are due or will be due."""

@@ -1,7 +1,7 @@
-"""The seam between the contract and its backends.
+"""This module defines `Repository`, the interface that a backend implements.
 
-`Store` checks whatever a caller passes, and then asks a `Repository`. A repository can rely on its arguments: filters are
-parsed, vectors are float32 arrays of the right length, numbers are in their range. ``postgres/repository.py`` and
+`Store` checks whatever a caller passes, and then asks a `Repository`. A repository can rely on its arguments: filters
+are parsed, vectors are float32 arrays of the right length, and numbers are in range. ``postgres/repository.py`` and
 ``chroma/repository.py`` implement it.
 """
 
@@ -21,7 +21,7 @@ from agent_brain_store.protocol import Document, EmbeddingMetadata, IndexReport,
 
 @dataclass(frozen=True, slots=True)
 class VectorQuery:
-    """The checked arguments of a vector search. ``top_k`` is at least 1. ``filter`` None matches every chunk."""
+    """The checked arguments of a vector search. ``top_k`` is at least 1. A ``filter`` of None matches every chunk."""
 
     vector: Float32
     top_k: int
@@ -60,18 +60,19 @@ class HybridQuery:
 class Repository(Protocol):
     """One store of chunks on one backend, behind the checks of `Store`.
 
-    Errors are those of `agent_brain_store.errors`. Apart from `open`, `close` and `is_open`, nothing is called while the
-    repository is closed. It may be closed while a call is running, which then raises `NotInitialized`.
+    It raises the errors of `agent_brain_store.errors`. Apart from `open`, `close` and `is_open`, `Store` calls nothing
+    while the repository is closed. The repository may be closed while a call is running. That call then raises
+    `NotInitialized`.
     """
 
     name: str
 
     @property
     def is_open(self) -> bool:
-        """Whether `open` has succeeded and `close` was not called since."""
+        """True if `open` has succeeded and `close` was not called since."""
 
     async def open(self, progress: ProgressCallback | None) -> None:
-        """Connect, migrate, check the store against the configuration, build missing indexes. Idempotent."""
+        """Connect, migrate, check the store against the configuration, and build missing indexes. Idempotent."""
 
     async def close(self) -> None:
         """Wait for background work, then give back every resource. Idempotent."""
@@ -82,7 +83,7 @@ class Repository(Protocol):
         """Store the chunks of a batch. A batch may be empty."""
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
-        """Store a batch and delete every other match. Returns how many were deleted."""
+        """Store a batch and delete every other chunk that matches. Returns how many chunks were deleted."""
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete chunks by their distinct ids. Returns how many there were."""
@@ -94,38 +95,38 @@ class Repository(Protocol):
         """Delete every chunk and the embedding profile."""
 
     def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
-        """Writes many batches. What can wait, waits until the block ends. ``progress`` hears of that part."""
+        """Yield a function that writes batches. Index work that can wait is done at the end, and ``progress`` hears of it."""
 
     # --- reading ---
 
     async def vector_search(self, query: VectorQuery) -> list[SearchResult]:
-        """The nearest chunks, best first."""
+        """Return the nearest chunks, best first."""
 
     async def keyword_search(self, query: KeywordQuery) -> list[SearchResult]:
-        """The chunks with any word of the question, best first."""
+        """Return the chunks with any word of the question, best first."""
 
     async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
-        """Both rankings fused, best first."""
+        """Fuse both rankings. Returns the best chunks first."""
 
     async def count(self, filter: Filter | None) -> int:
-        """How many chunks match."""
+        """Return how many chunks match."""
 
     async def get(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Text and metadata of the chunks that exist, by id."""
+        """Return ``{"text": ..., "metadata": ...}`` for each chunk that exists, by id."""
 
     def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
-        """The chunks that match, in id order, a page at a time."""
+        """Stream the chunks that match, in the order of their ids, a page at a time."""
 
     # --- the store itself ---
 
     async def get_profile(self) -> EmbeddingMetadata | None:
-        """The stored embedding profile."""
+        """Return the stored embedding profile, or None."""
 
     async def set_profile(self, profile: EmbeddingMetadata) -> None:
         """Store the embedding profile."""
 
     async def health(self) -> dict[str, Any]:
-        """Run a real query. Returns facts about the store, or raises what went wrong."""
+        """Run a real query. Returns facts about the store. Raises the error if the query fails."""
 
     async def ensure_indexes(self, progress: ProgressCallback | None) -> IndexReport:
         """Build the indexes that are missing or invalid."""
@@ -134,7 +135,7 @@ class Repository(Protocol):
         """Rebuild every index while the store stays in use."""
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:
-        """Derive the stored search terms anew where they are out of date. Returns how many chunks were changed."""
+        """Derive the stored search terms anew. Returns how many chunks changed."""
 
     async def wait_idle(self) -> None:
-        """Wait for the work that goes on in the background."""
+        """Wait until the work in the background has ended."""

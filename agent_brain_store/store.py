@@ -1,7 +1,7 @@
-"""The contract, once for both backends.
+"""`Store` implements the contract, once for both backends.
 
-A `Store` checks what the caller passes, parses filters, prepares chunks, and wraps progress callbacks. Then it asks its
-`Repository`, which knows one backend and nothing of callers.
+It checks what the caller passes, parses filters, prepares chunks, and wraps progress callbacks. Then it asks its
+`Repository`, which knows only its own backend.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, 
 
 
 class Store:
-    """The contract over one repository. `StorageBackend` says what every method means."""
+    """A store on one repository. `StorageBackend` says what every method means."""
 
     def __init__(self, config: StoreConfig, repository: Repository) -> None:
         self.config, self.repository = config, repository
@@ -75,7 +75,7 @@ class Store:
         await self._opened().wait_idle()
 
     def _opened(self) -> Repository:
-        """The repository, if it is open in this event loop."""
+        """Return the repository. Raises `NotInitialized` unless it is open in this event loop."""
         if not self.repository.is_open:
             message = "the store is not open: call initialize() first, or use open_store()"
             raise NotInitialized(message, self.repository.name)
@@ -112,7 +112,7 @@ class Store:
     async def _prepare(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> Batch:
-        """Check a call in a thread: many chunks would keep the event loop."""
+        """Check a call in a thread, because checking many chunks would block the event loop."""
         return await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:

@@ -1,4 +1,7 @@
-"""The alternatives that the library is measured against, as a person would write them. They are not part of the library."""
+"""These are the alternatives that the library is measured against, as you would write them by hand.
+
+They are not part of the library.
+"""
 
 from __future__ import annotations
 
@@ -42,8 +45,8 @@ WITHOUT_IMPACTS = """
     language sql immutable parallel safe rows 1 as
     'select terms, coalesce(sum(cardinality(positions)), 0)::int4 from unnest(terms)'
 """
-# Agent Brain's former backend, with SQLAlchemy as it used it: a table of its own, each row written twice,
-# each time in a transaction and after a ping of its pooled connection, vectors as text.
+# This is how Agent Brain's former backend wrote, with SQLAlchemy. It had a table of its own and sent vectors as text.
+# It wrote each row twice, each time in a transaction of its own and after a ping of the pooled connection.
 FORMER_TABLE = """
     create table if not exists former (
       chunk_id text primary key, content text not null, metadata jsonb not null, tsv tsvector, embedding vector(384)
@@ -67,25 +70,26 @@ FORMER_VECTOR = """
 
 
 def postgres_of(store: Store) -> PostgresRepository:
-    """The repository of a store on PostgreSQL."""
+    """Return the repository of a store on PostgreSQL."""
     assert isinstance(store.repository, PostgresRepository)
     return store.repository
 
 
 @asynccontextmanager
 async def raw(store: Store) -> AsyncIterator[Any]:
-    """A pooled connection of a store, for statements written by hand."""
+    """Take a pooled connection of a store, for statements written by hand."""
     async with postgres_of(store).pools.reader() as connection:
         yield connection
 
 
 async def by_hand(store: Store, statement: str, *arguments: Any) -> Any:
-    """The rows of a statement written by hand."""
+    """Run a statement written by hand. Returns its rows."""
     async with raw(store) as connection:
         return await connection.fetch(statement, *arguments)
 
 
 async def copy_by_hand(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write chunks by COPY into a temporary table and one insert from there."""
     ids, vectors, texts, metadatas = batch
     records = list(zip(ids, texts, metadatas, [Vector(v) for v in vectors], strict=True))
     async with raw(store) as connection, connection.transaction():
@@ -95,6 +99,7 @@ async def copy_by_hand(store: Store, batch: tuple[Any, ...]) -> None:
 
 
 async def row_by_row(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write chunks a row at a time, as Agent Brain's former backend did."""
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
 

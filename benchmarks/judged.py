@@ -1,8 +1,13 @@
-"""Judged test collections: documents, questions and human judgements, and what they say of a ranking.
+"""Load judged test collections, and rate a ranking by human judgements.
 
-A collection is a folder with ``corpus.jsonl.gz`` ({"id", "title", "text"}), ``queries.jsonl.gz`` ({"id", "text"}), ``qrels.tsv``
-(a header line, then query id, document id, grade), and ``docs.npy`` and ``queries.npy``: embeddings in the order of the lines.
-They are looked for in the folder that ``COLLECTIONS`` names.
+A collection has documents, questions and judgements. It is a folder with these files:
+
+``corpus.jsonl.gz``          one line for each document: {"id", "title", "text"}
+``queries.jsonl.gz``         one line for each question: {"id", "text"}
+``qrels.tsv``                a header line, and then question id, document id and grade
+``docs.npy, queries.npy``    embeddings in the order of the lines
+
+The environment variable ``COLLECTIONS`` names the folder that holds the collections.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ COLLECTIONS = Path(os.environ.get("COLLECTIONS") or Path(__file__).parents[2] / 
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection in memory. ``relevant`` maps a question's id to its documents' grades, those above 0."""
+    """A collection in memory. ``relevant`` maps a question's id to its relevant documents and their grades above 0."""
 
     name: str
     ids: list[str]
@@ -38,7 +43,7 @@ class Collection:
 
 
 def load(folder: Path) -> Collection:
-    """Read a folder. Vectors and judgements may be missing."""
+    """Read a collection's folder. Vectors and judgements may be missing."""
     documents, queries = _lines(folder / "corpus.jsonl.gz"), _lines(folder / "queries.jsonl.gz")
     vectors, asked = _array(folder / "docs.npy"), _array(folder / "queries.npy")
     return Collection(
@@ -71,14 +76,17 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
 
 
 def ndcg(found: Sequence[str], relevant: Mapping[str, int], depth: int = 10) -> float:
-    """Normalised discounted cumulative gain: gain is the grade, discount log2(rank + 1) (Järvelin and Kekäläinen, 2002)."""
+    """Return the normalised discounted cumulative gain of a ranking, from 0 to 1 (Järvelin and Kekäläinen, 2002).
+
+    The gain is the grade, and the discount is ``log2(rank + 1)``, where ranks count from 1.
+    """
     gain = sum(relevant.get(chunk, 0) / math.log2(rank + 2) for rank, chunk in enumerate(found[:depth]))
     ideal = sorted(relevant.values(), reverse=True)[:depth]
     return gain / sum(grade / math.log2(rank + 2) for rank, grade in enumerate(ideal))
 
 
 def recall(found: Sequence[str], relevant: Mapping[str, int], depth: int) -> float:
-    """The share of the relevant documents among the first ``depth``."""
+    """Return the share of the relevant documents that is among the first ``depth``."""
     return len(set(found[:depth]) & set(relevant)) / len(relevant)
 
 
@@ -86,7 +94,7 @@ def recall(found: Sequence[str], relevant: Mapping[str, int], depth: int) -> flo
 async def filled(
     collection: Collection, progress: AbstractContextManager[ProgressCallback | None] | None = None, **storage: Any
 ) -> AsyncIterator[StorageBackend]:
-    """A store with the collection in it; made-up vectors stand in when it has none."""
+    """Open a store and load a collection into it. If the collection has no vectors, made-up ones are used."""
     vectors = collection.vectors
     if vectors is None:
         vectors = np.random.default_rng(0).normal(size=(len(collection.ids), 8)).astype(np.float32)

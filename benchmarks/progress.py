@@ -1,4 +1,4 @@
-"""Progress bars while something long runs: on a terminal, not in a pipe."""
+"""Show progress bars while something long runs. They appear on a terminal, but not in a pipe."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Item = TypeVar("Item")
 
 
 def tracked(items: Sequence[Item], what: str) -> Iterator[Item]:
-    """The items, and how many of them are done."""
+    """Yield the items, and show how many of them are done."""
     with _bars() as shown:
         yield from shown.track(items, description=what)
 
 
 @contextmanager
 def watched(what: str) -> Iterator[ProgressCallback]:
-    """A callback for a call of the library; a bar for each operation that it reports."""
+    """Yield a callback for a call of the library. It draws a bar for each operation that the call reports."""
     with _bars() as shown:
         tasks = {}
 
@@ -38,5 +38,5 @@ def watched(what: str) -> Iterator[ProgressCallback]:
 def _bars() -> Bars:
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Drawn twice a second: more would be felt in what is measured.
+    # The bars are drawn twice a second. More would change what is measured.
     return Bars(*columns, console=console, transient=True, refresh_per_second=2, disable=not console.is_terminal)

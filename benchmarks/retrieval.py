@@ -1,7 +1,8 @@
-"""Retrieval quality on judged collections, both backends: ``make bench-retrieval COLLECTIONS=folder``.
+"""Measure retrieval quality on judged collections, on both backends: ``make bench-retrieval COLLECTIONS=folder``.
 
-Prints nDCG@10, recall@10 and recall@100 for every way of searching. The folder holds one folder a collection (`judged.py`
-says in which form). "exact" is keyword search that scores every match (``storage.keyword.budget: 0``).
+It prints nDCG@10, recall@10 and recall@100 for every way of searching. The folder holds one folder for each collection,
+in the form that `judged.py` describes. "exact" means that keyword search scores every match (``storage.keyword.budget:
+0``).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ WAYS: dict[str, Search] = {
 async def measure(
     store: StorageBackend, collection: Collection, search: Search, what: str
 ) -> tuple[float, float, float]:
-    """Mean nDCG@10, recall@10 and recall@100 over the questions that have a relevant document."""
+    """Return the means of nDCG@10, recall@10 and recall@100 over the questions that have a relevant document."""
     scores = []
     for question_id, text, vector in tracked(collection.questions, f"{collection.name}: {what}"):
         relevant = collection.relevant.get(question_id)
@@ -58,7 +59,7 @@ async def measure(
 
 
 async def report(folder: Path, workplace: Path, console: Console) -> None:
-    """One table for one collection."""
+    """Measure one collection and print a table."""
     collection = load(folder)
     if not any(collection.relevant.get(question_id) for question_id, _, _ in collection.questions):
         console.print(f"{folder.name}: no question has a relevant document")
@@ -79,7 +80,7 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
     exact = places["PostgreSQL"] | {"keyword": {"budget": 0}}
     async with (
         filled(collection, watched(f"{collection.name}, PostgreSQL"), **places["PostgreSQL"]) as pruned,
-        filled(collection, **exact) as everything,  # the same chunks
+        filled(collection, **exact) as everything,  # in the same schema, with the same chunks
         filled(collection, watched(f"{collection.name}, Chroma"), **places["Chroma"]) as chroma,
     ):
         for name, search in ways.items():
@@ -96,13 +97,14 @@ def _add(table: Table, name: str, backend: str, figures: tuple[float, float, flo
 
 
 def postgres(workplace: Path, schema: str) -> dict[str, Any]:
-    """The user's own server when DATABASE_URL names one, a private one otherwise."""
+    """Return the settings of the server that DATABASE_URL names, or of a private server if it names none."""
     url = os.environ.get("DATABASE_URL")
     place = {"url": url} if url else {"embedded_path": str(workplace / "postgres")}
     return {**place, "schema": f"bench_{schema}"}
 
 
 async def main() -> None:
+    """Measure every collection in the folder."""
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else COLLECTIONS
     folders = [folder for folder in sorted(root.iterdir()) if (folder / "qrels.tsv").exists()] if root.is_dir() else []
     if not folders:

@@ -1,7 +1,8 @@
-"""Speed as ratios, each measured against its alternative in the same run, interleaved, medians: ``make bench``.
+"""Measure speed against alternatives: ``make bench``.
 
-The alternatives are what a user would write by hand with asyncpg, what Agent Brain's former backend did, and plain
-``ts_rank``. Names of measurements may be given as arguments; ``make bench`` runs all. docs/performance.md explains them.
+Each measurement runs in turn with its alternative, in the same run, and shows medians and ratios. The alternatives are
+code that you would write by hand with asyncpg, the writes of Agent Brain's former backend, and plain ``ts_rank``.
+docs/performance.md explains the measurements. You can name some as arguments. ``make bench`` runs all.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Bench:
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
+        """Open an empty store in a schema of its own, and drop the schema at the end."""
         profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
         storage = {"backend": "postgres", "postgres": self._place()}
         config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
@@ -67,6 +69,7 @@ class Bench:
 
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[Store]:
+        """Open a store that holds a collection, after a vacuum. Its schema is dropped at the end."""
         place = self._place()
         async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
             assert isinstance(store, Store)
@@ -76,12 +79,12 @@ class Bench:
             await _drop(store)
 
     def _place(self) -> dict[str, Any]:
-        """A schema that no run before has filled: what is stored already would be written in no time."""
+        """Return a schema that no earlier run has filled. Chunks that are stored already would be written in no time."""
         self._schemas += 1
         return postgres(self.workplace, f"speed_{os.getpid()}_{self._schemas}")
 
     def show(self, title: str, rows: Sequence[tuple[str, float]], unit: str, base: str) -> None:
-        """A table of figures, each with its ratio to the base's."""
+        """Print a table of figures, each with its ratio to the figure of ``base``."""
         table = Table(title=title, min_width=70)
         for column in ("", unit, f"ratio to {base}"):
             table.add_column(column, justify="right" if column else "left")
@@ -97,7 +100,7 @@ async def _drop(store: Store) -> None:
 
 
 def made_up(count: int, seed: int) -> tuple[list[str], Any, list[str], list[dict[str, Any]]]:
-    """Chunks of 120 words from a vocabulary with a natural distribution."""
+    """Return chunks of 120 made-up words. The words are as unevenly distributed as natural ones."""
     rng = np.random.default_rng(seed)
     letters = np.random.default_rng(1).choice(list("etaoinshrdlu"), size=(30_000, 9))
     vocabulary = np.array(["".join(word[: 3 + rank % 7]) for rank, word in enumerate(letters)])
@@ -109,6 +112,7 @@ def made_up(count: int, seed: int) -> tuple[list[str], Any, list[str], list[dict
 
 
 async def seconds(work: Awaitable[Any]) -> float:
+    """Return how many seconds some work takes."""
     start = time.perf_counter()
     await work
     return time.perf_counter() - start
@@ -117,9 +121,10 @@ async def seconds(work: Awaitable[Any]) -> float:
 async def interleaved(
     ways: dict[str, Callable[[int], Awaitable[Any]]], rounds: int, repeats: int = 1
 ) -> dict[str, list[float]]:
-    """Seconds of every way in every round, one after the other, so that a noisy moment hits all alike.
+    """Run every way once in every round, in turn, so that a noisy moment hits all of them. Returns the seconds of each.
 
-    With repeats it is their median: what a way takes when the caches are not full of another's data.
+    With ``repeats``, a way runs several times in a round and the median counts. Then the caches are not full of another
+    way's data.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in tracked(range(rounds), " · ".join(ways)):
@@ -129,6 +134,7 @@ async def interleaved(
 
 
 def percentile(times: Sequence[float], share: float) -> float:
+    """Return a percentile of times in seconds, in milliseconds. ``share`` is from 0 to 100."""
     return float(np.percentile(times, share) * 1000)
 
 
@@ -136,7 +142,7 @@ def percentile(times: Sequence[float], share: float) -> float:
 
 
 async def keyword(bench: Bench) -> None:
-    """The default keyword search against ts_rank over any word, then its growth with four times the chunks."""
+    """Compare keyword_search with ts_rank over any word, and then with itself on four times as many chunks."""
     collection = techdocs()
     questions = [text for _, text, _ in collection.questions]
     size = f"{len(collection.ids):,} chunks, {len(questions)} questions"
@@ -165,7 +171,7 @@ async def keyword(bench: Bench) -> None:
 
 
 def techdocs() -> Collection:
-    """The documentation collection when it is there, made-up chunks otherwise."""
+    """Return the documentation collection if it is there, and made-up chunks otherwise."""
     if (COLLECTIONS / "techdocs").is_dir():
         return load(COLLECTIONS / "techdocs")
     ids, _, texts, _ = made_up(20_000, 1)
@@ -175,7 +181,7 @@ def techdocs() -> Collection:
 
 
 def four_times(collection: Collection) -> Collection:
-    """The collection and three copies in which the longer words are changed, so that each copy has its own."""
+    """Return a collection and three copies of it. Each copy has its own longer words."""
     texts, ids = list(collection.texts), list(collection.ids)
     for letter in "xyz":
         changed = [" ".join(w + letter if len(w) > 6 else w for w in text.split(" ")) for text in collection.texts]
@@ -184,7 +190,7 @@ def four_times(collection: Collection) -> Collection:
 
 
 async def vector(bench: Bench) -> None:
-    """vector_search against the same search written by hand on a bare pool."""
+    """Compare vector_search with the same search written by hand on a bare pool."""
     ids, vectors, texts, metadatas = made_up(10_000, 3)
     async with bench.store() as store:
         async with store.bulk_load() as loader:
@@ -201,7 +207,7 @@ async def vector(bench: Bench) -> None:
 
 
 async def filters(bench: Bench) -> None:
-    """vector_search under filters that match much, little and one chunk, against an exact scan of what matches."""
+    """Compare vector_search with an exact scan of the matches, under filters that match many chunks, few, or one."""
     ids, vectors, texts, _ = made_up(20_000, 6)
     metadatas = [{"half": i % 2, "hundredth": i % 100, "thousandth": i % 1000, "one": i} for i in range(20_000)]
     questions = np.random.default_rng(4).normal(size=(40, DIMENSIONS)).astype(np.float32)
@@ -222,6 +228,7 @@ async def filters(bench: Bench) -> None:
 
 
 async def filtered(bench: Bench, store: Store, questions: Any, name: str, where: dict[str, Any], top_k: int) -> None:
+    """Compare both ways to search under one filter."""
     path = to_jsonpath(parse(where))
     ways: dict[str, Callable[[int], Awaitable[Any]]] = {
         "exact scan": lambda i: by_hand(store, EXACT_BY_HAND, questions[i], path, top_k),
@@ -233,7 +240,10 @@ async def filtered(bench: Bench, store: Store, questions: Any, name: str, where:
 
 
 async def upsert(bench: Bench) -> None:
-    """upsert_documents against COPY and one insert by hand, and a row at a time: a first load, and additions to a store."""
+    """Compare upsert_documents with COPY and one insert by hand, and with a row at a time.
+
+    Each way loads an empty store first, and then adds chunks to a filled one.
+    """
     ways: dict[str, Write] = {
         "COPY and insert by hand": copy_by_hand,
         "upsert_documents": in_one_call,
@@ -257,12 +267,13 @@ async def upsert(bench: Bench) -> None:
 
 
 def show_throughput(bench: Bench, title: str, chunks: int, times: dict[str, list[float]]) -> None:
+    """Print how many chunks a second each way has written, by the median of its times."""
     figures = [(way, chunks / statistics.median(taken)) for way, taken in times.items()]
     bench.show(title, figures, "chunks/s", "a row at a time")
 
 
 async def bulk(bench: Bench) -> None:
-    """20,000 chunks into an empty store: bulk_load, one call, and small calls that keep the index in place."""
+    """Load 20,000 chunks into an empty store: by bulk_load, by one call, and by small calls that keep the index."""
     ways: dict[str, Write] = {
         "upsert_documents, 500 chunks a call": in_small_calls,
         "upsert_documents, one call": in_one_call,
@@ -274,7 +285,7 @@ async def bulk(bench: Bench) -> None:
 
 
 async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ...]) -> dict[str, list[float]]:
-    """Seconds of every way to load an empty store, twice."""
+    """Load an empty store in every way, twice. Returns the seconds of each way."""
     times: dict[str, list[float]] = {way: [] for way in ways}
     for way, write in tracked([*ways.items()] * 2, "first loads"):
         async with bench.store() as store:
@@ -283,21 +294,24 @@ async def first_loads(bench: Bench, ways: dict[str, Write], batch: tuple[Any, ..
 
 
 async def in_one_call(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch in one call."""
     await store.upsert_documents(*batch)
 
 
 async def in_small_calls(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch in calls of 500 chunks."""
     for start in range(0, len(batch[0]), 500):
         await store.upsert_documents(*(part[start : start + 500] for part in batch))
 
 
 async def load_all(store: Store, batch: tuple[Any, ...]) -> None:
+    """Write a batch by bulk_load."""
     async with store.bulk_load() as loader:
         await loader.upsert_documents(*batch)
 
 
 async def statistics_(bench: Bench) -> None:
-    """Writers with the word statistics and impacts kept fresh, against writers without."""
+    """Compare writes that keep term statistics and impacts fresh with writes that do not."""
     async with bench.store() as with_, bench.store() as without:
         async with raw(without) as connection:
             await connection.execute("alter table chunks disable trigger user")
@@ -307,7 +321,7 @@ async def statistics_(bench: Bench) -> None:
         async def write(store: Store, batches: list[tuple[Any, ...]]) -> None:
             for batch in batches:
                 await store.upsert_documents(*batch)
-            await store.wait_idle()  # a count runs in the background of the writers, but not of the clock
+            await store.wait_idle()  # a count runs in the background, but its time counts too
 
         ways: dict[str, Callable[[int], Awaitable[Any]]] = {
             "without statistics": lambda i: write(without, rounds[i]),
@@ -319,7 +333,7 @@ async def statistics_(bench: Bench) -> None:
 
 
 async def transfer(bench: Bench) -> None:
-    """Export and import, by the number of chunks: how fast, and how much memory this process took at its peak."""
+    """Export and import two numbers of chunks. Shows the speed, and how much memory this process took at its peak."""
     speeds, peaks = [], []
     for count in (25_000, 100_000):
         name = f"{count:,} chunks"
@@ -348,13 +362,14 @@ MEASUREMENTS = {
 
 
 async def main() -> None:
+    """Run the measurements that the arguments name, or all of them."""
     names = sys.argv[1:] or list(MEASUREMENTS)
     if unknown := set(names) - set(MEASUREMENTS):
         sys.exit(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         Path(directory).chmod(0o755)
         bench = Bench(Path(directory), Console(width=100))
-        async with bench.store():  # holds the private server open between measurements
+        async with bench.store():  # it keeps the private server running between measurements
             for name in names:
                 await MEASUREMENTS[name](bench)
 

@@ -1,4 +1,4 @@
-"""Questions of the demo, and asking one in three ways."""
+"""This module has the questions of the demo, and asks a question in three ways."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from agent_brain_store import SearchResult, StorageBackend
 
 MODES = ("vector", "keyword", "hybrid")
 TOP_K = 5
-_RUNS = 3  # after one that warms up; their median is shown
+_RUNS = 3  # timed runs after one that warms up; their median is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, why it is asked, and a metadata filter."""
+    """A question, what it shows, and a metadata filter."""
 
     text: str
     shows: str = ""
@@ -27,7 +27,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one store found, and how long it took."""
+    """The results of one store, and how long it took to find them."""
 
     results: list[SearchResult]
     milliseconds: float
@@ -77,5 +77,5 @@ async def _search(store: StorageBackend, mode: str, question: Question, vector: 
 
 
 def shared(left: Answer, right: Answer) -> tuple[int, int]:
-    """How many of two answers' chunks are the same, and of how many."""
+    """Return how many chunks two answers share, and how many chunks the longer answer has."""
     return len(set(left.ids) & set(right.ids)), max(len(left.ids), len(right.ids))

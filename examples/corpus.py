@@ -1,8 +1,8 @@
-"""What the demo indexes: the project's own documentation, cut into passages, and a bundled sample.
+"""Collect the passages that the demo indexes: the project's own documentation, and a bundled sample.
 
-Markdown is cut at headings and paragraphs. Of SQL files the comments are taken, of Python files the docstrings of
-modules and classes, with those of the functions in them. A passage's id contains a hash of its text, so that a changed
-text is another passage.
+Markdown is cut at headings and paragraphs. From SQL files it takes the comments. From Python files it takes the
+docstrings of modules, classes and their public functions. A passage's id contains a hash of its text, so a changed text
+is another passage.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HEADING = re.compile(r"(#{1,4})\s+(.+)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text to index. ``vector`` is there when it came with the text, else it has to be made."""
+    """A text to index. ``vector`` is None if the text came without one, and then it has to be made."""
 
     id: str
     text: str
@@ -36,7 +36,7 @@ class Passage:
 
 
 def sample() -> list[Passage]:
-    """The bundled passages with their embeddings."""
+    """Return the bundled passages with their embeddings."""
     lines = (SAMPLE / "passages.jsonl").read_text(encoding="utf-8").splitlines()
     vectors = np.load(SAMPLE / "embeddings.npy").astype(np.float32)
     return [_bundled(json.loads(line), vector) for line, vector in zip(lines, vectors, strict=True)]
@@ -47,7 +47,7 @@ def _bundled(record: dict[str, Any], vector: NDArray[np.float32]) -> Passage:
 
 
 def documentation(root: Path) -> list[Passage]:
-    """Passages of the project's guides, query files and docstrings."""
+    """Return passages of the project's guides, SQL files and docstrings."""
     found: dict[str, Passage] = {}
     for path in _files(root):
         source = path.relative_to(root).as_posix()
@@ -116,7 +116,7 @@ def _cut_python(text: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _docstrings(node: ast.Module | ast.ClassDef) -> Iterator[str]:
-    """What a module or class says of itself and of its public functions."""
+    """Yield the docstring of a module or class, and those of its public functions."""
     yield ast.get_docstring(node) or ""
     for inner in node.body:
         if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
@@ -126,7 +126,7 @@ def _docstrings(node: ast.Module | ast.ClassDef) -> Iterator[str]:
 
 
 def _packed(title: str, text: str) -> Iterator[tuple[str, str]]:
-    """Paragraphs put together up to the longest passage. One that is longer by itself is cut at its lines."""
+    """Pack paragraphs into passages of at most `_LONGEST` characters. A longer paragraph is cut between lines."""
     packed = ""
     for paragraph in _paragraphs(text):
         if packed and len(packed) + len(paragraph) > _LONGEST:

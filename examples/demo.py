@@ -3,7 +3,7 @@
     make demo                                   the prepared questions
     python examples/demo.py "your question"     your own, embedded on the spot
 
-Indexes this project's documentation and a bundled sample. The second run finds everything there and is quick.
+It indexes this project's documentation and a bundled sample. The second run finds everything there and is quick.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Stores = dict[str, StorageBackend]
 
 
 def main() -> int:
-    """Run the demo; returns the exit status."""
+    """Run the demo. Returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", nargs="*", help="asked instead of the prepared questions")
     parser.add_argument("--no-model", action="store_true", help="do as if no embedding model were installed")

@@ -1,4 +1,4 @@
-"""How the demo looks: the answers of both stores side by side, 100 to 120 columns wide, without colour in a pipe."""
+"""Draw the demo's screen: the answers of both stores side by side, 100 to 120 columns wide, without colour in a pipe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rich.text import Text
 from agent_brain_store import Progress, ProgressCallback, SearchResult
 
 _NARROW, _WIDE = 100, 120
-_SHOWN = 3  # hits of each answer; agreement counts all of them
+_SHOWN = 3  # hits of each answer that are shown; agreement counts all of them
 _NAMES = {"chroma": "Chroma", "postgres": "PostgreSQL"}
 
 Answers = Mapping[str, Mapping[str, Answer]]  # by mode, then by backend
 
 
 def console() -> Console:
-    """A console of a readable width; COLUMNS overrides it."""
+    """Return a console of a readable width. COLUMNS overrides it."""
     probe = Console(highlight=False, soft_wrap=False)
     if probe.is_terminal or "COLUMNS" in os.environ:
         return Console(highlight=False, width=max(80, min(probe.width, _WIDE)))
@@ -41,7 +41,7 @@ LEGEND = Text(
 
 @contextmanager
 def bars(screen: Console) -> Iterator[ProgressCallback]:
-    """A callback that draws a bar for each operation; on a terminal, until it is done."""
+    """Yield a callback that draws a bar for each operation. On a terminal the bars disappear at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bars(*columns, console=screen, transient=True, disable=not screen.is_terminal) as shown:
         tasks = {}
@@ -55,7 +55,7 @@ def bars(screen: Console) -> Iterator[ProgressCallback]:
 
 
 def answers(question: Question, found: Answers, shown: int = _SHOWN) -> RenderableType:
-    """One question with the answers of every mode."""
+    """Draw one question with the answers of every mode."""
     table = Table(expand=True, show_lines=True, border_style="dim", box=box.ROUNDED)
     table.add_column("", width=8)
     for name in _NAMES.values():
@@ -106,7 +106,7 @@ def _snippet(result: SearchResult) -> str:
 
 
 def summary(indexed: Mapping[str, Indexed], asked: Sequence[Answers]) -> RenderableType:
-    """What each store holds, what indexing took, how fast it answered, and how far the two agree."""
+    """Draw what each store holds, how long indexing took, how fast it answered, and how far the two agree."""
     table = Table(border_style="dim", box=box.ROUNDED)
     table.add_column("")
     for name in _NAMES.values():

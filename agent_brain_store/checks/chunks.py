@@ -1,15 +1,16 @@
-"""What a chunk may be: one validation for both backends, done before anything is written.
+"""Check chunks and bring them into their stored form, before anything is written. Both backends use these rules.
 
 =====================  ==================================================================================================
 id                     a non-empty string of at most 512 bytes; NUL and lone surrogates are refused
-text                   any string, also empty, up to 16 MiB; NUL and lone surrogates become U+FFFD (or are refused, by
-                       configuration)
-embedding              finite float32 values of the store's dimensions; under cosine a length that float32 can square
+text                   any string, even an empty one, of up to 16 MiB; NUL and lone surrogates become U+FFFD, or are
+                       refused if ``on_invalid_text`` says so
+embedding              finite float32 values of the store's dimensions; for cosine, float32 can hold its squared length
 metadata               a mapping with string keys; values are strings, booleans, integers of 64 bits, finite floats, dates,
                        lists and mappings of these, and numpy's scalars; up to 1 MiB as JSON
-None                   at the top level: the key is left out; inside lists and mappings it is kept
-datetime, date         ISO 8601 text; a time with a zone is turned into UTC, so that text order is time order
-whole floats from 2^53 become integers, the only form in which both backends compare them exactly; -0.0 becomes 0.0
+None                   a key at the top level whose value is None is left out; None inside lists and mappings is kept
+datetime, date         become ISO 8601 text; a time with a zone is turned into UTC, so that text order is time order
+floats                 whole ones from 2^53 to 64 bits become integers, because both backends compare only these exactly;
+                       -0.0 becomes 0.0
 =====================  ==================================================================================================
 """
 
@@ -32,7 +33,7 @@ from agent_brain_store.protocol import Metadata, Metadatas, Vectors
 
 log = logging.getLogger(__name__)
 
-MAX_ID_BYTES = 512  # a btree entry holds 2704 bytes; Chroma's hosted service stops at 128
+MAX_ID_BYTES = 512  # a btree entry of PostgreSQL holds 2704 bytes; Chroma's hosted service allows 128
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_METADATA_BYTES = 2**20
 MAX_DEPTH = 32
@@ -44,7 +45,11 @@ _REPLACEMENT = "�"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chunks that may be written: distinct ids in code point order, which is also the order of row locks."""
+    """Chunks that are ready to be written.
+
+    Ids are distinct and in code point order, which is also the order of row locks. ``vectors`` has one float32 row for
+    each id.
+    """
 
     ids: list[str]
     vectors: Float32
@@ -56,7 +61,7 @@ class Batch:
 
 
 def clean_text(text: str) -> str:
-    """Text as it can be stored: NUL and lone surrogates replaced by U+FFFD."""
+    """Replace NUL and lone surrogates by U+FFFD. No database stores them."""
     return _UNSTORABLE.sub(_REPLACEMENT, text)
 
 
@@ -67,9 +72,9 @@ def prepare(
     documents: Sequence[str],
     metadatas: Metadatas,
 ) -> Batch:
-    """Check a whole call and bring it into its stored form.
+    """Check a whole call and bring it into its stored form. If an id is repeated, the last chunk wins.
 
-    Raises ``ValueError`` for what is no list and for lists of unequal length, `InvalidDocumentError` or
+    Raises ``ValueError`` if an argument is not a list or the lists differ in length. Raises `InvalidDocumentError` or
     `DimensionMismatchError` for the first chunk that cannot be stored.
     """
     _check_lists(ids=ids, embeddings=embeddings, documents=documents, metadatas=metadatas)
@@ -124,7 +129,7 @@ def _check_id(chunk_id: object, position: int) -> None:
 
 
 class _Record:
-    """The checks of one chunk's text and metadata; counts what it replaced."""
+    """Checks the text and the metadata of one chunk. ``replaced`` counts the strings in which it replaced something."""
 
     __slots__ = ("_id", "_position", "_rules", "replaced")
 
@@ -132,9 +137,11 @@ class _Record:
         self._rules, self._id, self._position, self.replaced = rules, chunk_id, position, 0
 
     def fail(self, field: str, problem: str) -> InvalidDocumentError:
+        """Return the error for one field of this chunk. ``problem`` continues the sentence."""
         return InvalidDocumentError.at(self._position, self._id, field, problem)
 
     def clean(self, text: str, field: str) -> str:
+        """Return a string in the form that can be stored. Raises the error instead if ``on_invalid_text`` is ``reject``."""
         if not _UNSTORABLE.search(text):
             return str.__str__(text)
         if self._rules.on_invalid_text == "reject":
@@ -143,6 +150,7 @@ class _Record:
         return clean_text(text)
 
     def text(self, text: object) -> str:
+        """Return the chunk's text as it is stored."""
         if not isinstance(text, str):
             raise self.fail("document", f"is {kind_of_value(text)}, not a string")
         if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode(errors="replace")) > MAX_TEXT_BYTES:
@@ -150,6 +158,7 @@ class _Record:
         return self.clean(text, "document")
 
     def metadata(self, metadata: object) -> Metadata:
+        """Return the chunk's metadata as it is stored. None becomes an empty mapping."""
         if metadata is None:
             return {}
         if not isinstance(metadata, Mapping):
@@ -166,11 +175,13 @@ class _Record:
         return result
 
     def key(self, key: object, field: str) -> str:
+        """Return a key of a mapping as it is stored."""
         if not isinstance(key, str):
             raise self.fail(field, f"has a key of type {type(key).__name__}, not a string")
         return self.clean(key, f"{field}.{key}")
 
     def value(self, value: Any, field: str, depth: int) -> Any:
+        """Return a metadata value as it is stored. ``field`` is its place, as in ``metadata.tags[2]``."""
         if isinstance(value, str):
             return self.clean(value, field)
         if isinstance(value, (np.generic, np.ndarray)):
@@ -192,6 +203,7 @@ class _Record:
         )
 
     def number(self, value: float, field: str) -> int | float:
+        """Return a number as it is stored. It has to be finite, and an integer has to fit into 64 bits."""
         if isinstance(value, float) and not math.isfinite(value):
             raise self.fail(field, f"is {value}, which JSON cannot hold")
         number = plain_number(value)
@@ -201,7 +213,7 @@ class _Record:
 
 
 def plain_number(value: float) -> int | float:
-    """A number in the form in which both backends compare it exactly."""
+    """Return a number in the form that both backends compare exactly."""
     if isinstance(value, int):
         return int(value)
     if value.is_integer() and abs(value) >= 2**53 and int(value) in INT64:
@@ -210,7 +222,7 @@ def plain_number(value: float) -> int | float:
 
 
 def iso(value: date) -> str:
-    """A date or time as ISO 8601 text whose order is the order in time; zones become UTC."""
+    """Return a date or time as ISO 8601 text. A time with a zone becomes UTC, so text order is time order."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.astimezone(UTC)
     return value.isoformat()

@@ -1,6 +1,6 @@
-"""The start-up guard: what the store is, against what the configuration asks for. One set of messages for both backends.
+"""Compare a store with the configuration when the store is opened. Both backends use these checks and their messages.
 
-A mismatch is never repaired in silence: every message names both values and the ways out.
+A mismatch is never repaired silently. Every message names both values, and says what you can do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from agent_brain_store.protocol import EmbeddingMetadata
 
 
 def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
-    """The stored vectors must be as long as the configured model's."""
+    """Raise `DimensionMismatchError` unless the stored vectors are as long as the configured model's vectors."""
     wanted = config.embedding.dimensions
     if stored != wanted:
         raise DimensionMismatchError(
@@ -26,12 +26,12 @@ def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
 
 
 def check_distance(config: StoreConfig, stored: str, backend: str) -> None:
-    """The store's distance was fixed when it was made."""
+    """Raise `SchemaError` if another distance is configured. A store's distance is fixed when it is made."""
     _check("storage.distance", stored, config.distance, backend)
 
 
 def check_language(config: StoreConfig, stored: str, backend: str) -> None:
-    """Chunks and questions must be reduced to the same words."""
+    """Raise `SchemaError` if another language is configured. Chunks and questions must be reduced to the same terms."""
     _check("storage.keyword.language", stored, config.keyword.language, backend)
 
 
@@ -45,7 +45,11 @@ def _check(key: str, stored: str, wanted: str, backend: str) -> None:
 
 
 def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingMetadata | None, backend: str) -> None:
-    """Vectors of two models cannot be compared: the stored profile, if there is one, must be the one in use."""
+    """Raise `ProviderMismatchError` if the stored profile is not the current one.
+
+    Vectors of two models cannot be compared. ``stored`` is None if the store has no profile yet, and then nothing is
+    raised. Upper and lower case in a provider's name make no difference.
+    """
     if stored is None:
         return
     if (_plain(stored.provider), stored.model, stored.dimensions) == (_plain(provider), model, dimensions):
@@ -63,14 +67,15 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
 
 
 def _plain(provider: str) -> str:
-    """``openai`` for ``OpenAI``, and for ``EmbeddingProvider.OPENAI``, which is an enumeration's member as text."""
+    """Return ``openai`` for ``OpenAI``, and also for ``EmbeddingProvider.OPENAI``, an enumeration's member as text."""
     return provider.lower().rpartition(".")[2]
 
 
 def new_profile(provider: str, model: str, dimensions: int, stored: int) -> EmbeddingMetadata:
-    """A profile that the next start can find again. ``stored`` is the length of the store's vectors.
+    """Return a profile that can be stored. ``stored`` is the length of the store's vectors.
 
-    Raises `InvalidQueryError` for names that no database stores, `DimensionMismatchError` for another length.
+    Raises `InvalidQueryError` for a name that is empty or that no database stores, and `DimensionMismatchError` if
+    ``dimensions`` is not ``stored``.
     """
     for name, value in (("provider", provider), ("model", model)):
         if not isinstance(value, str) or not value or clean_text(value) != value:

@@ -1,4 +1,7 @@
-"""Embeddings: from lists of numbers or numpy arrays to float32 arrays, and whether a store can hold them."""
+"""Turn embeddings into float32 arrays, and check whether a store can hold them.
+
+An embedding is a list of numbers or a numpy array.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,17 @@ from agent_brain_store.protocol import Vector, Vectors
 
 Float32 = NDArray[np.float32]
 
-MIN_SQUARED_NORM = 1e-37  # below, float32 sums underflow and every cosine is wrong
+MIN_SQUARED_NORM = 1e-37  # below this, float32 sums underflow and every cosine is wrong
 HALFVEC_MAX = 65504.0  # the largest half-precision float
-PIECE = 100_000  # numbers that are converted at a time: the event loop runs on between two pieces
+PIECE = 100_000  # numbers that are converted at a time; the event loop can run between two pieces
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRules:
-    """What one store asks of its chunks. ``on_invalid_text`` is ``replace`` or ``reject``."""
+    """The rules of one store for its chunks.
+
+    ``distance`` is ``cosine``, ``l2`` or ``inner_product``. ``on_invalid_text`` is ``replace`` or ``reject``.
+    """
 
     dimensions: int
     distance: str
@@ -30,10 +36,10 @@ class ChunkRules:
 
 
 def query_vector(rules: ChunkRules, embedding: Vector) -> Float32:
-    """A question's embedding as a float32 array.
+    """Return a question's embedding as a float32 array.
 
-    Raises `InvalidQueryError` when the store could not compare it, `DimensionMismatchError` when its length is another
-    than the store's.
+    Raises `InvalidQueryError` if the store cannot compare it, and `DimensionMismatchError` if its length differs from
+    the store's dimensions.
     """
     row = _as_array(embedding, 1)
     if row is None:
@@ -46,10 +52,10 @@ def query_vector(rules: ChunkRules, embedding: Vector) -> Float32:
 
 
 def chunk_vectors(rules: ChunkRules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
-    """The embeddings of chunks as one array with a row for each.
+    """Return the embeddings of chunks as one float32 array with a row for each chunk.
 
-    Only when that fails, each embedding is checked alone, so that the error names the chunk. Raises
-    `InvalidDocumentError` or `DimensionMismatchError`.
+    Raises `InvalidDocumentError` or `DimensionMismatchError`. To name the chunk in the error, each embedding is checked
+    alone, but only after the array as a whole was found wrong.
     """
     rows = _as_rows(embeddings, rules.dimensions)
     if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
@@ -68,7 +74,7 @@ def chunk_vectors(rules: ChunkRules, embeddings: Vectors, ids: Sequence[str]) ->
 
 
 def kind_of_value(value: object) -> str:
-    """How a message names a value of a wrong type."""
+    """Return how a message names a value of a wrong type."""
     return "None" if value is None else f"of type {type(value).__name__}"
 
 
@@ -76,9 +82,9 @@ def kind_of_value(value: object) -> str:
 
 
 def _as_rows(embeddings: Any, dimensions: int) -> Float32 | None:
-    """Embeddings as rows. Embeddings of other dimensions give another shape, and None when they are no numbers.
+    """Return embeddings as rows. If they have other dimensions, the rows do too. If they are not numbers, return None.
 
-    Lists are converted piece by piece. Numpy would keep the interpreter until it is through with all of them.
+    A list is converted piece by piece. Otherwise numpy would hold the interpreter until all of it is converted.
     """
     if not isinstance(embeddings, (list, tuple)):
         return _as_array(embeddings, 2)
@@ -141,7 +147,7 @@ def _good_rows(rules: ChunkRules, rows: Float32) -> NDArray[np.bool_]:
 
 
 def _problem(rules: ChunkRules, row: Float32) -> str | None:
-    """What is wrong with one vector, in words that follow its name, or None."""
+    """Return what is wrong with one vector, or None. The words continue a sentence that begins with the vector's name."""
     if _good_rows(rules, row[None, :])[0]:
         return None
     if np.isnan(row).any():

@@ -1,7 +1,7 @@
-"""The only module that calls Chroma: opens directories and collections, reads and writes rows in small pieces.
+"""Call Chroma: open directories and collections, and read and write rows in small pieces. No other module calls Chroma.
 
-Every call here blocks. Chroma holds the interpreter's lock for as long as it writes or deletes, so pieces are small
-enough to let the event loop's thread run between them. What Chroma raises becomes an error of this library.
+Every call here blocks. Chroma holds the interpreter's lock while it writes or deletes. So pieces are small, and the
+event loop's thread can run between them. Errors of Chroma become errors of this library.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}  # cosine: of unit vectors, which this library makes
+# For cosine, this library makes unit vectors, whose inner product is the cosine.
+SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}
 
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
-NUMBERS = 100_000  # floats of one read: each becomes a Python object on its way
-HOLD = 0.05  # seconds that one write should hold the interpreter's lock
-MIN_PIECE = 16  # a call waits for the disk whatever its size: below, only throughput is lost
+NUMBERS = 100_000  # floats of one read; each becomes a Python object on its way
+HOLD = 0.05  # seconds; a write should hold the interpreter's lock for about this long
+MIN_PIECE = 16  # rows; every call waits for the disk, so smaller pieces would only cost throughput
 MAX_PIECE = 256
 
 _HINTS = {
@@ -49,7 +50,7 @@ _HINTS = {
 
 
 def require_packages() -> None:
-    """Import what this backend needs; raises `MissingDependency` naming the package to install."""
+    """Import the packages that this backend needs. Raises `MissingDependency`, which names the package to install."""
     for module, package in (("chromadb", "chromadb"), ("rank_bm25", "rank-bm25"), ("Stemmer", "PyStemmer")):
         try:
             __import__(module)
@@ -61,13 +62,16 @@ def require_packages() -> None:
 
 @contextlib.contextmanager
 def driver_errors(doing: str, kind: type[StorageError] = QueryFailed) -> Iterator[None]:
-    """Turn what Chroma raises into ``kind``. Its messages name paths and classes: only known causes are passed on."""
+    """Turn an error of Chroma into ``kind``. ``doing`` continues the sentence "Chroma could not".
+
+    Chroma's messages name paths and classes, so only known causes are passed on, in this library's words.
+    """
     try:
         yield
     except StorageError:
         raise
     except BaseException as error:
-        # A panic of Chroma's Rust side is no Exception.
+        # A panic in Chroma's Rust code is a BaseException, but not an Exception.
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
         cause = next((hint for sign, hint in _HINTS.items() if sign in str(error)), "the cause is chained")
@@ -75,12 +79,12 @@ def driver_errors(doing: str, kind: type[StorageError] = QueryFailed) -> Iterato
 
 
 def may_hang_after(error: BaseException) -> bool:
-    """Whether Chroma's client may hang from now on, in a loop that holds the interpreter's lock."""
+    """Return whether Chroma's client may hang after this error, in a loop that holds the interpreter's lock."""
     return "metadata segment" in str(error.__cause__)
 
 
 def open_client(directory: Path) -> ClientAPI:
-    """Open a directory, once for the whole process."""
+    """Open Chroma's client on a directory. All stores of the process share it."""
     import chromadb
     from chromadb.config import Settings
 
@@ -89,7 +93,7 @@ def open_client(directory: Path) -> ClientAPI:
 
 
 def close_client(client: Any) -> None:
-    """Give back what `open_client` took; a failure is only logged, for there is nothing to be done about it."""
+    """Close a client of `open_client`. A failure is only logged, because nothing can be done about it."""
     try:
         client.close()
     except Exception:
@@ -97,7 +101,7 @@ def close_client(client: Any) -> None:
 
 
 def find_rows(client: ClientAPI, name: str) -> Rows | None:
-    """An existing collection, or None."""
+    """Open an existing collection. Returns None if there is none with this name."""
     from chromadb.errors import NotFoundError
 
     with driver_errors("open the collection"):
@@ -108,7 +112,7 @@ def find_rows(client: ClientAPI, name: str) -> Rows | None:
 
 
 def create_rows(client: ClientAPI, name: str, distance: str, facts: dict[str, Any]) -> Rows:
-    """A new collection."""
+    """Make a new collection. ``facts`` become its own metadata."""
     space: Any = {"hnsw": {"space": SPACES[distance]}}
     with driver_errors("create the collection"):
         return _rows(
@@ -117,7 +121,7 @@ def create_rows(client: ClientAPI, name: str, distance: str, facts: dict[str, An
 
 
 def delete_collection(client: ClientAPI, name: str) -> None:
-    """Delete a collection with all that is in it."""
+    """Delete a collection and everything in it."""
     with driver_errors("delete the collection"):
         client.delete_collection(name)
 
@@ -128,7 +132,7 @@ def _rows(client: ClientAPI, collection: Collection) -> Rows:
 
 @dataclass(slots=True)
 class Row:
-    """What was read of one chunk; only what was asked for is set."""
+    """One row as it was read. Only the fields that were asked for are set."""
 
     chunk_id: str
     text: str = ""
@@ -143,7 +147,7 @@ class Rows:
         self._collection = collection
         self._max_piece = max_piece
         self._piece, self._took = MIN_PIECE, 0.0
-        self._counts: list[int] = []  # the count, once it was asked for; a write begins another list
+        self._counts: list[int] = []  # the count of rows, if it is known; each write starts a new list
 
     # --- the collection itself ---------------------------------------------------------------------------------------
 
@@ -154,7 +158,7 @@ class Rows:
 
     @property
     def space(self) -> str:
-        """What the vector index really compares, in Chroma's words: see `SPACES`."""
+        """The vector index's real space, by Chroma's name for it: see `SPACES`."""
         return str((self._collection.configuration.get("hnsw") or {}).get("space") or "l2")
 
     def set_facts(self, facts: dict[str, Any]) -> None:
@@ -165,7 +169,7 @@ class Rows:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many rows there are. Chroma reads through all of them for it: it is asked once after a write."""
+        """Return how many rows there are. Chroma reads all of them to count them, so it is asked only once after a write."""
         counts = self._counts
         if not counts:
             with driver_errors("count"):
@@ -173,12 +177,12 @@ class Rows:
         return counts[0]
 
     def ids(self, where: Clause | None = None, limit: int | None = None) -> list[str]:
-        """The ids of all rows, or of those that match, or of the first ``limit`` of them; in code point order."""
+        """Return ids in code point order: of all rows, or of rows that match, or of the first ``limit`` of them."""
         with driver_errors("list chunks"):
             return sorted(self._collection.get(where=where, limit=limit, include=[])["ids"])
 
     def existing(self, ids: Sequence[str]) -> list[str]:
-        """Those ids that exist, in the given order."""
+        """Return the ids that exist, in the given order."""
         found: set[str] = set()
         for page in _pages(ids, PAGE):
             with driver_errors("look up ids"):
@@ -188,9 +192,9 @@ class Rows:
     def read(
         self, ids: Sequence[str], *, text: bool = False, stored: bool = False, dimensions: int = 0
     ) -> Iterator[Row]:
-        """Rows by id, in the given order without those that do not exist; a page of them is in memory at a time.
+        """Yield rows by id, in the given order. Ids that do not exist are left out. One page is in memory at a time.
 
-        Vectors are read if ``dimensions``, their length, is given.
+        ``dimensions`` is the length of the vectors. With 0, they are not read.
         """
         wanted = (("documents", text), ("metadatas", stored), ("embeddings", dimensions > 0))
         include: Any = [name for name, is_wanted in wanted if is_wanted]
@@ -203,7 +207,10 @@ class Rows:
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Clause | None, stored: bool
     ) -> list[tuple[str, float, Stored | None]]:
-        """Up to ``count`` ids with Chroma's distances and, if asked for, the stored metadata. May find too few."""
+        """Return up to ``count`` ids with Chroma's distances and, if ``stored`` is set, the stored metadata.
+
+        Chroma may find too few.
+        """
         include: Any = ["distances", "metadatas"] if stored else ["distances"]
         vectors: Any = [vector]
         with driver_errors("search"):
@@ -215,7 +222,10 @@ class Rows:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def pieces(self, length: int) -> Iterator[slice]:
-        """Slices of ``length`` items, as many as can be written in `HOLD` seconds; learns from what they took."""
+        """Yield slices of ``length`` items, each about as large as can be written in `HOLD` seconds.
+
+        The size is adapted to the time that the last slice took.
+        """
         start = 0
         while start < length:
             piece = slice(start, min(length, start + self._piece))
@@ -226,24 +236,24 @@ class Rows:
             start = piece.stop
 
     def put(self, ids: list[str], texts: list[str], stored: list[Stored], vectors: NDArray[np.float32]) -> None:
-        """Write one piece. Metadata is merged into what there is; None removes a key."""
+        """Write one piece. Chroma merges metadata into the stored metadata. None removes a key."""
         metadatas: Any = stored
         with driver_errors("write chunks"), self._writing():
             self._collection.upsert(ids=ids, embeddings=vectors, metadatas=metadatas, documents=texts)
             self.settle()
 
     def put_metadata(self, ids: list[str], stored: list[Stored]) -> None:
-        """The same for rows whose text and vector stay: to write a vector again takes several times as long."""
+        """Write only the metadata of one piece. Writing the vectors again would take several times as long."""
         metadatas: Any = stored
         with driver_errors("write chunks"), self._writing():
             self._collection.update(ids=ids, metadatas=metadatas)
             self.settle()
 
     def settle(self) -> None:
-        """Let Chroma work off its log, which it does when it is read, and then without the interpreter's lock.
+        """Make Chroma apply its log, by reading something. On a read, Chroma does so without the interpreter's lock.
 
-        A log that piles up stops the whole process at the next delete: for 2 s after 1000 vectors of 384 dimensions,
-        for 12 s of 1536.
+        If the log grows, the next delete stops the whole process: for 2 s after 1000 vectors of 384 dimensions, and for
+        12 s after 1000 vectors of 1536.
         """
         with driver_errors("read chunks"):
             self._collection.get(limit=1, include=[])
@@ -260,7 +270,7 @@ class Rows:
         try:
             yield
         finally:
-            self._counts = []  # again: what was counted meanwhile is of neither state
+            self._counts = []  # once more, because a count during the write is right neither before nor after it
             self._took += time.perf_counter() - began
 
 

@@ -1,7 +1,7 @@
-"""The Chroma directories that this process has open, and the collections in them.
+"""Keep the Chroma directories that this process has open, and the collections in them.
 
-Several stores of one process may use one directory, and one collection. They share Chroma's client, the threads and
-the keyword indexes: caches of their own would go stale. The last store to close gives the directory back.
+Several stores of one process may use one directory, and even one collection. They share Chroma's client, the threads
+and the keyword indexes, because separate caches would go stale. The last store to close gives the directory back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FORMAT = 2  # of what is stored; another one is refused
+FORMAT = 2  # the format of stored chunks; a collection in another format is refused
 
 _FACT = "agent_brain:"
 
@@ -36,7 +36,7 @@ class Directory:
 
     def __init__(self, path: Path) -> None:
         self.users = 0
-        self.may_hang = False  # Chroma's client, at the next write
+        self.may_hang = False  # whether Chroma's client may hang at the next write
         self.collections: dict[str, Collection] = {}
         self._path, self._lock = path, DirectoryLock(path)
         try:
@@ -47,9 +47,10 @@ class Directory:
         self.threads = Threads()
 
     def renew(self) -> None:
-        """Open Chroma anew. In the writer's thread, while no collection is read.
+        """Close Chroma's client and open a new one. Call it in the writer's thread. Reads that run meanwhile are
+        repeated.
 
-        After a write that failed on a full disk, Chroma's next write can hang, and the whole process with it.
+        After a write has failed on a full disk, Chroma's next write can hang, and the whole process hangs with it.
         """
         with ExitStack() as alone:
             for collection in self.collections.values():
@@ -61,7 +62,7 @@ class Directory:
         self.may_hang = False
 
     def open_collection(self, config: StoreConfig) -> Collection:
-        """The configured collection, after its check against the configuration."""
+        """Return the configured collection, after checking it against the configuration. It is made if it is missing."""
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
@@ -94,14 +95,14 @@ class Directory:
 class Collection:
     """One open collection: its rows, its facts, and its keyword indexes.
 
-    Reads see the rows as of one moment, although writes go on in pieces.
+    Writes go on in pieces, but a read sees the rows as they were at one moment between two pieces.
     """
 
     def __init__(self, directory: Directory, name: str, rows: client.Rows) -> None:
         self.directory, self.name, self.rows = directory, name, rows
         self.indexes: dict[KeywordConfig, KeywordIndex] = {}
         self.exact_fallbacks = 0
-        self._lock, self._version = threading.Lock(), 0  # odd while something changes
+        self._lock, self._version = threading.Lock(), 0  # the version is odd while something changes
         self._process = os.getpid()
 
     @property
@@ -111,14 +112,14 @@ class Collection:
 
     @property
     def any_index(self) -> KeywordIndex | None:
-        """A keyword index, if one has been built: it has every chunk's metadata in memory."""
+        """A keyword index, or None if none has been built. It has every chunk's metadata in memory."""
         return next(iter(self.indexes.values()), None)
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
     @property
     def format(self) -> int:
-        """The format of what is stored."""
+        """The format of the stored chunks."""
         return int(self.rows.facts[_FACT + "format"])
 
     @property
@@ -145,25 +146,27 @@ class Collection:
         return EmbeddingMetadata(facts[_FACT + "provider"], facts[_FACT + "model"], self.dimensions)
 
     def set_profile(self, provider: str, model: str) -> None:
-        """Store the embedding profile. In the writer's thread."""
-        # Chroma refuses to see its own old key again.
+        """Store the embedding profile. Call it in the writer's thread."""
+        # Chroma's own old keys are left out, because Chroma refuses to take them back.
         facts = {key: value for key, value in self.rows.facts.items() if not key.startswith("hnsw:")}
         self.rows.set_facts({**facts, _FACT + "provider": provider, _FACT + "model": model})
 
     def reset(self, config: StoreConfig) -> None:
-        """Replace the collection by an empty one. In the writer's thread."""
+        """Replace the collection by an empty one. Call it in the writer's thread."""
         with self.changing():
             self.indexes.clear()
-            if client.find_rows(self.directory.client, self.name) is not None:  # as after a reset that failed half way
+            # The collection is missing if an earlier reset failed half way.
+            if client.find_rows(self.directory.client, self.name) is not None:
                 client.delete_collection(self.directory.client, self.name)
             self.rows = client.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
 
     # --- reading and writing -----------------------------------------------------------------------------------------
 
     def writing(self, work: Callable[[Collection], T]) -> T:
-        """Write. In the writer's thread.
+        """Do a write. Call it in the writer's thread.
 
-        A write that fails half way leaves unknown rows behind. Then the keyword indexes are built anew when next asked for.
+        If a write fails half way, it is unknown which rows were written. So the keyword indexes are dropped, and built
+        anew when a search needs them.
         """
         if self.directory.may_hang:
             self.directory.renew()
@@ -176,7 +179,7 @@ class Collection:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """While one piece is written to the rows and the indexes. In the writer's thread."""
+        """Run the block while one piece is written to the rows and the indexes. Call it in the writer's thread."""
         with self._lock:
             self._version += 1
             try:
@@ -185,7 +188,7 @@ class Collection:
                 self._version += 1
 
     def reading(self, work: Callable[[client.Rows], T]) -> T:
-        """Read as if at one moment. If a piece was written meanwhile, read again while the next piece waits."""
+        """Read as if at one moment. If a piece was written meanwhile, read again, and let the next piece wait."""
         before = self._version
         if before % 2 == 0:
             try:
@@ -201,7 +204,7 @@ class Collection:
 
 
 def new_facts(config: StoreConfig) -> dict[str, Any]:
-    """What a new collection says of itself."""
+    """Return the facts of a new collection, which are stored as its own metadata."""
     return {
         _FACT + "format": FORMAT,
         _FACT + "dimensions": config.embedding.dimensions,
@@ -245,7 +248,11 @@ _opening = threading.Lock()
 
 
 def acquire(config: StoreConfig) -> Collection:
-    """Open the configured collection, or join the stores that have it open."""
+    """Open the configured collection, or share it with the stores that have it open.
+
+    Raises `MissingDependency`, `StoreLocked`, `ConnectionFailed`, and the errors of a store that is not the configured
+    one.
+    """
     client.require_packages()
     with _opening:
         key = os.getpid(), os.path.realpath(config.chroma.path.absolute())
@@ -262,7 +269,7 @@ def acquire(config: StoreConfig) -> Collection:
 
 
 def release(collection: Collection) -> None:
-    """Leave a collection. The last one to leave closes its directory."""
+    """Release a collection. The last release closes its directory."""
     with _opening:
         for key, directory in list(_directories.items()):
             if directory is collection.directory:

@@ -1,6 +1,6 @@
-"""One process per Chroma directory, kept by a lock file in it.
+"""Let only one process use a Chroma directory, by a lock file in the directory.
 
-Chroma itself does not look: two processes that write to one directory lose vectors without any error.
+Chroma itself does not check this. Two processes that write to one directory lose vectors without any error.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 from agent_brain_store.errors import ConnectionFailed, StoreLocked
 
 LOCK_FILE = ".agent_brain.lock"
-_LOCKED_BYTE = 2**20  # Windows locks bytes, also against reading: one far behind the holder's id
+_LOCKED_BYTE = 2**20  # Windows also prevents reading a locked byte, so this one is far behind the holder's id
 
 
 class DirectoryLock:
-    """The lock of one directory, held from construction to `release` or to the end of the process.
+    """The lock of one directory. It is held from its construction to `release`, or to the end of the process.
 
-    Raises `StoreLocked` when another process holds it, `ConnectionFailed` when the directory cannot be written.
+    Raises `StoreLocked` if another process holds it, and `ConnectionFailed` if the directory cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -41,12 +41,12 @@ class DirectoryLock:
                 "which many processes can share",
                 "chroma",
             ) from error
-        with contextlib.suppress(OSError):  # on a full disk nobody is told who has it
+        with contextlib.suppress(OSError):  # on a full disk the holder's id cannot be written, but the lock holds
             os.ftruncate(self._file, 0)
             _write(self._file)
 
     def release(self) -> None:
-        """Let the next process in. The file stays: deleting it could let two in at once."""
+        """Let the next process in. The file stays, because deleting it could let two processes in at once."""
         os.close(self._file)
 
 

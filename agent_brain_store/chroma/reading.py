@@ -1,4 +1,4 @@
-"""Stored rows as what the contract returns."""
+"""Turn stored rows into the objects that the contract returns."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """``{"text", "metadata"}`` of the given chunks that exist."""
+    """Return ``{"text": ..., "metadata": ...}`` for each of the given chunks that exists, by id."""
     found = rows.read(ids, text=True, stored=True)
     return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for row in found}
 
 
 def documents(rows: Rows, ids: Sequence[str], dimensions: int, filter: Filter | None) -> list[Document]:
-    """The given chunks that exist and match the filter; with vectors if ``dimensions``, their length, is above 0."""
+    """Return the given chunks that exist and match the filter.
+
+    ``dimensions`` is the length of the vectors. With 0, the vectors are left out.
+    """
     read = rows.read(ids, text=True, stored=True, dimensions=dimensions)
     found = ((row, from_stored(row.stored)) for row in read)
     return [
@@ -44,9 +47,10 @@ def next_page(
     filter: Filter | None,
     index: KeywordIndex | None,
 ) -> tuple[list[Document], list[str], int]:
-    """The next documents that match a filter, of listed ids from a position on; the list, and where the next page starts.
+    """Return the next page of chunks that match a filter, the list of ids, and the position where the next page starts.
 
-    The list is made when there is none yet, and anew, behind the last page, when a chunk has gone or no longer matches.
+    ``ids`` lists the matching ids, and ``start`` is the page's position in it. With None, the list is made first. If a
+    chunk of the page is gone or no longer matches, a new list is made of the ids behind the last page.
     """
     page = [] if ids is None else ids[start : start + size]
     found = documents(rows, page, dimensions, filter)
@@ -58,7 +62,7 @@ def next_page(
 
 
 def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list[SearchResult]:
-    """The first ``top_k`` of a ranking."""
+    """Return the first ``top_k`` chunks of a ranking as results."""
     first = ranked[:top_k]
     found = by_id(rows, [chunk_id for chunk_id, _ in first])
     return [
@@ -69,8 +73,8 @@ def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list
 
 
 def health(rows: Rows, dimensions: int) -> dict[str, Any]:
-    """Ask both parts of Chroma something: its database and its vector index."""
-    rows.ids(limit=1)  # the count may be from memory
+    """Ask both parts of Chroma: its database and its vector index."""
+    rows.ids(limit=1)  # it asks the database, because the count may come from memory
     chunks = rows.count()
     if chunks:
         rows.nearest(np.ones(dimensions, np.float32), 1, None, False)

@@ -1,4 +1,4 @@
-"""`ChromaRepository`: one store in one collection of a local Chroma directory."""
+"""`ChromaRepository` is one store in one collection of a local Chroma directory."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _KEYWORD_INDEX = "keyword index"
 
 
 class ChromaRepository:
-    """See `Repository` for what every method means. The docstrings here say what is Chroma's own.
+    """See `Repository` for what every method means. The docstrings here add what is different with Chroma.
 
-    A directory belongs to one process at a time. Nothing here blocks the event loop: reads happen in a few threads,
-    writes one after the other in another.
+    A directory belongs to one process at a time. Nothing here blocks the event loop. Reads run in a few threads, and
+    writes run one after the other in a thread of their own.
     """
 
     name = "chroma"
@@ -66,7 +66,10 @@ class ChromaRepository:
         return self._opened
 
     async def open(self, progress: ProgressCallback | None) -> None:  # noqa: ARG002  nothing here is long
-        """Open the directory. Raises `StoreLocked` when another process has it, `MissingDependency` without Chroma."""
+        """Open the directory.
+
+        Raises `StoreLocked` if another process has it open, and `MissingDependency` if a package is not installed.
+        """
         if not self.is_open:
             await asyncio.to_thread(self._open)
 
@@ -76,8 +79,9 @@ class ChromaRepository:
                 self._opened = directory.acquire(self._config)
 
     async def close(self) -> None:
-        """Wait for what is running, then give the directory back."""
-        await asyncio.to_thread(self._close)  # also of what was never opened: a cancelled `open` may still be at it
+        """Wait for running work, then give the directory back."""
+        # It does not look first whether the store is open, because a cancelled `open` may still be opening it.
+        await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
         with self._opening:
@@ -86,7 +90,7 @@ class ChromaRepository:
                 directory.release(collection)
 
     async def wait_idle(self) -> None:
-        """Nothing goes on in the background."""
+        """Return at once, because nothing goes on in the background."""
 
     async def _read(self, work: Callable[[Rows], T]) -> T:
         collection = self.collection
@@ -97,7 +101,7 @@ class ChromaRepository:
         return await collection.directory.threads.write(partial(collection.writing, work))
 
     async def _index(self, indexed: writing.Indexed | None = None) -> KeywordIndex:
-        """The keyword index. It is built first if this process has not needed it yet, or a write has failed."""
+        """Return the keyword index. It is built first if this process has not needed it yet, or after a write has failed."""
         collection, config = self.collection, self._config.keyword
         while (index := collection.indexes.get(config)) is None:
             build = partial(writing.build_index, collection, config, indexed)
@@ -124,7 +128,7 @@ class ChromaRepository:
 
     @asynccontextmanager
     async def bulk_writer(self, progress: ProgressCallback | None) -> AsyncIterator[WriteBatch]:  # noqa: ARG002
-        """Upserts batches. Chroma's vector index cannot wait for the end."""
+        """Yield a function that upserts batches. Chroma's vector index is kept up to date meanwhile. It cannot be put off."""
 
         async def write(batch: Batch, written: Written) -> None:
             with called_on_this_loop(written) as call:
@@ -173,7 +177,7 @@ class ChromaRepository:
         return await self._read(partial(reading.by_id, ids=ids))
 
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
-        """Only the ids of the matching chunks are held in memory all the time."""
+        """Only the ids of the matching chunks, and one page of chunks, are in memory at a time."""
         dimensions = self._config.embedding.dimensions if with_embeddings else 0
         page = partial(reading.next_page, size=size, dimensions=dimensions, filter=filter)
         ids, start = None, 0
@@ -191,7 +195,7 @@ class ChromaRepository:
         await self._write(partial(Collection.set_profile, provider=profile.provider, model=profile.model))
 
     async def health(self) -> dict[str, Any]:
-        """Count and search. Says how many chunks there are, and how searches were answered."""
+        """Count the chunks and search once. The details say how many chunks there are, and how searches were answered."""
         collection = self.collection
         details = await self._read(partial(reading.health, dimensions=self._config.embedding.dimensions))
         return {
@@ -203,7 +207,7 @@ class ChromaRepository:
         }
 
     async def ensure_indexes(self, progress: ProgressCallback | None) -> IndexReport:
-        """Build the keyword index, unless this process has it. The vector index Chroma keeps itself."""
+        """Build the keyword index, unless this process has it. Chroma keeps the vector index itself."""
 
         def indexed(done: int, total: int) -> None:
             if progress is not None:
@@ -216,11 +220,11 @@ class ChromaRepository:
         return IndexReport(created=(_KEYWORD_INDEX,))
 
     async def reindex(self, progress: ProgressCallback | None) -> IndexReport:  # noqa: ARG002
-        """Nothing to do: Chroma keeps its indexes itself."""
+        """Do nothing, because Chroma keeps its vector index itself and the keyword index follows every write."""
         return IndexReport()
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:  # noqa: ARG002
-        """Nothing to do: the keyword index is made from the texts whenever a process needs it."""
+        """Do nothing, because a process makes the keyword index from the texts when it needs it."""
         return 0
 
 

@@ -1,4 +1,4 @@
-"""The searches over one collection: by filter, by vector, by words, and hybrid. They are complete under every filter."""
+"""Search one collection by filter, by vector, or by vector and words together. No filter makes a search miss chunks."""
 
 from __future__ import annotations
 
@@ -24,28 +24,31 @@ from agent_brain_store.textsearch import fusion
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import Hits, KeywordIndex
 
-SPARE = 16  # candidates beyond those asked for: to see ties at the end
-FEW = 400  # chunks that are compared sooner than Chroma finds the nearest among them
+SPARE = 16  # more candidates than asked for, to see ties at the end
+FEW = 400  # comparing this many chunks takes less time than Chroma needs to find the nearest of them
 _PART = 100  # vectors that are compared at a time
 
 Near = list[tuple[str, float]]
-"""Ids and distances (``1 - cosine``, Euclidean, or the negative inner product), nearest first, ties by id."""
+"""Ids and distances, nearest first, with ties in the order of ids.
+
+A distance is ``1 - cosine``, Euclidean, or the negative inner product.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorQuestion:
-    """A vector to search by, in the store's distance and in the form in which stored vectors are searched."""
+    """A vector to search by, in the form that the index compares, and the store's distance."""
 
     vector: NDArray[np.float32]
     distance: str
 
     @classmethod
     def of(cls, vector: NDArray[np.float32], distance: str) -> VectorQuestion:
-        """A vector as a caller gives it."""
+        """Make a question from a vector as the caller gives it."""
         return cls(in_searched_form(distance, vector), distance)
 
     def similarity(self, distance: float) -> float:
-        """A distance as a score of 0..1."""
+        """Turn a distance into a score from 0 to 1. `SearchResult` has the formulas."""
         if self.distance == "cosine":
             return max(0.0, min(1.0, 1.0 - distance))
         if self.distance == "l2":
@@ -53,14 +56,16 @@ class VectorQuestion:
         return (1.0 - distance / (1.0 + abs(distance))) / 2.0
 
     def from_chroma(self, distance: float) -> float:
-        """What Chroma calls a distance: L2 comes squared, inner product as ``1 - p``."""
+        """Turn Chroma's distance into the store's. Chroma's L2 is squared, and its inner product p comes as ``1 - p``."""
         if self.distance == "l2":
             return math.sqrt(max(0.0, distance))
-        return distance - 1.0 if self.distance == "inner_product" else distance  # of unit vectors, 1 - p is cosine's
+        # For unit vectors, 1 - p is the cosine distance.
+        return distance - 1.0 if self.distance == "inner_product" else distance
 
     def distances(self, rows: list[client.Row]) -> NDArray[np.float64]:
-        """The exact distances of rows that were read with their vectors."""
-        # einsum and not a matrix product: equal rows give equal results wherever they stand, so that ties are ties.
+        """Return the exact distances of rows that were read with their vectors."""
+        # A matrix product could give different results for equal rows at different places. einsum does not, so ties
+        # stay ties.
         vectors = np.array([row.vector for row in rows], np.float64).reshape(len(rows), -1)
         asked = self.vector.astype(np.float64)
         if self.distance == "l2":
@@ -70,7 +75,7 @@ class VectorQuestion:
 
 
 def matching_ids(rows: client.Rows, filter: Filter | None, index: KeywordIndex | None = None) -> list[str]:
-    """The ids of all chunks that match, in code point order; ``index`` has their metadata in memory."""
+    """Return the ids of all chunks that match, in code point order. An ``index`` has their metadata in memory."""
     where, rest = to_where(filter)
     if filter is not None and rest is not None and index is not None:
         return index.matching(filter, None if where is None else rows.ids(where))
@@ -81,15 +86,15 @@ def matching_ids(rows: client.Rows, filter: Filter | None, index: KeywordIndex |
 
 
 def count_matching(rows: client.Rows, filter: Filter | None, index: KeywordIndex | None = None) -> int:
-    """How many chunks match."""
+    """Return how many chunks match."""
     return rows.count() if filter is None else len(matching_ids(rows, filter, index))
 
 
 def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter: Filter | None) -> Near:
-    """The nearest chunks that match: exactly ``top_k`` if there are as many, and possibly a few more.
+    """Return the nearest chunks that match: at least ``top_k`` if there are that many, and possibly more.
 
-    If few match, all are compared. Otherwise Chroma's index answers; but if it finds too few, or cannot say which
-    of many equally near chunks come first, again all that match are compared.
+    If few match, all of these are compared. Otherwise Chroma's index answers. If it finds too few, or cannot say which
+    of many equally near chunks come first, all chunks that match are compared after all.
     """
     rows = collection.rows
     where, rest = to_where(filter)
@@ -112,9 +117,10 @@ def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter
 
 
 def _few(collection: Collection, filter: Filter, scattered: int) -> list[str] | None:
-    """The ids of all that match, if they are few and quickly found.
+    """Return the ids of all chunks that match, if they are few and quickly found. Otherwise return None.
 
-    Few are also so many, ``scattered``, that among the candidates whose metadata are to be checked too few would match.
+    Few are up to `FEW`. If metadata must be checked after Chroma's search, few are also up to ``scattered``: with so
+    few matches, too few of Chroma's candidates would match.
     """
     where, rest = to_where(filter)
     if rest is None:
@@ -135,7 +141,7 @@ def _exact(collection: Collection, question: VectorQuestion, filter: Filter | No
 
 
 def scan(rows: client.Rows, question: VectorQuestion, ids: Sequence[str]) -> Near:
-    """The exact order of given chunks by distance."""
+    """Compare the given chunks with the question. Returns them in the exact order of their distances."""
     present: list[str] = []
     parts: list[NDArray[np.float64]] = []
     found = rows.read(ids, dimensions=len(question.vector))
@@ -161,7 +167,7 @@ class Fused:
     keyword_scores: dict[str, float]
 
     def explained(self, result: SearchResult) -> SearchResult:
-        """A result with its ranks and scores in both rankings."""
+        """Return a result with its ranks and scores in both rankings."""
         chunk_id = result.chunk_id
         return replace(
             result,
@@ -173,7 +179,10 @@ class Fused:
 
 
 def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion, asked: HybridQuery) -> Fused:
-    """Search both ways and fuse. A ranking without weight is not searched: no chunk, rank or score comes from it."""
+    """Search both ways and fuse the rankings.
+
+    A ranking of weight 0 is not searched, so no chunk, rank or score comes from it.
+    """
     near = nearest(collection, question, asked.candidates, asked.filter) if asked.vector_weight else []
     near = near[: asked.candidates]
     hits = index.search(asked.text, asked.candidates, asked.filter) if asked.keyword_weight else []
@@ -197,7 +206,7 @@ def _by_rank(question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hit
 def _by_score(
     collection: Collection, index: KeywordIndex, question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits
 ) -> Fused:
-    """Every candidate of either ranking with both scores."""
+    """Fuse by scores. Every candidate of either ranking gets both scores."""
     candidates = list(dict.fromkeys(chunk_id for ranking in (near, hits) for chunk_id, _ in ranking))
     known = dict(near)
     if asked.vector_weight:
@@ -214,6 +223,6 @@ def _ranks(ranking: list[tuple[str, float]]) -> dict[str, int]:
 
 
 def _relative(scores: dict[str, float], hits: Hits) -> dict[str, float]:
-    """Keyword scores over that of the best hit."""
+    """Divide keyword scores by the score of the best hit."""
     best = hits[0][1] if hits else 1.0
     return {chunk_id: score / best for chunk_id, score in scores.items()}

@@ -1,19 +1,19 @@
-"""Chunks in Chroma's form: what is stored as a chunk's metadata and vector, and how both come back as they were given.
+"""Bring chunks into Chroma's form, and give their metadata and vectors back unchanged.
 
-What is stored with a chunk beside its text and vector:
+Chroma stores these keys with a chunk, beside its text and vector:
 
 ``agent_brain:metadata``     the whole metadata as JSON, the only copy that is ever read back
-``agent_brain:digest``       a hash of text, metadata and vector, by which an unchanged chunk is known
+``agent_brain:digest``       a hash of text and vector, which shows whether either has changed
 ``agent_brain:vector``       the bits of a vector that is stored in another form than it was given
 ``agent_brain:folder:2``     the second folder above ``source``, and so on, so that Chroma itself can find a path prefix
 ``agent_brain:strings:key``  (also ``numbers``, ``booleans``) the elements of a list of several types
 ``key``                      a copy of a scalar or a list of scalars, for Chroma's own filters
 
-Numbers are copied as floats, because Chroma compares integers with floats wrongly: 1 equals 1.5 there. Copies of
-strings stop at `LONGEST` characters. Filters allow for both (`where`).
+Numbers are copied as floats, because Chroma compares integers with floats wrongly: 1 equals 1.5 there. A string of more
+than `LONGEST` characters is not copied. Filters allow for both (`where`).
 
-Under cosine, Chroma would normalise vectors itself, in float32, and return the result instead of what was given. So
-Chroma is told to compare inner products, and gets vectors of unit length. A vector that has unit length already is
+With its own cosine space, Chroma would normalise vectors in float32 and return the result instead of the given vector.
+So Chroma is told to compare inner products, and gets vectors of unit length. A vector that has unit length already is
 stored as it is. Any other is divided by its length, and its own bits are kept beside it.
 """
 
@@ -39,7 +39,7 @@ VECTOR = RESERVED + "vector"
 
 LONGEST = 1000  # characters of a copied string
 MAX_FOLDERS = 32
-UNIT = 1e-6  # so far from 1 may a length be that counts as 1: a float32 vector that was normalised is closer
+UNIT = 1e-6  # a length that differs from 1 by less counts as 1; a normalised float32 vector is closer than that
 
 Stored: TypeAlias = dict[str, Any]
 
@@ -52,7 +52,7 @@ _KINDS = {str: "strings", float: "numbers", bool: "booleans"}
 def to_stored(
     text: str, metadata: Metadata, vector: NDArray[np.float32], kept: NDArray[np.float32] | None = None
 ) -> Stored:
-    """What Chroma keeps as a chunk's metadata; ``kept`` is the vector in the form in which it is stored."""
+    """Return what Chroma keeps as a chunk's metadata. ``kept`` is the vector in the form in which it is stored."""
     whole = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
     stored: Stored = {METADATA: whole, DIGEST: _digest(text, vector)}
     for key, value in metadata.items():
@@ -67,24 +67,24 @@ def to_stored(
 
 
 def from_stored(stored: Mapping[str, Any] | None) -> Metadata:
-    """The metadata as it was given."""
+    """Return the metadata as it was given."""
     decoded: Metadata = json.loads((stored or {}).get(METADATA, "{}"))
     return decoded
 
 
 def given_vector(stored: Mapping[str, Any] | None, kept: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The vector as it was given."""
+    """Return the vector as it was given. ``kept`` is the vector in the form in which it is stored."""
     bits = (stored or {}).get(VECTOR)
     return kept.astype(np.float32) if bits is None else unpacked(bits)
 
 
 def replacing(stored: Stored, old: Mapping[str, Any]) -> Stored:
-    """The same, with None for every key that is to go: Chroma merges otherwise."""
+    """Return ``stored`` with None for every key of ``old`` that has to go. Chroma merges metadata, and None removes a key."""
     return {**dict.fromkeys(old.keys() - stored.keys()), **stored}
 
 
 def folders(path: str) -> list[str]:
-    """The folders above a path, outermost first, each with its final separator: ``/``, ``/src/``, ``/src/app/``."""
+    """Return the folders above a path, outermost first, each with its final separator: ``/``, ``/src/``, ``/src/app/``."""
     ends = [i + 1 for i, letter in enumerate(path[:LONGEST]) if letter in "/\\"]
     return [path[:end] for end in ends[:MAX_FOLDERS]]
 
@@ -98,7 +98,7 @@ def _digest(text: str, vector: NDArray[np.float32]) -> str:
 
 
 def has_copy(key: str) -> bool:
-    """Whether a key can be stored for Chroma's own filters."""
+    """Return whether a key can have a copy for Chroma's own filters."""
     return bool(key) and not key.startswith((RESERVED, "chroma:", "$", "#"))
 
 
@@ -124,8 +124,11 @@ def _copy(value: Any) -> str | float | bool | None:
 
 
 def copied_number(value: float) -> float:
-    """A number as Chroma gets it. Chroma writes it as a decimal that is not always the nearest: an integer's neighbours are
-    moved away from it, so that what is compared with an integer is compared exactly."""
+    """Return a number as Chroma gets it.
+
+    Chroma writes a float as a decimal that is not always the nearest one. A fraction very close to an integer could
+    become that integer. So it is moved away from it, and comparing a stored number with an integer stays exact.
+    """
     number = float(value)
     integer = round(number)
     if number != integer and abs(number - integer) <= 8 * math.ulp(integer):
@@ -134,12 +137,12 @@ def copied_number(value: float) -> float:
 
 
 def folder_key(depth: int) -> str:
-    """The key of the folder that is so many levels deep."""
+    """Return the key of the folder that is ``depth`` levels deep."""
     return f"{RESERVED}folder:{depth}"
 
 
 def list_key(kind: type, key: str) -> str:
-    """The key of those elements of a mixed list that have one type."""
+    """Return the key for the elements of one type in a list of several types."""
     return f"{RESERVED}{_KINDS[kind]}:{key}"
 
 
@@ -147,7 +150,7 @@ def list_key(kind: type, key: str) -> str:
 
 
 def in_searched_form(distance: str, vectors: Float32) -> Float32:
-    """One vector or rows of them in the form in which the index compares them."""
+    """Return one vector, or rows of vectors, in the form that the index compares. For cosine, these are unit vectors."""
     if distance != "cosine":
         return vectors
     exact = vectors.astype(np.float64)
@@ -156,10 +159,10 @@ def in_searched_form(distance: str, vectors: Float32) -> Float32:
 
 
 def packed(vector: Float32) -> str:
-    """The bits of a vector as text."""
+    """Return the bits of a vector as text."""
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()
 
 
 def unpacked(bits: str) -> Float32:
-    """What `packed` was given."""
+    """Return the vector that `packed` was given."""
     return np.frombuffer(base64.b64decode(bits), "<f4").astype(np.float32)

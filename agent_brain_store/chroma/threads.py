@@ -1,4 +1,4 @@
-"""The threads in which all work on one Chroma directory happens, and how they call back into an event loop."""
+"""Run all work on one Chroma directory in threads, and call back from them into an event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READERS = 4
 
 
 class Threads:
-    """Some threads for reading and one for writing. So writes happen one after the other, whoever asks for them."""
+    """Some threads for reading and one for writing. So writes run one after the other, whichever store asks for them."""
 
     def __init__(self) -> None:
         self._readers = ThreadPoolExecutor(READERS, "chroma-read")
@@ -29,7 +29,7 @@ class Threads:
         return await self._run(self._readers, work)
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Run a write, after those that were asked for before."""
+        """Run a write, after all earlier ones."""
         return await self._run(self._writer, work)
 
     async def write_urgently(self, work: Callable[[], T]) -> T:
@@ -49,7 +49,7 @@ class Threads:
         return await asyncio.wrap_future(future)
 
     def run_urgent(self) -> None:
-        """Do what `write_urgently` was asked for. A write calls this after each of its pieces."""
+        """Run the work that `write_urgently` has taken. A write calls this after each of its pieces."""
         while self._urgent:
             self._urgent.pop(0)()
 
@@ -66,7 +66,7 @@ class Threads:
 
 @contextmanager
 def _closed_meanwhile() -> Iterator[None]:
-    """A thread pool that has ended takes no more work."""
+    """Raise `NotInitialized` if a thread pool takes no more work, because the store was closed."""
     try:
         yield
     except RuntimeError as error:
@@ -75,7 +75,7 @@ def _closed_meanwhile() -> Iterator[None]:
 
 @contextmanager
 def called_on_this_loop(function: Callable[..., None]) -> Iterator[Callable[..., None]]:
-    """Wrap a function so that another thread can call it. It runs on this event loop, and no more when the block has ended."""
+    """Wrap a function so that another thread can call it. It runs on this event loop. After the block it does nothing."""
     loop, context, is_listening = asyncio.get_running_loop(), copy_context(), True
 
     def call(*values: Any) -> None:
@@ -83,7 +83,7 @@ def called_on_this_loop(function: Callable[..., None]) -> Iterator[Callable[...,
             function(*values)
 
     def call_soon(*values: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, so nobody waits any more
             loop.call_soon_threadsafe(call, *values, context=context)
 
     try:

@@ -1,7 +1,7 @@
-"""A filter in Chroma's form, and the part of it that Chroma cannot decide.
+"""Translate a filter into Chroma's form, and find the part of it that Chroma cannot decide.
 
-What Chroma says of lists is only a hint. It leaves the lists of a deleted collection behind, and new chunks, whose
-rows get the same numbers, inherit their elements.
+Chroma's answer for lists is only a hint. Chroma leaves the lists of a deleted collection behind. A new chunk whose row
+gets the same number inherits their elements.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 from agent_brain_store.chroma.stored import LONGEST, METADATA, copied_number, folder_key, folders, has_copy, list_key
 from agent_brain_store.filters.parse import And, Compare, Filter, In, Not, Or, Scalar, without_not
 
-EXACT = 2**53  # below, a float holds every integer
-MAX_CLAUSES = 200  # SQLite's expressions end at a depth of 1000
-MAX_VALUES = 10_000  # and a statement's variables at 32,766
-MAX_NESTING = 16  # Chroma's parser stops at 31
+EXACT = 2**53  # below this, a float holds every integer
+MAX_CLAUSES = 200  # SQLite allows expressions up to a depth of 1000
+MAX_VALUES = 10_000  # SQLite allows 32,766 variables in a statement
+MAX_NESTING = 16  # Chroma's parser allows 31 levels
 
 Clause: TypeAlias = dict[str, Any]
 
@@ -23,9 +23,10 @@ _NOTHING: Clause = {METADATA: {"$eq": ""}}
 
 
 def to_where(filter: Filter | None) -> tuple[Clause | None, Filter | None]:
-    """A filter as Chroma's ``where`` (None: everything) and the part of it that remains to be checked (None: nothing).
+    """Return a filter as Chroma's ``where``, and the part of it that remains to be checked.
 
-    Chroma finds every match, and together with the remainder nothing else.
+    A ``where`` of None finds everything. A remainder of None means that nothing is left to check. Chroma finds every
+    match, and perhaps other chunks. The remainder rejects these.
     """
     if filter is None:
         return None, None
@@ -45,7 +46,7 @@ def _flat(filter: Filter) -> tuple[Filter, ...]:
 
 
 def _clause(filter: Filter) -> tuple[Clause | None, bool]:
-    """A clause that every match fulfils (None: no restriction), and whether nothing else fulfils it."""
+    """Return a clause that every match satisfies, and whether only matches satisfy it. None is no restriction."""
     match filter:
         case And(items):
             parts = [_clause(item) for item in items]
@@ -65,7 +66,7 @@ def _clause(filter: Filter) -> tuple[Clause | None, bool]:
 
 
 def _in(key: str, values: Iterable[Scalar]) -> tuple[Clause | None, bool]:
-    """What Chroma decides exactly as one list of each type: ``$in`` takes thousands of values, ``$or`` a few hundred."""
+    """Translate equalities into one ``$in`` for each type. ``$in`` takes thousands of values, but ``$or`` a few hundred."""
     all_exact = True
     lists: dict[type, dict[Scalar, None]] = {}
     for value in values:
@@ -96,7 +97,11 @@ def _comparison(key: str, op: str, value: Scalar) -> tuple[Clause | None, bool]:
 
 
 def _operator(op: str, exact: bool) -> str:
-    """Beyond 2^53, and among fractions as Chroma writes them, neighbours are one number: an order has to admit equality."""
+    """Return Chroma's operator.
+
+    Beyond 2^53, and for fractions as Chroma writes them, two close numbers can become one. So unless the operand is
+    exact, ``>`` and ``<`` must also let equal numbers pass.
+    """
     wide = {">": "$gte", "<": "$lte"}
     plain = {"==": "$eq", ">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte"}
     return plain[op] if exact else wide.get(op, plain[op])
@@ -114,7 +119,10 @@ def _prefix(key: str, prefix: str) -> tuple[Clause | None, bool]:
 
 
 def _negated(clause: Clause) -> Clause | None:
-    """The opposite of what `_comparison` and `_in` make; None for an order, whose opposite has to find missing keys."""
+    """Return the opposite of a clause of `_comparison` or `_in`.
+
+    An order like ``$gt`` gives None, because its opposite has to find chunks without the key.
+    """
     if "$or" in clause:
         negated = [_negated(item) for item in clause["$or"]]
         return {"$and": negated} if None not in negated else None
@@ -139,7 +147,7 @@ def _any(parts: list[tuple[Clause | None, bool]]) -> tuple[Clause | None, bool]:
 
 
 def _fits(where: Clause) -> bool:
-    """Whether Chroma and SQLite can take a clause of this size."""
+    """Return whether Chroma and SQLite accept a clause of this size."""
     clauses, values, nesting = _size(where)
     return clauses <= MAX_CLAUSES and values <= MAX_VALUES and nesting <= MAX_NESTING
 

@@ -1,4 +1,4 @@
-"""Writes: upsert, delete, and the keyword indexes that follow them. All of it in the writer's thread of a directory."""
+"""Upsert and delete chunks, and keep the keyword indexes up to date. All of this runs in a directory's writer thread."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import Written
 
 Indexed: TypeAlias = Callable[[int, int], None]
-"""Told how many chunks are in an index, and of how many."""
+"""It is called with the number of chunks in the index so far, and the number of all chunks."""
 
 
 def upsert(collection: Collection, batch: Batch, written: Written | None = None) -> None:
-    """Write the chunks that are new or changed."""
+    """Write the chunks that are new or changed. ``written`` hears how many chunks of the batch are done."""
     for start in range(0, len(batch), client.PAGE):
         stop = min(len(batch), start + client.PAGE)
         _upsert_page(collection, _part(batch, np.arange(start, stop)))
@@ -30,7 +30,7 @@ def upsert(collection: Collection, batch: Batch, written: Written | None = None)
 
 
 def delete(collection: Collection, ids: Sequence[str]) -> int:
-    """Delete chunks; returns how many there were."""
+    """Delete chunks. Returns how many of them existed."""
     gone = collection.rows.existing(ids)
     for piece in collection.rows.pieces(len(gone)):
         with collection.changing():
@@ -42,19 +42,22 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
 
 
 def delete_matching(collection: Collection, filter: Filter, keep: Sequence[str] = ()) -> int:
-    """Delete the chunks that match a filter, except some; returns how many there were."""
+    """Delete the chunks that match a filter, except those in ``keep``. Returns how many were deleted."""
     kept = set(keep)
     return delete(collection, [i for i in matching_ids(collection.rows, filter, collection.any_index) if i not in kept])
 
 
 def replace(collection: Collection, filter: Filter, batch: Batch) -> int:
-    """Write first and delete then: a reader may see old and new chunks, but never neither. Returns how many were deleted."""
+    """Write a batch and then delete every other chunk that matches. Returns how many were deleted.
+
+    A reader may see the old and the new chunks together, but never a moment without both.
+    """
     upsert(collection, batch)
     return delete_matching(collection, filter, batch.ids)
 
 
 def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed | None = None) -> None:
-    """Make the keyword index of one configuration from the stored chunks, unless it is there."""
+    """Make the keyword index of one configuration from the stored chunks, unless it exists."""
     from agent_brain_store.textsearch.index import KeywordIndex
 
     if config in collection.indexes:

@@ -1,4 +1,4 @@
-"""What a store needs to know: a YAML file, a mapping and the environment, checked whole."""
+"""Configure a store by a YAML file, a mapping and the environment. All of it is checked at once."""
 
 from agent_brain_store.config.model import (
     ChromaConfig,

@@ -1,12 +1,18 @@
-"""Well-known embedding models, the length of their vectors, and which lengths are kept in half precision."""
+"""This module lists well-known embedding models and the length of their vectors.
+
+It also says which lengths are stored in half precision.
+"""
 
 from __future__ import annotations
 
 DEFAULT_MODEL = "openai", "text-embedding-3-large", 3072
-"""The provider, the model and its dimensions that a configuration means when it says nothing."""
+"""The provider, the model and its dimensions, if a configuration does not name any."""
 
 HALFVEC_DIMENSIONS = range(2001, 4001)
-"""Too long for one of pgvector's indexes on vector, short enough for one on halfvec: kept in half precision."""
+"""Vectors of these dimensions are stored in half precision.
+
+They are too long for pgvector's indexes on ``vector``, but short enough for its indexes on ``halfvec``.
+"""
 
 _DIMENSIONS = {
     3072: "text-embedding-3-large gemini-embedding-001",
@@ -24,5 +30,8 @@ _KNOWN_MODELS = {model: size for size, models in _DIMENSIONS.items() for model i
 
 
 def known_dimensions(model: str) -> int | None:
-    """Return the dimensions of ``model``, whatever the case, with or without ``organization/`` and ``:latest``."""
+    """Return the dimensions of ``model``, or None for an unknown one.
+
+    Upper and lower case, a leading ``organization/`` and a trailing ``:latest`` make no difference.
+    """
     return _KNOWN_MODELS.get(model.lower().rpartition("/")[2].removesuffix(":latest"))

@@ -1,24 +1,25 @@
-"""A YAML file and the environment become frozen, checked dataclasses.
+"""Turn a YAML file and the environment into frozen, checked dataclasses.
 
-The environment comes before a file or a mapping, and these before the defaults; a `StoreConfig` that is made by hand, or by
-``from_dict`` without an environment, reads none. A class checks itself however it is made; ``load_config`` and
-``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all problems.
+The environment overrides a file or a mapping, and these override the defaults. A `StoreConfig` that you make by hand,
+or by ``from_dict`` without ``env``, does not read the environment. A class checks itself however it is made.
+``load_config`` and ``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all
+problems.
 
 ``AGENT_BRAIN_CONFIG``           the file that ``load_config()`` reads
 ``AGENT_BRAIN_STORAGE_BACKEND``  ``storage.backend``
 ``CHROMA_PERSIST_DIR``           ``storage.chroma.path``
 ``COLLECTION_NAME``              ``storage.chroma.collection``
-``EMBEDDING_MODEL``              ``embedding.model``; the file's dimensions count only for its own model
+``EMBEDDING_MODEL``              ``embedding.model``; if the file names another model, its dimensions are ignored
 ``EMBEDDING_DIMENSIONS``         ``embedding.dimensions``
 ``DATABASE_URL``                 replaces the file's host, port, database, user, password and embedded_path,
-                                 and of its TLS settings those that the URL names
+                                 and the TLS settings that the URL names
 ``POSTGRES_PASSWORD``            the password, if neither the file nor a URL nor libpq's variables give one
-``POSTGRES_PORT``                the port, likewise, but never that of a URL
-``AGENT_BRAIN_STATE_DIR``        where relative values of ``chroma.path`` and ``embedded_path`` start, so that
-                                 every part of a service finds the same data, whatever its working directory
+``POSTGRES_PORT``                the port, if neither the file nor libpq's variable gives one, and only without a URL
+``AGENT_BRAIN_STATE_DIR``        the directory in which relative values of ``chroma.path`` and ``embedded_path`` start,
+                                 so that every part of a service finds the same data in any working directory
 
-What only PostgreSQL needs (URLs, password sources, certificate files) is read for that backend alone.
-What it isn't told stays None there, so that libpq's own ``PGHOST``, ``PGPASSFILE``, ... keep working.
+URLs, password sources and certificate files are read only if the backend is PostgreSQL. A setting of the connection
+that nothing sets stays None, so that libpq's own ``PGHOST``, ``PGPASSFILE``, ... keep working.
 """
 
 # ruff: noqa: RUF009 - setting() makes a dataclass field
@@ -69,9 +70,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingConfig(Section):
-    """The model whose vectors fill the store: provider (kept in lower case), model, dimensions (1 to 16000).
+    """The model whose vectors fill the store.
 
-    A file may leave out the dimensions of a well-known model, or everything: OpenAI's text-embedding-3-large.
+    ``provider`` is kept in lower case. ``dimensions`` is the length of the vectors, from 1 to 16000. A file may leave
+    out the dimensions of a well-known model. It may also leave out everything, which means OpenAI's
+    text-embedding-3-large.
     """
 
     _name = "embedding"
@@ -97,11 +100,12 @@ class ChromaConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class KeywordConfig(Section):
-    """How both backends rank keywords.
+    """How both backends rank by keywords.
 
-    ``language`` is the name of a PostgreSQL text search configuration; ``k1`` and ``b`` are BM25's; the
-    weights say how much more a word counts in a chunk's headings or summary than in its text; ``budget`` is about how
-    many chunks PostgreSQL scores for a question, 0 for every match, as Chroma does.
+    ``language`` is the name of a PostgreSQL text search configuration. ``k1`` and ``b`` are the parameters of BM25.
+    ``heading_weight`` and ``summary_weight`` say how much more a word counts in a chunk's headings or summary than in
+    its text. ``budget`` is about how many chunks PostgreSQL scores for a question. With 0 it scores every match, as
+    Chroma always does.
     """
 
     _name = "storage.keyword"
@@ -115,21 +119,23 @@ class KeywordConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class PostgresConfig(Section):
-    """How to reach PostgreSQL, and how to build and use the index.
+    """How to reach PostgreSQL, and how to build and use the vector index.
 
-    The connection: ``host``, ``port``, ``database``, ``user``, ``password`` and ``ssl_*`` are what the file
-    or a URL says, and None where they say nothing, which leaves the word to libpq's variables and files. A
-    host that starts with / is a socket directory; several hosts are a tuple, with one port or as many.
-    ``ssl_root_cert`` may be ``"system"``, the system's store. ``embedded_path`` is the directory of a private
-    server, instead of all that.
+    ``host``, ``port``, ``database``, ``user``, ``password`` and ``ssl_*`` come from the file or a URL. Each is None if
+    these do not set it, and then libpq's variables and files decide. A host that starts with / is a socket directory.
+    Several hosts are a tuple, with one port for all or one for each. ``ssl_root_cert`` may be ``"system"``, which means
+    the system's own certificates. ``embedded_path`` is the directory of a private server, which replaces a server's
+    address.
 
-    Pools: ``pool_size`` and ``pool_max_overflow`` together are the most connections, a quarter of them for writing;
-    they open when needed. Work on indexes takes one more.
-    ``pool_timeout`` is how long to wait for a free one. ``connect_timeout`` is how long to try to reach the
-    server, for one attempt and in all; ``command_timeout`` is how long one statement may take. All in seconds.
+    ``pool_size`` plus ``pool_max_overflow`` is the largest number of connections in the pools. A quarter of them are
+    for writing. They open when they are needed. Work on indexes takes one more.
 
-    The index: ``ivfflat_lists`` of 0 is chosen by the number of chunks; ``ivfflat_probes`` of 0 is the square root of
-    ``ivfflat_lists``, or 10 where that is 0 too.
+    The timeouts are in seconds. ``pool_timeout`` is how long to wait for a free connection. ``connect_timeout`` is how
+    long one attempt to connect may take, and also how long attempts go on in all. ``command_timeout`` is how long one
+    statement may take.
+
+    If ``ivfflat_lists`` is 0, the number of chunks decides. If ``ivfflat_probes`` is 0, it is the square root of
+    ``ivfflat_lists``, or 10 if that is 0 too.
     """
 
     _name = "storage.postgres"
@@ -179,10 +185,10 @@ class PostgresConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig(Section):
-    """Everything a store needs to know: the backend, what both share, and a part for each.
+    """The whole configuration of a store: the backend, the settings that both backends share, and a part for each.
 
-    ``on_invalid_text`` says what happens to text that can't be stored (NUL, lone surrogates): ``replace``
-    puts U+FFFD in its place, ``reject`` refuses the chunk.
+    ``on_invalid_text`` says what happens to characters that cannot be stored (NUL and lone surrogates). ``replace``
+    puts U+FFFD in their place, and ``reject`` refuses the chunk.
     """
 
     _name = "storage"
@@ -196,9 +202,10 @@ class StoreConfig(Section):
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any], env: Mapping[str, str] | None = None) -> StoreConfig:
-        """Check a whole configuration, as YAML gives it; ``env`` overrides it where given.
+        """Check a whole configuration, in the form in which YAML gives it. ``env`` overrides it.
 
-        Only ``storage`` and ``embedding`` are looked at: the rest of an application's file is its own.
+        Only ``storage`` and ``embedding`` are read. The rest of the file belongs to the application. Raises
+        `ConfigError`, which lists every problem.
         """
         config, problems = _build(mapping, env or {})
         del mapping, env  # a traceback that shows local variables must not show a password
@@ -208,7 +215,11 @@ class StoreConfig(Section):
 
 
 def load_config(path: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> StoreConfig:
-    """Read the YAML file ``path``, else the one that ``AGENT_BRAIN_CONFIG`` names, and apply ``env``."""
+    """Read a YAML file and apply ``env``, the environment by default.
+
+    The file is ``path``, or else the one that ``AGENT_BRAIN_CONFIG`` names. Without either, the defaults count. Raises
+    `ConfigError`, which lists every problem.
+    """
     named = path if path is not None else env.get("AGENT_BRAIN_CONFIG") or None
     source = None
     if named is None:

@@ -1,4 +1,4 @@
-"""A dataclass whose fields carry rules: what each accepts, in words and as a test, and the form it keeps."""
+"""Check dataclasses by rules. Each field has a rule that says what the field accepts, and in which form it is kept."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ LANGUAGES = (
 
 
 class Secret:
-    """A password that doesn't show: not in repr, str, format, the result of ``asdict``, or a pickle.
+    """A password that stays hidden. It does not show in repr, str, format or the result of ``asdict``, and has no
+    pickle.
 
-    asyncpg takes ``secret.reveal`` itself as ``password``, which keeps the text out of asyncpg's reprs too.
+    Pass ``secret.reveal`` itself to asyncpg as ``password``. This keeps the text out of asyncpg's reprs too.
     """
 
     __slots__ = ("_reveal",)
     _reveal: Callable[[], str]
 
     def __init__(self, value: str) -> None:
-        # A closure, because tools that print an object's attributes don't look into one.
+        # The password is in a closure, because tools that print an object's attributes do not look into one.
         object.__setattr__(self, "_reveal", lambda: value)
 
     def reveal(self) -> str:
@@ -64,7 +65,7 @@ class Secret:
 
 
 class Rule(NamedTuple):
-    """What a value must be, in words and as a test, and the form in which it is kept."""
+    """One rule for a value. ``expected`` says it in words, ``accepts`` tests it, and ``keep`` makes the form that is kept."""
 
     expected: str
     accepts: Callable[[Any], bool]
@@ -72,12 +73,15 @@ class Rule(NamedTuple):
 
 
 def as_integer(value: object) -> int | None:
-    """A Python or numpy integer as an ``int``, and None for anything else. True and False are no integers here."""
+    """Return a Python or numpy integer as an ``int``, and None for anything else. True and False do not count as integers."""
     return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else None
 
 
 def as_number(value: object) -> float | None:
-    """A Python or numpy number as a ``float``, infinite when no float can hold it, and None for anything else."""
+    """Return a Python or numpy number as a ``float``, and None for anything else.
+
+    A number that no float can hold becomes infinite. True and False do not count as numbers.
+    """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return None
     try:
@@ -87,6 +91,8 @@ def as_number(value: object) -> float | None:
 
 
 def integer(low: int, high: int) -> Rule:
+    """Return a rule for integers from ``low`` to ``high``. Both are included."""
+
     def accepts(value: Any) -> bool:
         number = as_integer(value)
         return number is not None and low <= number <= high
@@ -95,6 +101,8 @@ def integer(low: int, high: int) -> Rule:
 
 
 def number(low: float, high: float) -> Rule:
+    """Return a rule for numbers from ``low`` to ``high``. Both are included."""
+
     def accepts(value: Any) -> bool:
         number = as_number(value)
         return number is not None and low <= number <= high
@@ -103,22 +111,27 @@ def number(low: float, high: float) -> Rule:
 
 
 def choice(*names: str) -> Rule:
+    """Return a rule for one of several lower case names. Upper case is accepted too."""
     return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v.lower() in names, str.lower)
 
 
 def matching(pattern: str, expected: str, keep: Callable[[str], str] = str) -> Rule:
+    """Return a rule for strings that match a whole regular expression. ``expected`` describes them."""
     return Rule(expected, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None, keep)
 
 
 def is_path(value: object) -> bool:
+    """Return whether a value can be a path: a string or a ``Path``, not empty and without NUL."""
     return isinstance(value, (str, Path)) and str(value) != "" and "\0" not in str(value)
 
 
 def expanded(value: str | os.PathLike[str]) -> Path:
+    """Return a path with a leading ``~`` replaced by the home directory."""
     return Path(os.path.expanduser(value))  # noqa: PTH111 - Path.expanduser() fails where there is no home
 
 
 def host_list(value: object) -> list[object]:
+    """Return the hosts of a value: a string with commas, a tuple, or a single value."""
     return [*value.split(",")] if isinstance(value, str) else [*value] if isinstance(value, tuple) else [value]
 
 
@@ -161,11 +174,12 @@ def setting(rule: Rule, default: Any = MISSING, *, shown: bool = True) -> Any:
 
 
 def ruled_fields(cls: Any) -> dict[str, Field[Any]]:
+    """Return the fields of a dataclass that have a rule, by name."""
     return {item.name: item for item in fields(cls) if "rule" in item.metadata}
 
 
 def quoted(key: str, value: object) -> str:
-    """Quote a wrong value, but nothing that may hold a password: not even a URL in a wrong place."""
+    """Quote a wrong value, unless it may hold a password. A URL may hold one too, wherever it stands."""
     if not isinstance(value, (str, int, float, Path)):
         return f"a {type(value).__name__}"
     text = str(value)
@@ -174,11 +188,12 @@ def quoted(key: str, value: object) -> str:
 
 
 def refusal(key: str, value: object, rule: Rule) -> str:
+    """Say that a value is not accepted, and what is expected instead."""
     return f"{quoted(key, value)} is not accepted, expected {rule.expected}"
 
 
 def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return the right values of ``given`` as they are kept, and each wrong key with the reason."""
+    """Return the correct values of ``given`` in the form in which they are kept, and each wrong key with the reason."""
     clean: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
     problems = []
@@ -194,13 +209,14 @@ def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any
 
 
 def config_error(problems: list[str], source: str | None = None) -> ConfigError:
+    """Return one `ConfigError` that lists all problems. ``source`` names the file."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     title = f"{count} in the configuration{f' {source}' if source else ''}:"
     return ConfigError("\n  ".join([title, *problems]), problems=tuple(problems))
 
 
 class Section:
-    """Checks a dataclass by the rules of its fields whenever one is made."""
+    """The base of a dataclass that checks its fields by their rules whenever one is made. Raises `ConfigError`."""
 
     __slots__ = ()
     _name: ClassVar[str]
@@ -214,5 +230,5 @@ class Section:
 
     @classmethod
     def _conflicts(cls, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG003
-        """Yield each key whose value doesn't go with the others, and why; wrong values are left out."""
+        """Yield each key whose value conflicts with another, and why. ``values`` holds only values that are correct alone."""
         yield from ()

@@ -1,6 +1,6 @@
-"""What a file and the environment say, section by section, before it becomes a ``StoreConfig``.
+"""Gather the settings from a file and the environment, section by section, before they become a ``StoreConfig``.
 
-Problems are returned, not raised: a traceback from here would hold the passwords that were read.
+Problems are returned and not raised, because a traceback from here would hold the passwords that were read.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _PG = "storage.postgres"
 
 
 def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
-    """Return a file's content, or why there is none. The parser's own words may quote a password."""
+    """Return a file's content, or why it cannot be read. The parser's own message is dropped: it may quote a password."""
     import yaml
 
     try:
@@ -75,7 +75,7 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
 def gather(
     sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return the values that each of ``sections`` is given, checked, and all problems, in words."""
+    """Return the checked values of each section, and all problems in words."""
     draft = _Draft(sections, mapping, env)
     return draft.checked(), draft.problems
 
@@ -85,7 +85,7 @@ def _number_if_any(text: str) -> int | str:
 
 
 def _if_named(text: str, pattern: str) -> str:
-    """Quote the name of a variable or file only if it looks like one: a password may stand there."""
+    """Quote the name of a variable or file only if it looks like one. Someone may have put a password there."""
     return f" {text}" if re.fullmatch(pattern, text) else ""
 
 
@@ -94,7 +94,7 @@ def _is_file(path: Path) -> bool:
 
 
 class _Draft:
-    """What a file and the environment say, section by section, on the way to a ``StoreConfig``."""
+    """The settings of a file and the environment, section by section, on their way to a ``StoreConfig``."""
 
     def __init__(self, sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]) -> None:
         self.sections = sections
@@ -149,7 +149,7 @@ class _Draft:
     def _read_key(self, section: str, key: Any, value: Any) -> None:
         rule = self._known(section).get(key)
         if rule is None:
-            # A missing space, as in {password:text}, makes a password part of a key.
+            # If a space is missing, as in {password:text}, the password becomes part of a key.
             name = key if re.fullmatch(r"[\w-]{1,40}", str(key)) else "(a key)"
             self._report(section, str(name), f"unknown key, {self._suggestion(section, str(key))}")
         elif value is None or (value == "" and self._optional(section, key)):
@@ -268,7 +268,7 @@ class _Draft:
         return text or None
 
     def _resolved(self, text: str | None, origin: str) -> str | None:
-        """Follow ``secret://env/NAME``; other text is returned as it is."""
+        """Replace ``secret://env/NAME`` by the variable's value. Other text is returned as it is."""
         if text is None or not text.startswith("secret://"):
             return text
         if text.startswith("secret://env/"):

@@ -1,7 +1,7 @@
 """Read a PostgreSQL connection URL the way libpq does.
 
-Standard URL parsers aren't used: they take ``#`` for a fragment, don't know socket directories or several
-hosts, and quote the URL, its password included, in their errors. Nothing here quotes a value of the URL.
+Standard URL parsers do not fit. They take ``#`` for a fragment, and do not know socket directories or several hosts.
+Their errors quote the URL with its password. Nothing here quotes a value of the URL.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PARAMETERS = {
     "sslcert": "ssl_cert",
     "sslkey": "ssl_key",
 }
-"""Query parameters and the settings they become; ``ssl`` is the ``sslmode`` of SQLAlchemy's asyncpg URLs."""
+"""Query parameters and the settings that they become. ``ssl`` is ``sslmode`` in the URLs of SQLAlchemy for asyncpg."""
 
 _URL = re.compile(
     r"(?:postgres|postgresql)(?:\+asyncpg)?://"
@@ -35,13 +35,14 @@ _FORM = "expected postgresql://user:password@host:port/database"
 
 
 class _UnreadableError(Exception):
-    """Say what is wrong with a URL, without quoting it."""
+    """It says what is wrong with a URL, without quoting the URL."""
 
 
 def parse_connection_url(url: str) -> tuple[dict[str, object], list[str]]:
-    """Return what ``url`` sets, by the keys of ``storage.postgres``, and what is wrong with it.
+    """Return the settings of ``url`` under the keys of ``storage.postgres``, and a list of what is wrong with it.
 
-    Several hosts become a tuple of hosts, and of ports if any port is named. What isn't named is left out.
+    Several hosts become a tuple. If any port is named, there is a tuple of ports too. A setting that the URL does not
+    name is left out.
     """
     try:
         return _parse(url), []
@@ -55,7 +56,7 @@ def _parse(url: str) -> dict[str, object]:
     if not match:
         raise _UnreadableError(_FORM)
     authority, database, query = (match[name] or "" for name in ("authority", "database", "query"))
-    # An unencoded / or ? inside the password ends the authority too early and leaves the @ behind it.
+    # An unencoded / or ? inside the password ends the authority too early. The @ is then in the part behind it.
     if "@" in database + query or "/" in database:
         raise _UnreadableError(f"{_FORM}; {_ENCODE}")
     login, _, addresses = authority.rpartition("@")
@@ -96,7 +97,7 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _safe(name: str) -> str:
-    """Quote only what looks like a parameter's name: the rest may be a piece of a password."""
+    """Quote a name only if it looks like a parameter's. Anything else may be a piece of a password."""
     return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(not a name)"
 
 

@@ -1,4 +1,4 @@
-"""Filters in Python: what Chroma's own cannot say is decided here."""
+"""Evaluate filters in Python. Chroma's own filters cannot express all of the language, so the rest is decided here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(filter: Filter, metadata: Mapping[str, Any]) -> bool:
-    """Whether a chunk's stored metadata matches."""
+    """Return whether a chunk's stored metadata matches a filter."""
     match filter:
         case Compare(key, op, value):
             return key in metadata and _holds(op, metadata[key], value)

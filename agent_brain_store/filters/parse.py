@@ -1,12 +1,14 @@
-"""One metadata filter language: parsed once into a small tree, then compiled for each backend.
+"""Parse metadata filters into a small tree. Each backend translates the tree into its own form.
 
-The grammar is Chroma's (``{"key": value}``, ``$eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains $and $or``)
-without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several keys, and several operators of one key, mean
-*and*. ``docs/filters.md`` has the whole truth table; its rules in short:
+The language is Chroma's (``{"key": value}``, ``$eq $ne $gt $gte $lt $lte $in $nin $contains $not_contains $and $or``)
+without its restrictions, plus ``$not``, ``$exists`` and ``$prefix``. Several keys, and several operators of one key,
+mean *and*. ``docs/filters.md`` has the whole truth table. These are its rules in short:
 
-- A comparison is false for a missing key and for a value of another type; ``1`` equals ``1.0``, but not ``True``.
-- ``$ne``, ``$nin`` and ``$not_contains`` are the negations of ``$eq``, ``$in`` and ``$contains``: they match a missing key.
-- Strings and dates compare by code point. ``$contains`` looks for an element of a list.
+- A comparison is false for a missing key and for a value of another type. ``1`` equals ``1.0``, but not ``True``.
+- ``$ne``, ``$nin`` and ``$not_contains`` are the negations of ``$eq``, ``$in`` and ``$contains``, so they match a
+  missing key.
+- Strings and dates compare by code point.
+- ``$contains`` looks for an element of a list.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _LONGEST_INTEGER = 4096  # bits
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """One value of a key against an operand. ``op`` is one of ``== > >= < <= prefix contains``."""
+    """Compares a key's value with an operand. ``op`` is one of ``== > >= < <= prefix contains``."""
 
     key: str
     op: str
@@ -37,7 +39,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class In:
-    """The key's value is one of several, each kept with its kind, since True is 1 to Python. Of none: nothing matches."""
+    """The key's value is one of several, each kept with its kind, because ``True == 1``. Without values nothing matches."""
 
     key: str
     values: frozenset[tuple[str | None, Scalar]]
@@ -45,32 +47,38 @@ class In:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The key is there."""
+    """The key exists."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
+    """The filter does not match."""
+
     item: Filter
 
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All filters match."""
+
     items: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """At least one filter matches."""
+
     items: tuple[Filter, ...]
 
 
 Filter: TypeAlias = Compare | In | Exists | Not | And | Or
-Build: TypeAlias = Callable[[str, object, str], Filter]  # of a key, an operand and its place
+Build: TypeAlias = Callable[[str, object, str], Filter]  # takes a key, an operand and its place
 
 
 def kind_of(value: Any) -> str | None:
-    """Which values a value compares with: its own kind's; None of a list, a mapping or nothing. A boolean is no number."""
+    """Return ``boolean``, ``number`` or ``string``, or None for anything else. Only values of one kind compare."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
@@ -79,7 +87,7 @@ def kind_of(value: Any) -> str | None:
 
 
 def without_not(filter: Filter, negated: bool = False) -> Filter:
-    """The same filter with every negation pushed down to a leaf (De Morgan): what both backends can negate rightly."""
+    """Push every negation of a filter down to a leaf, by De Morgan's laws. Both backends can negate a leaf correctly."""
     match filter:
         case Not(item):
             return without_not(item, not negated)
@@ -94,14 +102,17 @@ def without_not(filter: Filter, negated: bool = False) -> Filter:
 
 
 def parse(where: Mapping[str, Any] | None, place: str = "where") -> Filter | None:
-    """The filter's tree, or None when it matches everything (None or ``{}``). Raises `InvalidFilterError`."""
+    """Parse a filter. Returns its tree, or None for None and ``{}``, which match everything.
+
+    Raises `InvalidFilterError`. ``place`` is how the error calls the whole filter.
+    """
     if where is None or (isinstance(where, Mapping) and not where):
         return None
     return _condition(where, place, 0)
 
 
 def parse_required(where: Mapping[str, Any], what: str) -> Filter:
-    """The same, but an empty filter is an error: it would mean every chunk."""
+    """Parse a filter that may not be empty, because an empty one matches every chunk. Raises `InvalidFilterError`."""
     filter = parse(where)
     if filter is None:
         raise InvalidFilterError(f"{what} needs a filter; to delete everything call reset()")
@@ -113,7 +124,7 @@ def combine(
     source_types: Any = None,
     languages: Any = None,
 ) -> Filter | None:
-    """A filter together with the two lists that keyword and hybrid search take. None is no restriction."""
+    """Combine a filter with two lists of allowed values. None is no restriction. Raises `InvalidFilterError`."""
     parts = [parse(where)]
     for key, values in (("source_type", source_types), ("language", languages)):
         if values is not None:
@@ -127,7 +138,7 @@ def _all(filters: tuple[Filter, ...]) -> Filter:
 
 
 def _any(filters: tuple[Filter, ...]) -> Filter:
-    """Equalities of one key become one list, which every backend decides at once."""
+    """Combine filters by *or*. Several equalities of one key become one `In`, which every backend checks in one step."""
     lists: dict[str, list[Scalar]] = {}
     others = []
     for filter in filters:
@@ -271,7 +282,11 @@ def _scalar(value: object, place: str) -> Scalar:
 
 
 def _operand(number: int | float) -> int | float:
-    """What is stored beyond 64 bits is a float, which PostgreSQL takes for its shortest decimal: compared with a float."""
+    """Return an operand in the form of stored numbers.
+
+    A stored number beyond 64 bits is always a float. PostgreSQL reads a float as its shortest decimal. So an integer
+    beyond 64 bits becomes a float too, and is compared as one.
+    """
     try:
         return plain_number(float(number)) if isinstance(number, int) and number not in INT64 else number
     except OverflowError:

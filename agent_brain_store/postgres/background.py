@@ -1,4 +1,4 @@
-"""Work that goes on beside a store's calls until the store is closed: index builds, counts, and the pauses between them."""
+"""Run work in the background until the store is closed: index builds, counts of terms, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Background:
 
     @property
     def is_closing(self) -> bool:
-        """Whether `finish` is waiting for the tasks."""
+        """True while `finish` waits for the tasks."""
         return self._closing.is_set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start a task. Its caller may wait for it, and when the caller is cancelled, it goes on."""
+        """Start a task. Wait for it under ``asyncio.shield``, and the task goes on if you are cancelled."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -33,12 +33,12 @@ class Background:
             await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def wait_idle(self) -> None:
-        """Wait for every task. Their errors are for whoever started them."""
+        """Wait for every task. A task's error is not raised here. It goes to whoever started the task."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def finish(self) -> None:
-        """Cut pauses short and wait for every task, before the store closes."""
+        """Cut pauses short and wait for every task. Call it before the store closes."""
         self._closing.set()
         try:
             await self.wait_idle()

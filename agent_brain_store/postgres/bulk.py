@@ -1,4 +1,4 @@
-"""Loading many chunks: the vector index is dropped for the time when building it afterwards is cheaper."""
+"""Load many chunks. The vector index is dropped for the load if building it afterwards takes less time."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
-_FEWEST = 1000  # chunks, below which nobody would notice
-# Adding a chunk to the graph, or changing one, costs about five times its share of a build. So a new build over
-# everything pays once the load is a quarter of what was there (docs/decisions/0017-vector-index-last.md). Nobody
-# asked a single call for it. It must write as much as there was, so that searches meanwhile scan no more than the
-# call itself brings.
+_FEWEST = 1000  # chunks; below this, nobody would notice a difference
+# Adding or changing a chunk in the graph takes about five times as long as its share of a build. So a build over all
+# chunks pays once the load is a quarter of the chunks that were there (docs/decisions/0017-vector-index-last.md). The
+# caller of upsert_documents has not asked for that. So a single call must write as many chunks as were there. Until
+# the index is there, searches then scan no more chunks than the call itself brings.
 _PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
 _SAMPLE = 100
 
@@ -49,7 +49,7 @@ class BulkWriter:
         self._statistics, self._background, self._timings = statistics, background, timings
 
     async def upsert(self, batch: Batch) -> None:
-        """Store the batch of one call. The index is suspended when the batch is as large as the store was."""
+        """Store the batch of one call. The index is suspended if the batch is as large as the store was."""
         if len(batch) < _FEWEST or not self._indexes.has_vector_index:
             await self._writer.upsert(batch)
             return
@@ -62,7 +62,7 @@ class BulkWriter:
         await asyncio.shield(building)
 
     async def _finish(self, suspension: Suspension) -> None:
-        """Build the index after one call. The chunks are stored, so a build that fails is a warning."""
+        """Build the index after one call. If that fails, it is only logged, because the chunks are stored."""
         try:
             await suspension.finish()
         except StorageError as error:
@@ -73,7 +73,7 @@ class BulkWriter:
 
     @asynccontextmanager
     async def session(self, progress: ProgressCallback | None) -> AsyncIterator[WriteBatch]:
-        """Write many batches. The end builds the index and counts the terms, also after an error in the block."""
+        """Write many batches. At the end it builds the index and counts the terms, even after an error in the block."""
         suspension = await self._suspension(_PAYS_AT, None)
 
         async def write(batch: Batch, written: Written) -> None:
@@ -89,7 +89,7 @@ class BulkWriter:
         except BaseException:
             try:
                 await ending()
-            except Exception as error:  # what went wrong in the block comes first
+            except Exception as error:  # the error of the block is the one to raise
                 log.warning("the end of a bulk load has failed: %s", error)
             raise
         await ending()
@@ -109,10 +109,13 @@ class BulkWriter:
 
 
 class Suspension:
-    """Drops the vector index once much is coming beside what is there, and builds it again at the end."""
+    """Drops the vector index once enough chunks are going to be written, and builds it again at the end."""
 
     def __init__(self, pools: Pools, indexes: Indexes, pays_at: float, lock_timeout: float | None) -> None:
-        """``pays_at`` is how many written chunks it takes, but at least `_FEWEST`."""
+        """``pays_at`` is the number of written chunks at which the index is dropped. It counts as at least `_FEWEST`.
+
+        ``lock_timeout`` is how many seconds each step waits for other transactions. None means for ever.
+        """
         self._pools, self._indexes, self._lock_timeout = pools, indexes, lock_timeout
         self._pays_at, self._writes = max(_FEWEST, pays_at), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
@@ -120,7 +123,7 @@ class Suspension:
         self._maintenance: Connection | None = None
 
     async def consider(self, batch: Batch) -> None:
-        """See whether suspending pays, now that these chunks are going to be written. After `finish` it never does."""
+        """Drop the index if that pays, now that these chunks are going to be written. After `finish` it does nothing."""
         async with self._deciding:
             if self._decided:
                 return
@@ -130,7 +133,10 @@ class Suspension:
                 await self._suspend()
 
     async def _share_to_write(self, batch: Batch) -> float:
-        """The share of these chunks that are new or changed, by a sample: loading the same again must not cost a build."""
+        """Return the share of these chunks that are new or changed, estimated from a sample.
+
+        Loading the same chunks again must not cause a build.
+        """
         sample = slice(0, None, max(1, len(batch) // _SAMPLE))
         ids = batch.ids[sample]
         (row,) = await self._pools.fetch(
@@ -154,14 +160,14 @@ class Suspension:
     async def finish(self, progress: ProgressCallback | None = None) -> None:
         """Build the index again, if it was suspended."""
         async with self._deciding:
-            self._decided = True  # a call that comes late finds the index in place
+            self._decided = True  # a call that comes later leaves the index in place
         async with self._resources:
             if self._maintenance is None:
                 return
             if not self._maintenance.is_closed():
                 await self._resume(self._maintenance, progress)
                 return
-        # It was idle while the chunks were written, and something in between has closed it.
+        # The connection was idle while the chunks were written. Something between here and the server has closed it.
         await self._indexes.repair(progress, self._lock_timeout)
 
     async def _resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
@@ -171,5 +177,5 @@ class Suspension:
         except QueryFailed as error:
             if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
                 raise
-            # There was none to suspend: dropping it takes the same right.
+            # Dropping the index takes the same right. So this role has not dropped it, and there was none before.
             log.warning("the vector index is missing and could not be built: %s", error.message)

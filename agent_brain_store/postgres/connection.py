@@ -1,4 +1,4 @@
-"""One connection: how it is opened, the settings and codecs that it carries, and how a query file runs on it."""
+"""Open a connection, give it settings and codecs, and run query files on it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ log = logging.getLogger(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_FIRST_PAUSE = 0.1  # seconds before the second attempt to connect; doubles up to the next
-_LONGEST_PAUSE = 2.0
+_FIRST_PAUSE = 0.1  # seconds before the second attempt to connect; the pause doubles after each attempt
+_LONGEST_PAUSE = 2.0  # seconds
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
 
 
 def connect_arguments(config: PostgresConfig, settings: dict[str, str]) -> dict[str, Any]:
-    """asyncpg's keyword arguments. What the configuration leaves open is left to libpq's environment variables."""
+    """Return asyncpg's keyword arguments. A setting that is None is left out, so libpq's environment variables decide."""
     password = config.password
     arguments = {
         "host": list(config.host) if isinstance(config.host, tuple) else config.host,
@@ -48,7 +48,10 @@ def connect_arguments(config: PostgresConfig, settings: dict[str, str]) -> dict[
 
 
 def _tls(config: PostgresConfig) -> dict[str, Any]:
-    """TLS as libpq means it: asyncpg reads modes and files from a URL, and the system's certificates as a context."""
+    """Return asyncpg's arguments for TLS, with the meaning that libpq gives to the settings.
+
+    asyncpg takes modes and files from a URL, and the system's certificates as a context.
+    """
     if config.ssl_root_cert == "system":
         context = ssl.create_default_context()
         if config.ssl_cert is not None and config.ssl_key is not None:
@@ -60,18 +63,21 @@ def _tls(config: PostgresConfig) -> dict[str, Any]:
 
 
 def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
-    """Settings that ride in the startup packet: no round trip, and they are what the session falls back to.
+    """Return the settings of a session.
 
-    Iterative scans keep filtered vector searches complete. Custom plans see how selective this very filter is.
+    They are sent in the startup packet. This costs no round trip, and the session falls back to them after a reset.
+    Iterative scans keep filtered vector searches complete. With custom plans, the planner sees how selective each
+    filter is.
     """
     postgres, keyword = config.postgres, config.keyword
-    # pgvector's advice is the square root of the lists. When they are not configured, nobody knows them yet.
+    # pgvector advises the square root of the lists. If they are not configured, their number is not known yet.
     probes = postgres.ivfflat_probes or math.isqrt(postgres.ivfflat_lists or 100)
     return {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
-        # One more: "with ties" looks at the row behind the last, which would start a second scan. 1000 is pgvector's limit.
+        # It is one more than configured, because "with ties" reads one row behind the last. That row would start a
+        # second scan. pgvector allows at most 1000.
         "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 1, 1000)),
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
@@ -86,7 +92,11 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
 
 
 async def connect(arguments: dict[str, Any], patience: float) -> Connection:
-    """One connection; tries again for ``patience`` seconds while a server is starting, not after a refusal."""
+    """Open one connection. Raises `ConnectionFailed`.
+
+    While a server is starting or cannot be reached, it tries again for ``patience`` seconds. If the server
+    refuses the user or the database, it does not.
+    """
     loop = asyncio.get_running_loop()
     deadline, pause = loop.time() + patience, _FIRST_PAUSE
     while True:
@@ -120,7 +130,7 @@ def _worth_retrying(cause: BaseException | None) -> bool:
 
 
 async def register_codecs(connection: Connection, vector_schema: str) -> None:
-    """Teach a connection vectors, in binary, and jsonb."""
+    """Teach a connection to send and read vectors and jsonb in binary form."""
     await register_vector(connection, schema=vector_schema)
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", format="binary", encoder=_encode_jsonb, decoder=_decode_jsonb
@@ -136,17 +146,17 @@ def _decode_jsonb(data: bytes) -> Any:
 
 
 def _integer(text: str) -> int | float:
-    """jsonb writes 1e22 as digits; no integer beyond 64 bits was ever stored."""
+    """Read an integer of jsonb. Beyond 64 bits it was stored as a float: jsonb writes 1e22 as digits."""
     value = int(text)
     return value if value in INT64 else float(text)
 
 
-# json.loads would make one for every row.
+# json.loads would make a new decoder for every row.
 _DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
-    """The rows of a query file."""
+    """Run a query file. Returns its rows. ``name`` is the file's stem, and ``values`` are its parameters by name."""
     query = queries()[name]
     rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
     return rows

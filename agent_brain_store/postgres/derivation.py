@@ -1,8 +1,8 @@
-"""Stored terms and the functions that derived them: noticing that they are out of date, and deriving them anew.
+"""Notice that stored terms are out of date, and derive them anew.
 
-The functions that decide stored data have a version in the header of their file. A store remembers by which versions its
-terms were derived. After an upgrade of the library the two can differ. Then words of old chunks and words of questions may
-no longer be cut in the same way, until `rederive` has been over all chunks.
+A function that decides stored data has a version in the header of its file. A store remembers which versions derived
+its terms. After an upgrade of the library the two can differ. Then the words of old chunks and of questions may no
+longer be cut in the same way, until `rederive` has been over all chunks.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.sql import Function, load_functions
 from agent_brain_store.protocol import Progress, ProgressCallback
 
-_PAGE = 500  # chunks of one transaction
+_PAGE = 500  # chunks in one transaction
 
 
 async def note_new_store(connection: Connection, functions: tuple[Function, ...]) -> None:
-    """Note the current versions in a store that holds no chunks, or that never noted any."""
+    """Note the current versions in a store that holds no chunks, or that has not noted any versions yet."""
     is_empty = (await run(connection, "count_chunks"))[0]["chunks"] == 0
     if is_empty or not await run(connection, "derivation_facts"):
         await _note(connection, functions)
 
 
 async def outdated_terms(connection: Connection) -> list[str]:
-    """Which functions have another version than the stored terms were derived by, in words."""
+    """Return in words which functions have another version than the one that derived the stored terms."""
     stored = {row["function"]: row["version"] for row in await run(connection, "derivation_facts")}
     current = {f.name: f.stored_version for f in load_functions() if f.stored_version is not None}
     return [

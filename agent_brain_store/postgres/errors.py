@@ -1,4 +1,4 @@
-"""The driver's errors as errors of this library, and which of them mean that a connection is lost."""
+"""Turn the driver's errors into errors of this library, and tell which of them mean that a connection is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent_brain_store.errors import ConnectionFailed, QueryFailed, StorageError
 BACKEND = "postgres"
 
 RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
-_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # by prefix: the connection is gone
+_LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
@@ -25,7 +25,10 @@ DRIVER_ERRORS = (
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Turn the driver's errors into ours. The message keeps the server's words, which hold neither SQL nor secrets."""
+    """Turn the driver's errors into errors of this library.
+
+    The message keeps the server's own words, which hold neither SQL nor secrets.
+    """
     try:
         yield
     except StorageError:
@@ -35,7 +38,7 @@ def translated(operation: str) -> Iterator[None]:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Whether an error, or one that it hides, means that the connection is gone."""
+    """Return whether an error, or one of its causes, means that the connection is gone."""
     while error is not None:
         if means_lost(error):
             return True
@@ -44,7 +47,7 @@ def is_lost(error: BaseException | None) -> bool:
 
 
 def means_lost(error: BaseException) -> bool:
-    """Whether this very error means that the connection is gone."""
+    """Return whether this error itself means that the connection is gone."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_LOST_STATES)
     if isinstance(error, asyncpg.InternalClientError):
@@ -75,7 +78,7 @@ def _of_the_server(error: asyncpg.PostgresError, operation: str) -> StorageError
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":
         return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
-    # The detail of a violated constraint is the row.
+    # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)
 

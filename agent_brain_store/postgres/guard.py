@@ -1,4 +1,4 @@
-"""The start-up guard of PostgreSQL: what a database and a session really are, against what the configuration asks for."""
+"""Compare a database and a session with the configuration, when a store is opened."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ from agent_brain_store.protocol import EmbeddingMetadata
 log = logging.getLogger(__name__)
 
 _SERVER = 160000
-_PGVECTOR = (0, 8, 0)  # iterative scans
-_PGVECTOR_SOUND = (0, 8, 4)  # before: a buffer overflow in parallel builds, index corruption by vacuum
+_PGVECTOR = (0, 8, 0)  # the first with iterative scans
+_PGVECTOR_SOUND = (0, 8, 4)  # older ones have a buffer overflow in parallel builds, and vacuum can corrupt an index
 
 
 async def check_store(connection: Connection, config: StoreConfig) -> str:
-    """Versions, locale, schema, column, distance, language, index and profile, in this order. Returns the schema of pgvector."""
+    """Check versions, locale, schema, column, distance, language, index and profile, in this order.
+
+    Terms that are out of date are only logged. Returns pgvector's schema. Raises `SchemaError`,
+    `DimensionMismatchError` or `ProviderMismatchError`.
+    """
     rows = await run(connection, "store_facts")
     if not rows:
         raise SchemaError(VECTORS_ARE_GONE, BACKEND)
@@ -69,7 +73,10 @@ def _check_versions(facts: asyncpg.Record) -> None:
 
 
 def _check_letters(facts: asyncpg.Record) -> None:
-    """PostgreSQL's parser tells letters from marks by the database's character type, and lower case from upper."""
+    """Raise `SchemaError` unless the database knows letters beyond ASCII.
+
+    PostgreSQL's parser uses the database's character type to tell letters from marks, and upper case from lower case.
+    """
     if not facts["knows_letters"]:
         raise SchemaError(
             f"the database (encoding {facts['encoding']}, character type {facts['ctype']!r}) knows no letters beyond "
@@ -92,7 +99,10 @@ async def _check_operator_classes(connection: Connection, config: StoreConfig, c
 
 
 async def check_session(connection: Connection, asked: dict[str, str]) -> None:
-    """Settings of the startup packet that the server took for an error are ignored with a warning: read them back."""
+    """Read the session's settings back, and raise `ConfigError` if one is not as it was asked for.
+
+    If a server does not accept a setting of the startup packet, it ignores it with a warning.
+    """
     (facts,) = await run(connection, "session_facts")
     for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode", "agent_brain.keyword_budget"):
         got = facts[setting.rpartition(".")[2]]

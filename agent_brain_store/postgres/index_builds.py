@@ -1,4 +1,4 @@
-"""What an index build needs, and how far it has come: memory, workers and progress."""
+"""Give an index build memory and workers, and report how far it has come."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
-SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem that a build asks for
+SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem; a build asks for an amount between them
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 
 def default_lists(chunks: int) -> int:
-    """IVFFlat's clusters by pgvector's advice: a thousandth of the rows up to a million, the square root beyond."""
+    """Return the number of IVFFlat's lists that pgvector advises.
+
+    It is a thousandth of the rows up to a million rows, and the square root of the rows beyond. It is at least 10.
+    """
     return max(10, chunks // 1000 if chunks <= 1_000_000 else math.isqrt(chunks))
 
 
 def build_bytes(config: StoreConfig, chunks: int) -> int:
-    """About what building the vector index takes in memory.
+    """Return about how many bytes of memory building the vector index takes.
 
-    HNSW: vectors, neighbours of all layers, overhead. IVFFlat: at most a sample of 50 vectors a list, k-means' bounds
-    of each of them to each list, and the lists' centers several times.
+    HNSW keeps the vectors, the neighbours of all layers and some overhead. IVFFlat keeps a sample of up to 50 vectors
+    for each list, the bounds that k-means has for each of these vectors and each list, and several copies of the lists'
+    centers.
     """
     vector = config.embedding.dimensions * (2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4)
     if config.postgres.index == "ivfflat":
@@ -48,10 +52,10 @@ def build_bytes(config: StoreConfig, chunks: int) -> int:
 
 
 async def give_memory(connection: Connection, config: StoreConfig, chunks: int) -> int:
-    """Give a session the memory and the workers for building the vector index. Returns how many bytes it got."""
+    """Give a session memory and workers for building the vector index. Returns how many bytes it got."""
     needed = build_bytes(config, chunks)
     workers = max(1, (os.cpu_count() or 2) // 2)
-    # Too little makes HNSW slower. IVFFlat refuses to start.
+    # With too little memory HNSW becomes slower, but IVFFlat refuses to start.
     largest = needed if config.postgres.index == "ivfflat" else LARGEST_MEMORY
     wanted = max(SMALLEST_MEMORY, min(needed, largest))
     (row,) = await run(connection, "build_settings", memory_kb=wanted // 1024, workers=workers)
@@ -68,7 +72,7 @@ async def give_memory(connection: Connection, config: StoreConfig, chunks: int) 
 
 @contextmanager
 def warning_of_small_memory(connection: Connection) -> Iterator[None]:
-    """Pass on the server's notice that a graph no longer fits into memory."""
+    """Log the server's notice that a graph no longer fits into memory."""
     connection.add_log_listener(_report_small_memory)
     try:
         yield
@@ -88,7 +92,7 @@ def _report_small_memory(_: Any, message: asyncpg.PostgresLogMessage) -> None:
 async def reporting_builds(
     pools: Pools, builder: Connection, operation: str, progress: ProgressCallback | None, poll: float
 ) -> AsyncIterator[None]:
-    """Report the index builds of a connection while the block runs, and at its end that all chunks are in the index.
+    """Report the index builds of a connection while the block runs. The last report says that all chunks are done.
 
     Another connection looks every ``poll`` seconds how far the server has come.
     """
@@ -108,7 +112,7 @@ async def reporting_builds(
 async def _observe(
     pools: Pools, pid: int, operation: str, chunks: int, progress: ProgressCallback, poll: float
 ) -> None:
-    """Report until cancelled."""
+    """Report progress until the task is cancelled."""
     done = 0
     observer: Connection | None = None
     try:
@@ -132,5 +136,8 @@ async def _observe(
 
 
 def _chunks_done(row: asyncpg.Record, chunks: int) -> int:
-    """Chunks in the index so far. Where the index method does not count them, the share of the table that it has scanned."""
+    """Return about how many chunks are in the index so far.
+
+    Some index methods do not count them. Then the scanned share of the table gives the number.
+    """
     return int(row["tuples_done"] or row["scanned"] * chunks)

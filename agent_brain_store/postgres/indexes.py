@@ -1,7 +1,8 @@
-"""The life of the indexes: built, checked, suspended for a bulk load, rebuilt online.
+"""Build and check the indexes, suspend the vector index for a bulk load, and rebuild indexes while the store is in use.
 
-Statements that build or drop an index are written by the server from ``sql/queries``: their parameters cannot be bound.
-Whoever works on indexes holds one advisory lock, taken without waiting, on a connection of its own.
+The parameters of a statement that builds or drops an index cannot be bound. So a query of ``sql/queries`` has the
+server write the statement. Work on indexes needs one advisory lock, which is taken without waiting, and a connection of
+its own.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ VECTOR_INDEX = "chunks_embedding_ann"
 INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _OPERATION = "index maintenance"
 _NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
-_LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # what an interrupted rebuild leaves
+_LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # an interrupted rebuild leaves indexes with these names
 
 
 def wants_index(config: StoreConfig) -> bool:
-    """Whether a store of this configuration has a vector index."""
+    """Return whether a store of this configuration has a vector index."""
     return config.postgres.index != "none" and config.embedding.dimensions <= INDEXABLE_DIMENSIONS
 
 
 def index_warnings(config: StoreConfig) -> tuple[str, ...]:
-    """The warning for embeddings that no index can hold."""
+    """Return a warning if the embeddings are too long for an index."""
     if config.postgres.index == "none" or wants_index(config):
         return ()
     return (
@@ -56,7 +57,7 @@ def index_warnings(config: StoreConfig) -> tuple[str, ...]:
 
 
 async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
-    """Build the index of a new, empty store, inside the migration's transaction."""
+    """Build the vector index of a new, empty store, inside the migration's transaction."""
     if wants_index(config):
         await _run_statement_from(
             connection, "create_vector_index", **_parameters(config.postgres, 0, VECTOR_INDEX, False)
@@ -75,24 +76,24 @@ def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bo
 
 
 async def _run_statement_from(connection: Connection, query: str, /, **values: Any) -> None:
-    """Have the server write a statement, whose parameters cannot be bound, and run it."""
+    """Have the server write a statement and run it. Its parameters cannot be bound."""
     (row,) = await run(connection, query, **values)
     await connection.execute(row["statement"])
 
 
 class Indexes:
-    """The indexes of one store. Every operation has a connection of its own, which no timeout cuts short."""
+    """The indexes of one store. Every operation has a connection of its own, and no timeout cuts it short."""
 
     def __init__(self, config: StoreConfig, pools: Pools, background: Background, timings: Timings) -> None:
         self._config, self._pools, self._background, self._timings = config, pools, background, timings
 
     @property
     def has_vector_index(self) -> bool:
-        """Whether a store of this configuration has a vector index."""
+        """True if a store of this configuration has a vector index."""
         return wants_index(self._config)
 
     async def repair_at_start(self, progress: ProgressCallback | None) -> None:
-        """Build what is missing or invalid. What another session prevents is built in the background."""
+        """Build indexes that are missing or invalid. If another session prevents it, build them in the background."""
         for warning in index_warnings(self._config):
             log.warning(warning)
         with translated("checking the indexes"):
@@ -105,11 +106,11 @@ class Indexes:
             await self.ensure(progress)
         except QueryFailed as error:
             log.warning("the indexes were left alone: %s", error.message)
-            # A session may still be at it whose client has died. It will leave the index as it is by then.
+            # The client of the other session may have died. The session may then end and leave the index unfinished.
             self.repair_in_background()
 
     async def _problem(self, connection: Connection) -> str | None:
-        """What is wrong with the indexes, in words, or None."""
+        """Return what is wrong with the indexes, in words, or None."""
         for row in await run(connection, "missing_indexes"):
             return f"the index {row['name']} is missing"
         facts = {row["name"]: row for row in await run(connection, "index_facts")}
@@ -126,7 +127,7 @@ class Indexes:
         return None
 
     async def health(self) -> dict[str, list[str]]:
-        """The indexes that are missing, and those that are invalid."""
+        """Return the names of the indexes that are missing, and of those that are invalid."""
         facts = await self._pools.fetch("index_facts")
         missing = [row["name"] for row in await self._pools.fetch("missing_indexes")]
         if self.has_vector_index and VECTOR_INDEX not in (row["name"] for row in facts):
@@ -134,33 +135,36 @@ class Indexes:
         return {"missing_indexes": missing, "invalid_indexes": [row["name"] for row in facts if not row["valid"]]}
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Build what is missing or invalid; report what differs from the configuration."""
+        """Build indexes that are missing or invalid, and report those that differ from the configuration."""
         async with self.exclusive() as connection:
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._repair(connection, progress))
             warnings = (*index_warnings(self._config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
-        """Build the vector index anew beside the old one and swap them; rebuild the others as they are."""
+        """Build a new vector index beside the old one, swap them, and rebuild the other indexes."""
         async with self.exclusive() as connection:
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._rebuild_all(connection, progress))
         return IndexReport(created, rebuilt, index_warnings(self._config))
 
     async def suspend(self, connection: Connection) -> None:
-        """Drop the vector index; `ensure`, or the next start, builds it again."""
+        """Drop the vector index. `resume`, `ensure` or the next start builds it again."""
         await _run_statement_from(connection, "drop_index", name=VECTOR_INDEX)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
-        """Build what `suspend` dropped."""
+        """Build the vector index again after `suspend`."""
         await retry_conflicts(_OPERATION, lambda: self._repair_vector_index(connection, progress))
 
     async def repair(self, progress: ProgressCallback | None, lock_timeout: float | None) -> None:
-        """`resume` on a connection of its own."""
+        """Do what `resume` does, on a connection of its own."""
         async with self.exclusive(lock_timeout) as connection:
             await self.resume(connection, progress)
 
     def repair_in_background(self) -> None:
-        """Try to build what is missing until no other session prevents it, or until the store is closed."""
+        """Try to build the vector index until it succeeds or the store is closed.
+
+        It also gives up if this role has no right to build it.
+        """
         self._background.start(self._repair_later())
 
     async def _repair_later(self) -> None:
@@ -176,9 +180,9 @@ class Indexes:
 
     @asynccontextmanager
     async def exclusive(self, lock_timeout: float | None = None) -> AsyncIterator[Connection]:
-        """A connection that holds the maintenance lock. Raises `QueryFailed` at once when another session has it.
+        """Open a connection that holds the maintenance lock. Raises `QueryFailed` at once if another session has it.
 
-        ``lock_timeout`` is how many seconds it then waits, at each step, for transactions that are in its way.
+        ``lock_timeout`` is how many seconds each statement on it waits for other transactions. None means for ever.
         """
         with translated(_OPERATION):
             connection = await self._pools.connect(lock_timeout)
@@ -234,7 +238,10 @@ class Indexes:
             await _run_statement_from(connection, "rebuild_index", name=name)
 
     async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
-        """Build the vector index if it is missing or invalid, without what interrupted rebuilds have left: whether it did."""
+        """Build the vector index if it is missing or invalid, and drop leftovers of interrupted rebuilds.
+
+        Returns whether it built the index.
+        """
         names = set()
         for row in await run(connection, "index_facts"):
             name = row["name"]
@@ -256,11 +263,11 @@ class Indexes:
         return []
 
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
-        """Build under another name; every write would have to maintain what an interrupted build leaves."""
+        """Build the new index under another name, and drop it if that fails. Otherwise every write would maintain it."""
         try:
             await self._build(connection, _NEW, progress)
         except BaseException:
-            with suppress(Exception):  # the connection may be lost: then the next start drops it
+            with suppress(Exception):  # the connection may be lost; then the next start drops the index
                 await _run_statement_from(connection, "drop_index", name=_NEW)
             raise
 

@@ -1,8 +1,11 @@
-"""Filters in PostgreSQL's form: a whole filter is one bound ``jsonpath``, and nothing of it becomes SQL text.
+"""Turn filters into ``jsonpath``. A whole filter is one bound parameter, and no part of it becomes SQL text.
 
-Strict mode, and every leaf inside a filter expression of its own: what cannot be compared is then false rather than
-unknown, so that negation is complete, and lists are never unwrapped behind our back. Only leaves are negated: of
-``!(!(a) && b)`` PostgreSQL asks its GIN index for ``a`` alone, and loses what matches because ``b`` is false.
+The path is in strict mode, and every leaf is a filter expression of its own. Values that cannot be compared then give
+false instead of unknown, so a negation finds every chunk that it should. In strict mode PostgreSQL also never unwraps a
+list by itself.
+
+Only leaves are negated. For ``!(!(a) && b)`` PostgreSQL would ask its GIN index for ``a`` alone, and lose the chunks
+that match because ``b`` is false.
 """
 
 from __future__ import annotations
@@ -12,15 +15,16 @@ from collections.abc import Iterable, Sequence
 
 from agent_brain_store.filters.parse import And, Compare, Exists, Filter, In, Not, Or, Scalar, without_not
 
-PREFIX_LENGTH = 512  # characters of source that the index on it holds
-_FEW = 4  # values that are compared one after the other
+PREFIX_LENGTH = 512  # characters of source that are in its index
+_FEW = 4  # up to this many values are compared one after the other
 
 
 def to_jsonpath(filter: Filter | None, source_prefix: str = "") -> str:
-    """The filter as a jsonpath for ``metadata @@ …``; an empty string when there is none.
+    """Return a filter as a jsonpath for ``metadata @@ …``, or an empty string for None.
 
-    That ``source`` begins with ``source_prefix`` is not said again: the planner would multiply the two and expect far too
-    few chunks. What remains is that it is a text.
+    The query checks by itself that ``source`` begins with ``source_prefix``, so the path does not say it again.
+    Otherwise the planner would multiply both selectivities and expect far too few chunks. The path only says that
+    ``source`` is a string.
     """
     if filter is None:
         return ""
@@ -28,7 +32,7 @@ def to_jsonpath(filter: Filter | None, source_prefix: str = "") -> str:
 
 
 def required_prefix(filter: Filter | None, key: str) -> str:
-    """A prefix that the key of every match has, or ``""``: what a btree index on that key can serve."""
+    """Return a prefix that the key's value has in every match, or ``""``. A btree index on the key can serve it."""
     match filter:
         case Compare(k, "prefix", value) if k == key and isinstance(value, str):
             return value
@@ -62,7 +66,7 @@ def _jsonpath(filter: Filter, known: str) -> str:
 
 
 def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
-    """That ``@`` is among the values. Strings and numbers are sorted first, and each only looks at values of its kind."""
+    """Return the condition that ``@`` is one of the values. Each is compared only with values of its own kind."""
     kinds: dict[str | None, list[Scalar]] = {}
     for kind, value in sorted(values):
         kinds.setdefault(kind, []).append(value)
@@ -72,7 +76,10 @@ def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
 
 
 def _searched(values: Sequence[Scalar]) -> str:
-    """A binary search, spelled out: of thousands of values, a chunk is compared with a dozen. GIN sees the equalities."""
+    """Spell out a binary search over sorted values. Of thousands of values, a chunk is compared with a dozen.
+
+    The GIN index uses the equalities in it.
+    """
     if len(values) <= _FEW:
         return _joined([f"@ == {_literal(value)}" for value in values], "||")
     lower, upper = values[: len(values) // 2], values[len(values) // 2 :]
@@ -81,7 +88,7 @@ def _searched(values: Sequence[Scalar]) -> str:
 
 
 def _joined(parts: list[str], op: str) -> str:
-    """A balanced tree, because the server parses ``a || b || c`` by recursion and would run out of stack."""
+    """Join parts as a balanced tree. The server parses ``a || b || c`` by recursion, and would run out of stack."""
     while len(parts) > 1:
         parts = [
             f"({parts[i]} {op} {parts[i + 1]})" if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 2)

@@ -1,8 +1,8 @@
-"""Brings a schema up to date: numbered migrations, then the functions whose files have changed, all in one transaction.
+"""Bring a schema up to date: numbered migrations, then the functions whose files have changed, all in one transaction.
 
-Several processes may start at once. One gets the lock, and the others find its work done. Each migration records itself in
-``schema_version``, so that psql and this runner leave the same state. A function is applied again whenever the hash of its
-file is another than the database has noted.
+Several processes may start at once. One gets the lock, and the others find its work done. Each migration records itself
+in ``schema_version``, so psql and this module leave the same state. A function is applied again whenever the hash of
+its file differs from the hash that the database has noted.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _LOCK_PAUSE = 0.05  # seconds between two tries for the lock
-_PATIENCE = 86_400.0  # seconds for one file: None would be the connection's command_timeout
-_LOCK_PATIENCE = 300.0  # seconds: another process may be building something large
+_PATIENCE = 86_400.0  # seconds for one file; None would mean the connection's command_timeout
+_LOCK_PATIENCE = 300.0  # seconds; another process may be building something large
 
 VECTORS_ARE_GONE = "the row of store_settings or the column chunks.embedding is gone: restore it from a backup"
 _CREATE_EXTENSION = (
@@ -41,7 +41,7 @@ _CREATE_EXTENSION = (
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file: its number, its name and its text."""
+    """One migration file: its number, its name and its text."""
 
     version: int
     name: str
@@ -49,7 +49,7 @@ class Migration:
 
 
 def load_migrations(directory: Path | None = None) -> tuple[Migration, ...]:
-    """Read the files in order. Raises `SchemaError` for a bad name, a gap or a repeated number."""
+    """Read the migrations in order. Raises `SchemaError` for a bad name, a gap or a repeated number."""
     directory = directory or sql_directory() / "migrations"
     migrations = []
     for file in sorted(directory.glob("*.sql")):
@@ -67,11 +67,13 @@ def load_migrations(directory: Path | None = None) -> tuple[Migration, ...]:
 async def migrate(
     connection: Connection, config: StoreConfig, directory: Path | None = None, functions: Path | None = None
 ) -> None:
-    """Bring the schema up to date. ``directory`` holds the migrations and ``functions`` the functions: the library's
-    own by default.
+    """Bring the schema up to date.
 
-    Raises `SchemaTooNew` when a newer library has been here, `MigrationFailed` when a file fails, and `SchemaError`
-    when this role may not apply what is missing. The database is then as it was.
+    ``directory`` holds the migrations, and ``functions`` the function files. The default is the library's own files.
+
+    Raises `SchemaTooNew` if a newer library has changed the schema, `MigrationFailed` if a file fails, and
+    `SchemaError` if this role may not apply a file, or if another process holds the lock for five minutes. The database
+    is then as it was.
     """
     migrations, wanted = load_migrations(directory), load_functions(functions)
     deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
@@ -86,11 +88,11 @@ async def migrate(
                 "wait for it, or look for a process that hangs",
                 BACKEND,
             )
-        await asyncio.sleep(_LOCK_PAUSE)  # here and not on the server, where waiting would hold a snapshot
+        await asyncio.sleep(_LOCK_PAUSE)  # it waits here, because a wait on the server would hold a snapshot
 
 
 async def _locked(connection: Connection, config: StoreConfig) -> bool:
-    """Make the settings known that the files read, and try to become the only one who changes this schema."""
+    """Pass the settings that the files read to the session, and try to take the lock on this schema."""
     await run(
         connection,
         "settings",
@@ -111,7 +113,7 @@ async def _is_behind(
 async def _catch_up(
     connection: Connection, config: StoreConfig, migrations: tuple[Migration, ...], functions: tuple[Function, ...]
 ) -> None:
-    """Apply what is missing, in the transaction that holds the lock."""
+    """Apply the missing migrations and functions, in the transaction that holds the lock."""
     schema, pending = config.postgres.schema, await _pending(connection, migrations)
     for migration in pending:
         await _apply_migration(connection, migration)
@@ -172,7 +174,7 @@ def _failure(what: str, error: asyncpg.PostgresError) -> str:
 
 
 async def _outdated(connection: Connection, functions: tuple[Function, ...]) -> list[Function]:
-    """The functions that this database does not have as their files are.
+    """Return the functions that are missing in the database, or that differ from their files.
 
     Raises `SchemaTooNew` if a newer library has applied one of them.
     """

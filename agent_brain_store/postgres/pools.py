@@ -1,4 +1,4 @@
-"""Two pools of connections, one for reads and one for writes, so that writers cannot starve questions."""
+"""Keep two pools of connections, one for reads and one for writes. So many writes cannot hold up searches."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Result = TypeVar("Result")
 
-_CLOSE_TIMEOUT = 10.0  # seconds for queries under way when a pool closes
+_CLOSE_TIMEOUT = 10.0  # seconds that running queries have left when a pool closes
 
 
 class Pools:
-    """The connections of one store. Queries are called by the name of their file."""
+    """The connections of one store. You call a query by the name of its file."""
 
     def __init__(self, config: PostgresConfig) -> None:
         self._config = config
@@ -34,11 +34,11 @@ class Pools:
 
     @property
     def is_open(self) -> bool:
-        """Whether `open` has succeeded and `close` was not called since."""
+        """True if `open` has succeeded and `close` was not called since."""
         return self._readers is not None
 
     async def open(self, arguments: dict[str, Any], vector_schema: str) -> None:
-        """Make the pools. ``arguments`` are asyncpg's. Connections open when they are needed."""
+        """Make the pools. ``arguments`` are asyncpg's arguments for a connection. Connections open when they are needed."""
         self.arguments = arguments
         size = self._config.pool_size + self._config.pool_max_overflow
         for_writers = size // 4
@@ -46,21 +46,21 @@ class Pools:
         self._writers = await _open_pool(arguments, for_writers, vector_schema) if for_writers else self._readers
 
     async def close(self) -> None:
-        """Close every connection. Idempotent. Queries under way get some seconds to end."""
+        """Close every connection. Idempotent. Running queries get some seconds to end."""
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         self._readers = self._writers = None
         try:
             for pool in pools:
                 await _close_pool(pool)
-        except BaseException:  # cancelled: nobody will have them again
+        except BaseException:  # if this call is cancelled, nothing else can close these pools
             for pool in pools:
                 pool.terminate()
             raise
 
     async def connect(self, lock_timeout: float | None) -> Connection:
-        """A connection outside the pools, for work that takes long. Nothing cuts its statements short.
+        """Open a connection outside the pools, for work that takes long. Its statements have no timeout.
 
-        ``lock_timeout`` is how many seconds a statement waits for a lock. None is for ever.
+        ``lock_timeout`` is how many seconds a statement waits for a lock. None means for ever.
         """
         waiting = {} if lock_timeout is None else {"lock_timeout": f"{lock_timeout:.0f}s"}
         settings = self.arguments["server_settings"] | {"statement_timeout": "0"} | waiting
@@ -70,11 +70,11 @@ class Pools:
     # --- reading and writing ---
 
     async def fetch(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
-        """The rows of a query. Asks once more when the connection was lost: reading twice is harmless."""
+        """Return the rows of a query. If the connection is lost, ask once more, because reading twice is harmless."""
         return await self._read(name, values, exact=False)
 
     async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
-        """The same, planned without the vector index."""
+        """Do what `fetch` does, with a plan that does not use the vector index."""
         return await self._read(name, values, exact=True)
 
     async def _read(self, name: str, values: dict[str, Any], exact: bool) -> list[asyncpg.Record]:
@@ -94,7 +94,7 @@ class Pools:
                     return await run(connection, name, **values)
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Do ``work`` in one transaction. It is done again when it loses to a concurrent one."""
+        """Do ``work`` in one transaction. If it loses to a concurrent transaction, it is repeated."""
 
         async def attempt() -> Result:
             async with self._acquire(self._writers) as connection, transaction(connection, operation):
@@ -104,7 +104,7 @@ class Pools:
             return await retry_conflicts(operation, attempt)
 
     def reader(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection for reading. Raises `PoolTimeout` when none becomes free in time."""
+        """Take a connection for reading. Raises `PoolTimeout` if none becomes free in time."""
         return self._acquire(self._readers)
 
     @asynccontextmanager
@@ -123,15 +123,16 @@ class Pools:
         try:
             yield connection  # a proxy with the connection's methods
         finally:
-            # The caller has its result, or its error. A connection that is lost on its way back changes neither.
+            # The caller has its result or its error. If the connection is lost while it goes back, that changes
+            # neither.
             with suppress(*DRIVER_ERRORS):
-                if connection.is_in_transaction():  # cancelled while it committed
+                if connection.is_in_transaction():  # the caller was cancelled during the commit
                     connection.terminate()
                 await asyncio.shield(pool.release(connection))
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:
-        """Errors as ours. What fails because the store was closed while this call was running says so."""
+        """Turn the driver's errors into ours. If the store was closed while the call was running, raise `NotInitialized`."""
         try:
             with translated(operation):
                 yield
@@ -141,7 +142,7 @@ class Pools:
             raise
 
     def status(self) -> dict[str, int]:
-        """Connections that are open, idle, and allowed, over both pools."""
+        """Return how many connections both pools have open, how many of these are idle, and how many are allowed."""
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         return {
             "open": sum(pool.get_size() for pool in pools),
@@ -158,7 +159,7 @@ async def _open_pool(arguments: dict[str, Any], size: int, vector_schema: str) -
 
 
 async def _nothing(_: Connection) -> None:
-    """In place of the driver's reset, a round trip after every use: no query of ours changes a session."""
+    """Replace the driver's reset, which costs a round trip after every use. No query of ours changes a session."""
 
 
 async def _close_pool(pool: Pool) -> None:

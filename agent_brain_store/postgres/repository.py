@@ -1,4 +1,7 @@
-"""`PostgresRepository`: one store in one schema of a PostgreSQL database. It wires the parts and reads what is no search."""
+"""`PostgresRepository` is one store in one schema of a PostgreSQL database.
+
+It connects the parts, and does the reading that is not a search.
+"""
 
 from __future__ import annotations
 

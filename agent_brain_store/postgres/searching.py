@@ -1,4 +1,7 @@
-"""The searches: each runs one query file, and once more without the vector index where that gave up too early."""
+"""Run the searches. Each runs one query file.
+
+If the vector index gave up too early, the search runs once more without it.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,26 @@ from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 
 
 class Searcher:
-    """Answers the questions to one store."""
+    """Searches one store. ``exact_fallbacks`` counts the searches that were repeated without the vector index."""
 
     def __init__(self, pools: Pools, statistics: TermStatistics) -> None:
         self._pools, self._statistics = pools, statistics
         self.exact_fallbacks = 0
 
     async def vector(self, query: VectorQuery) -> list[SearchResult]:
-        """The nearest chunks."""
+        """Return the nearest chunks, best first."""
         values = {"query_embedding": query.vector, "top_k": query.top_k, **filter_values(query.filter)}
         rows = await self._fetch_complete("vector_search", query.filter, values)
         return [_result(row) for row in rows]
 
     async def keyword(self, query: KeywordQuery) -> list[SearchResult]:
-        """The chunks with any word of the question."""
+        """Return the chunks with any word of the question, best first."""
         values = {"query": query.text, "top_k": query.top_k, **filter_values(query.filter)}
         rows = await self._pools.fetch("keyword_search", **values)
         return await self._explained(rows, query)
 
     async def hybrid(self, query: HybridQuery) -> list[SearchResult]:
-        """Both rankings, fused."""
+        """Fuse both rankings. Returns the best chunks first."""
         values = {
             "query": query.text,
             "query_embedding": query.vector,
@@ -53,7 +56,7 @@ class Searcher:
         return await self._explained(rows, query)
 
     async def count(self, filter: Filter | None) -> int:
-        """How many chunks match."""
+        """Return how many chunks match."""
         if filter is None:
             rows = await self._pools.fetch("count_chunks")
         else:
@@ -61,7 +64,7 @@ class Searcher:
         return int(rows[0]["chunks"])
 
     async def _fetch_complete(self, name: str, filter: Filter | None, values: dict[str, Any]) -> list[asyncpg.Record]:
-        """The rows of a search by the vector index. Asks again without it where it has missed a match."""
+        """Return the rows of a search by the vector index. If the index missed a match, search again without it."""
         rows = await self._pools.fetch(name, **values)
         is_complete = rows[0]["complete"] if rows else await self.count(filter) == 0
         if not is_complete:
@@ -70,7 +73,7 @@ class Searcher:
         return rows
 
     async def _explained(self, rows: list[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
-        """Rows as results, with the words that matched where the question asks for them."""
+        """Turn rows into results. With ``explain``, add the words that matched."""
         self._statistics.refresh_if_stale()
         if not query.explain:
             return [_result(row) for row in rows]
@@ -84,6 +87,6 @@ def _result(row: asyncpg.Record, **more: Any) -> SearchResult:
 
 
 def filter_values(filter: Filter | None) -> dict[str, str]:
-    """A filter as two parameters of a query."""
+    """Return a filter as two parameters of a query."""
     prefix = required_prefix(filter, "source")
     return {"filter": to_jsonpath(filter, prefix), "source_prefix": prefix}

@@ -1,6 +1,6 @@
-"""Finds and loads ``sql/``: the only place where SQL text comes from.
+"""Find and load the files of ``sql/``. All SQL text of the library comes from there.
 
-A query file holds one statement under a header that names its parameters and columns (``docs/sql.md``)::
+A query file holds one statement. Its header names the parameters and columns (``docs/sql.md``)::
 
     -- name: what it does, in one sentence.
     --
@@ -8,8 +8,8 @@ A query file holds one statement under a header that names its parameters and co
     --
     -- returns many: column type, column type
 
-The file stem is the query's name. Parameters are called by name and bound by position. A function file holds one function.
-``functions/apply.psql`` lists them, each after the functions that it calls.
+The file's stem is the query's name. Callers pass parameters by name, and they are bound by position. A function file
+holds one function. ``functions/apply.psql`` lists these files, each after the functions that it calls.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STORED_DATA = re.compile(r"^-- stored data: version (\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One statement: its text, and what its header says of parameters and columns, as (name, type) pairs."""
+    """One query file: its text, and the parameters and columns of its header as (name, type) pairs."""
 
     name: str
     text: str
@@ -39,7 +39,7 @@ class Query:
     columns: tuple[tuple[str, str], ...]
 
     def args(self, values: Mapping[str, Any]) -> list[Any]:
-        """Values in the order of the header. A missing or unknown name is a programming error: ``TypeError``."""
+        """Return values in the order of the header. A missing or unknown name is a programming error: ``TypeError``."""
         names = [name for name, _ in self.parameters]
         if values.keys() != set(names):
             raise TypeError(f"{self.name} takes {names}, got {sorted(values)}")
@@ -48,7 +48,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function's file: its text, a hash of it, and the version of the stored data that it decides, if it decides any."""
+    """One function file: its text and the text's hash.
+
+    ``stored_version`` is the version of the stored data that the function decides. It is None if it decides none.
+    """
 
     name: str
     text: str
@@ -57,14 +60,14 @@ class Function:
 
 
 def sql_directory() -> Path:
-    """Where the files are: inside an installed package, or beside it in a checkout."""
+    """Return the folder of the files. It is inside an installed package, or beside the package in a checkout."""
     package = Path(__file__).parent.parent
     return package / "sql" if (package / "sql").is_dir() else package.parent / "sql"
 
 
 @cache
 def queries() -> Mapping[str, Query]:
-    """Every file of ``sql/queries``, by name."""
+    """Load every file of ``sql/queries``, by name."""
     files = sorted((sql_directory() / "queries").glob("*.sql"))
     return MappingProxyType({file.stem: parse(file.stem, file.read_text(encoding="utf-8")) for file in files})
 
@@ -84,7 +87,7 @@ def _column(item: str) -> tuple[str, str]:
 
 
 def load_functions(directory: Path | None = None) -> tuple[Function, ...]:
-    """The functions of a directory, ``sql/functions`` by default, in the order in which they are applied."""
+    """Load the functions of a directory in the order in which they are applied. The default is ``sql/functions``."""
     directory = directory or sql_directory() / "functions"
     names = _APPLIED.findall((directory / "apply.psql").read_text(encoding="utf-8"))
     return tuple(_function(directory / f"{name}.sql") for name in names)
@@ -93,6 +96,6 @@ def load_functions(directory: Path | None = None) -> tuple[Function, ...]:
 def _function(file: Path) -> Function:
     text = file.read_text(encoding="utf-8")
     stored = _STORED_DATA.search(text)
-    # psql, which takes the hash too, reads a file without the newline at its end.
+    # psql computes the hash too, and it reads a file without the newline at its end.
     digest = hashlib.md5(text.removesuffix("\n").encode(), usedforsecurity=False).hexdigest()
     return Function(file.stem, text, digest, int(stored[1]) if stored else None)

@@ -1,4 +1,4 @@
-"""The start of a store: find the server, migrate, check the store against the configuration, open the pools."""
+"""Start a store: find the server, migrate, check the store against the configuration, and open the pools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def private_server(config: StoreConfig) -> EmbeddedServer | None:
-    """The private server of a configuration that asks for one. It is not started yet."""
+    """Return the private server that a configuration asks for, or None. It is not started yet."""
     if config.postgres.embedded_path is None:
         return None
     from agent_brain_store.postgres.embedded import EmbeddedServer
@@ -25,9 +25,10 @@ def private_server(config: StoreConfig) -> EmbeddedServer | None:
 
 
 async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools) -> None:
-    """Open the pools on a store that is migrated and that is the configured one."""
+    """Start the server, bring the store up to date, check it against the configuration, and open the pools."""
     schema = config.postgres.schema
-    # Without the extension's schema, which is not known yet and may hold tables of others with the names of ours.
+    # The path does not have the extension's schema yet. It is still unknown, and it may hold another program's tables
+    # with the same names as ours.
     arguments = connect_arguments(config.postgres, session_settings(config, f'"{schema}", pg_temp'))
     if server is not None:
         arguments |= await server.start()
@@ -40,7 +41,7 @@ async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools
 
 
 async def _migrate_and_check(arguments: dict[str, Any], config: StoreConfig) -> str:
-    """Bring the store up to date on a connection of its own, before any pool is made. Returns the schema of pgvector."""
+    """Bring the store up to date on a connection of its own, before any pool exists. Returns pgvector's schema."""
     connection = await connect(arguments, config.postgres.connect_timeout)
     try:
         with translated("migrating the schema"):

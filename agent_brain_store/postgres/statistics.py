@@ -1,14 +1,16 @@
-"""Keeps statistics fresh: how many chunks hold each term, for BM25, and what the planner knows of the chunks.
+"""Keep statistics fresh: how many chunks hold each term, for BM25, and what the planner knows about the chunks.
 
-The rule: terms are counted again when the chunks written or deleted since exceed a tenth of all chunks. They are also
-counted when any were written, if the last count is long enough ago that counting takes a fiftieth of the time. A call
-that wrote a good part of the store itself waits for the count, and so does any call on a small store. Otherwise the
-count runs in the background, one at a time over all processes, and again if more was written meanwhile. Searches look
-now and then whether another process has left a count undone. The number of chunks and their lengths are always exact.
-So only the rarity of a word can be out of date.
+Terms are counted again when the chunks written or deleted since the last count exceed a tenth of all chunks. After
+fewer changes they are counted too, but only if the last count is long ago, so that counting takes at most a fiftieth of
+the time.
 
-The planner's statistics are refreshed with the terms, and ``chunk_counts`` is kept short. Without statistics the
-planner takes every filter for a wide one, until autovacuum comes.
+A call that wrote a large part of the store waits for the count. So does any call on a small store whose statistics have
+aged that much. Otherwise the count runs in the background. One count runs at a time over all processes, and it is
+repeated if more was written meanwhile. Searches look now and then whether another process has left a count undone. The
+number of chunks and their lengths are always exact, so only the rarity of a term can be out of date.
+
+The planner's statistics are refreshed with the terms, and ``chunk_counts`` is kept short. Without statistics, the
+planner expects every filter to match many chunks, until autovacuum comes.
 """
 
 from __future__ import annotations
@@ -27,15 +29,15 @@ from agent_brain_store.postgres.timings import Timings
 
 log = logging.getLogger(__name__)
 
-_AGED_AT = 0.1  # of all chunks changed
-_SMALL = 5000  # chunks: counting them takes about a tenth of a second
-_LARGE_PART = 0.25  # of all chunks, written by one call: then waiting is a small part of what it took
+_AGED_AT = 0.1  # this share of all chunks has changed
+_SMALL = 5000  # chunks; counting them takes about a tenth of a second
+_LARGE_PART = 0.25  # of all chunks; a call that wrote this many takes much longer than the count that it waits for
 _COUNT_TIMEOUT = 3600.0  # seconds
-_COMPACT_AT = 50  # rows of chunk_counts, one for each write: every question adds them up
+_COMPACT_AT = 50  # rows of chunk_counts; each write adds one, and every question adds them up
 
 
 class Age(NamedTuple):
-    """What ``term_statistics_age`` says."""
+    """The row of ``term_statistics_age``, which explains the fields."""
 
     changes: int
     seconds: float
@@ -45,17 +47,17 @@ class Age(NamedTuple):
 
     @property
     def has_aged(self) -> bool:
-        """Whether there is something to count, for a session that may."""
+        """True if chunks have changed since the last count, and this session may count."""
         return self.may_count and self.changes > 0
 
     @property
     def is_high(self) -> bool:
-        """Whether counting may no longer wait."""
+        """True if so many chunks have changed that a count is due at once."""
         return self.has_aged and self.changes > self.chunks * _AGED_AT
 
 
 class TermStatistics:
-    """The statistics of one store. Counts the terms when they have aged."""
+    """The statistics of one store. It counts the terms when a count is due."""
 
     def __init__(self, pools: Pools, background: Background, lock_timeout: float, timings: Timings) -> None:
         """``lock_timeout`` is how many seconds a count waits for a lock of another session."""
@@ -63,27 +65,27 @@ class TermStatistics:
         self._lock_timeout = f"{lock_timeout * 1000:.0f}ms"
         self._turn = asyncio.Lock()
         self._counting: asyncio.Task[None] | None = None
-        self._next_look = 0.0  # by the monotonic clock
+        self._next_look = 0.0  # a time of the monotonic clock
 
     async def refresh_at_start(self) -> None:
-        """Count now if the statistics have aged. A crash can leave a count undone."""
+        """Count now if a tenth of the chunks has changed. A crash can leave a count undone."""
         self.mark_stale()
         if (await self._age()).is_high:
             await self._count()
 
     def refresh_if_stale(self) -> None:
-        """See in the background whether a count is due, though not for every search that calls this."""
+        """See in the background whether a count is due. Every search calls this, but it looks only now and then."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + self._timings.statistics_look
             self._refresh_in_background()
 
     def mark_stale(self) -> None:
-        """Let the next search look: something may be stored that is not counted."""
+        """Make the next search look, because chunks may be stored that are not counted."""
         self._next_look = 0.0
 
     async def refresh_after_write(self, written: int) -> None:
-        """See whether a count is due, after a call that wrote so many chunks, or that deleted some and wrote none."""
+        """See whether a count is due after a call. ``written`` is how many chunks it wrote, 0 if it only deleted."""
         age = await self._age()
         if age.rows > _COMPACT_AT:
             await self._compact()
@@ -92,12 +94,12 @@ class TermStatistics:
             self._refresh_in_background()
 
     async def refresh(self) -> None:
-        """Count now, aged or not. If another session is counting, count later."""
+        """Count now, whether it is due or not. If another session is counting, count later in the background."""
         if await self._count(always=True) is False:
             self._refresh_in_background()
 
     def _refresh_in_background(self) -> None:
-        """Count as soon as it is due."""
+        """Start a task that counts as soon as a count is due, unless one is running."""
         if self._counting is None or self._counting.done():
             self._counting = self._background.start(self._until_fresh())
 
@@ -114,13 +116,13 @@ class TermStatistics:
                 await self._background.pause(self._timings.statistics_pause)
 
     def _due_in(self, age: Age) -> float:
-        """In how many seconds the next count is due."""
+        """Return in how many seconds the next count is due."""
         return 0.0 if age.is_high else age.chunks * self._timings.statistics_rest - age.seconds
 
     async def _age(self) -> Age:
         try:
             rows = await self._pools.fetch("term_statistics_age")
-        except StorageError as error:  # what the caller asked for is done: this must not look like its failure
+        except StorageError as error:  # the caller's own work is done, so this must not look like its failure
             log.warning("the age of the term statistics could not be read: %s", error.message)
             rows = []
         return Age(**rows[0]) if rows else Age(0, 0.0, 0, 0, False)
@@ -132,9 +134,10 @@ class TermStatistics:
             log.warning("chunk_counts could not be compacted: %s", error.message)
 
     async def _count(self, always: bool = False) -> bool | None:
-        """Count if it is due: True when that is done, False when another session is at it, None when it failed.
+        """Count if a count is due, or if ``always`` is set.
 
-        A failure is a warning: what the caller has written is stored.
+        Returns True if there is nothing left to count, False if another session is counting, and None if it failed. A
+        failure is only logged, because the caller's chunks are stored.
         """
         async with self._turn:
             age = await self._age()

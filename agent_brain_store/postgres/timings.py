@@ -1,4 +1,4 @@
-"""How long background work waits."""
+"""This module says how long background work waits."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Timings:
-    """Times in seconds. They may be changed while a store is open, which tests do."""
+    """Times in seconds. You may change them while a store is open, as tests do."""
 
     index_retry: float = 30.0
-    """Between two tries to build an index that another session prevents."""
+    """The pause between two tries to build an index, if another session prevents it."""
 
     lock_wait: float = 30.0
-    """How long a single call waits at each step for transactions of others before it gives up suspending the index."""
+    """How long one large call waits for other transactions, at each step, before it gives up on dropping the index."""
 
     build_poll: float = 0.5
-    """Between two looks at how far an index build has come."""
+    """The pause between two looks at how far an index build has come."""
 
     statistics_rest: float = 0.00125
-    """From one count of the terms to the next, for each chunk: fifty times what counting it takes."""
+    """The time from one count of the terms to the next, for each chunk of the store.
+
+    It is fifty times as long as counting one chunk takes.
+    """
 
     statistics_look: float = 10.0
-    """How often searches look whether a count is due."""
+    """The time after which a search looks again whether a count is due."""
 
     statistics_pause: float = 1.0
-    """Until asking again whether another session has finished its count."""
+    """The pause before asking again whether another session has finished its count."""

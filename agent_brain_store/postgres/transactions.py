@@ -1,4 +1,4 @@
-"""Transactions that go to their end, and work that is done again when it loses to a concurrent transaction."""
+"""Commit transactions without interruption, and repeat work that loses to a concurrent transaction."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ _CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 @asynccontextmanager
 async def transaction(connection: Connection, operation: str) -> AsyncIterator[None]:
-    """A transaction whose lost or too slow commit is `OutcomeUnknown`; any other failure means that nothing happened.
+    """Run the block in a transaction.
 
-    Read committed, whatever the server's default is: what a statement sees must include what it has waited for.
+    If the connection is lost during the commit, or the commit takes too long, it raises `OutcomeUnknown`. After any
+    other error, nothing was written. The isolation is read committed, whatever the server's default is, because a
+    statement must see the changes of a transaction that it has waited for.
     """
-    # Entered and left by hand, because the commit must go to its end; what start() begins, asyncpg does not clean up
-    # quietly.
+    # The block enters and leaves the transaction by hand, because a cancellation must not interrupt the commit. start()
+    # would not do: asyncpg does not clean up quietly after it.
     managed = connection.transaction(isolation="read_committed")
     await managed.__aenter__()
     try:
         yield
     except BaseException as error:
-        with suppress(Exception):  # the caller's error counts, and not what the rollback has met
+        with suppress(Exception):  # the caller's error matters, not an error of the rollback
             await managed.__aexit__(type(error), error, None)
         raise
     try:
@@ -54,7 +56,7 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Do work that a cancellation cannot stop: who is told of it can rely on that nothing happens later."""
+    """Do work that a cancellation cannot stop. The caller is cancelled only after the work has ended."""
     task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
@@ -64,7 +66,7 @@ async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def retry_conflicts(operation: str, work: Callable[[], Awaitable[Result]]) -> Result:
-    """Do work, again when it loses to a concurrent transaction; up to four times. Raises the driver's errors."""
+    """Do work, and repeat it if it loses to a concurrent transaction, up to four times in all. Raises the driver's errors."""
     for attempt in range(1, _ATTEMPTS):
         with suppress(*_CONFLICTS):
             return await work()

@@ -1,4 +1,7 @@
-"""Writes: each is one transaction, cut into statements of bounded size, and term statistics are kept fresh after it."""
+"""Write chunks. Each write is one transaction, cut into statements of bounded size.
+
+After a write, the term statistics are counted again if they are due.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from agent_brain_store.progress import Written
 
 Result = TypeVar("Result")
 
-ROWS, BYTES = 1000, 8 * 2**20  # of one statement: bounded memory on both sides
+ROWS, BYTES = 1000, 8 * 2**20  # the most for one statement, so that client and server need little memory
 
 
 class Writer:
@@ -30,7 +33,7 @@ class Writer:
         self._pools, self._statistics = pools, statistics
 
     async def upsert(self, batch: Batch, written: Written | None = None) -> None:
-        """Store a batch. Chunks that are stored exactly so are left alone."""
+        """Store a batch. A chunk that is stored already, without any difference, is not written again."""
 
         async def work(connection: Connection) -> None:
             await _upsert(connection, batch, written)
@@ -39,7 +42,7 @@ class Writer:
             await self._write("upsert_documents", work, len(batch))
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
-        """Store a batch and delete every other match. Returns how many were deleted."""
+        """Store a batch and delete every other chunk that matches. Returns how many chunks were deleted."""
         matching = filter_values(filter)
 
         async def work(connection: Connection) -> int:
@@ -92,12 +95,12 @@ async def _upsert(connection: Connection, batch: Batch, written: Written | None 
 
 
 def as_parameter(vectors: Float32) -> list[Vector]:
-    """Vectors for a query. asyncpg takes bare arrays for nested dimensions."""
+    """Return vectors as a query's parameter. asyncpg would take bare arrays for the dimensions of one nested array."""
     return [Vector(row) for row in vectors]
 
 
 def slices(batch: Batch) -> Iterator[slice]:
-    """Parts of at most `ROWS` chunks and about `BYTES` of text, metadata and vectors."""
+    """Cut a batch into parts of at most `ROWS` chunks and about `BYTES` of text, metadata and vectors."""
     start, size = 0, 0
     for position, (text, metadata) in enumerate(zip(batch.texts, batch.metadatas, strict=True)):
         weight = _bytes(text) + _bytes(str(metadata)) + 4 * batch.vectors.shape[1]

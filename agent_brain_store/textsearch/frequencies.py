@@ -1,6 +1,6 @@
-"""How often each term is in a chunk, weighted, and how long the chunk is: the twin of ``chunk_terms`` and ``bm25`` in SQL.
+"""Count the terms of a chunk, weighted, as the SQL functions ``chunk_terms`` and ``bm25`` do.
 
-Headings, summaries and text are one sequence of words. A word of a heading or summary counts more: see `_extra`.
+Headings, summaries and text form one sequence of words. A word counts more in a heading or a summary: see `_extra`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from agent_brain_store.textsearch.words import count_terms, terms
 HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
 SUMMARIES = ("summary", "section_summary")
 
-LONGEST_TEXT = 200_000  # bytes; of a longer one, the first characters are searched
+LONGEST_TEXT = 200_000  # bytes; of a longer text, only the first characters are searched
 FIRST_CHARACTERS = 50_000
 FIRST_OF_METADATA = 10_000
-POSITIONS = 255  # of one term in a tsvector
-LAST_POSITION = 16_383  # of a tsvector: all words from here on share it
+POSITIONS = 255  # the most positions that a tsvector keeps of one term
+LAST_POSITION = 16_383  # the last position in a tsvector; all words from there on share it
 
 _SQUARES = (0.0, *accumulate(1 / (i * i) for i in range(1, POSITIONS + 1)))  # sums of 1/i^2 for i = 1 to n
 
 
 def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -> tuple[dict[str, float], int]:
-    """The weighted frequency of every term of a chunk, and the number of its tokens."""
+    """Return the weighted frequency of every term of a chunk, and the chunk's length in tokens.
+
+    A token is one occurrence of a term. Stop words are not counted.
+    """
     headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
     summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
     total = headings + summaries + _counted_last(_searched(text), config.language, before)
@@ -38,10 +41,11 @@ def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -
 
 
 def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
-    """What a term's places in headings and summaries add to its frequency.
+    """Return what a term's positions in headings and summaries add to its frequency.
 
-    ``ts_rank`` sums ``w_i / i^2`` over a term's places, headings first, then summaries (the text has weight 0), but
-    puts the heaviest place, the first of its weight, in front of them all with a divisor of 1. It is a float4: rounded.
+    ``ts_rank`` sums ``w_i / i^2`` over a term's positions: first those in headings, then those in summaries. The text
+    has weight 0 here. The heaviest position counts in full, with a divisor of 1. Of several equally heavy ones, that is
+    the first. The result is rounded, because ``ts_rank`` returns a float4.
     """
     heading, summary = config.heading_weight - 1, config.summary_weight - 1
     headings, both = min(headings, POSITIONS), min(headings + summaries, POSITIONS)
@@ -52,10 +56,10 @@ def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
 
 
 def _counted(text: str, language: str, before: int) -> tuple[Counter[str], int]:
-    """How often each term occurs in a text that follows ``before`` places, and the place of the last of them."""
+    """Count the terms of a text that begins after position ``before``. Returns the counts and the last term's position."""
     found = terms(text, language) if text else []
     while found and not found[-1]:
-        found.pop()  # stop words have a place, but are not there
+        found.pop()  # a stop word takes a position but is no term, so the last term's position is before it
     single = max(0, LAST_POSITION - 1 - before)
     counts = Counter(found[:single])
     counts.update(set(found[single:]))
@@ -81,7 +85,7 @@ def _joined(metadata: Mapping[str, Any], keys: tuple[str, ...]) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value of metadata as PostgreSQL's ``->>`` writes it."""
+    """Return a metadata value as PostgreSQL's ``->>`` writes it."""
     return value if isinstance(value, str) else _json(value)
 
 

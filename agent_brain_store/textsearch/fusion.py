@@ -1,4 +1,4 @@
-"""Fusing two rankings in Python: the twin of ``sql/queries/hybrid_search.sql``, with its formulas, weights and tie-breaks."""
+"""Fuse two rankings in Python, with the formulas, weights and tie-breaks of ``sql/queries/hybrid_search.sql``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ def reciprocal_rank_fusion(
     keyword_weight: float = 0.5,
     rrf_k: int = 60,
 ) -> Ranked:
-    """Weighted Reciprocal Rank Fusion: the sum of ``weight / (rrf_k + rank)``, ranks from 1.
+    """Fuse by weighted Reciprocal Rank Fusion. Returns ids and scores, best first. Ties are in the order of ids.
 
-    Divided by the largest possible sum, ``(vector_weight + keyword_weight) / (rrf_k + 1)``, so that 1 means first in both.
-    Best first; ties by id. Cormack, Clarke and Büttcher, 2009; ``rrf_k`` 60 is theirs.
+    A chunk's score is the sum of ``weight / (rrf_k + rank)``, where ranks count from 1. It is divided by the largest
+    possible sum, ``(vector_weight + keyword_weight) / (rrf_k + 1)``, so a chunk that is first in both rankings scores
+    1.
+
+    The method is from Cormack, Clarke and Büttcher, 2009, who set ``rrf_k`` to 60. The weights are an addition to it.
     """
     scores: dict[str, float] = {}
     for ids, weight in ((vector_ids, vector_weight), (keyword_ids, keyword_weight)):
@@ -34,11 +37,14 @@ def relative_score_fusion(
     keyword_weight: float = 0.5,
     vector_ids: Sequence[str] = (),
 ) -> Ranked:
-    """The weighted sum of both scores, each divided by the best of its kind, over the sum of the weights.
+    """Fuse by scores. Returns ids and scores, best first.
 
-    Both mappings hold every candidate of either ranking; a chunk without a query word has the keyword score 0.
-    Best first; ties in the order of ``vector_ids``, the vector ranking: it knows more than similarities that end at 0.
-    Then by id.
+    A chunk's score is the weighted sum of both scores, each divided by the best of its kind. The sum is divided by the
+    sum of the weights, so it is from 0 to 1. Both mappings hold every candidate of either ranking. A chunk without a
+    word of the question has the keyword score 0.
+
+    Ties are in the order of ``vector_ids``, the vector ranking, and then of ids. A similarity cannot be less than 0,
+    but the ranking still tells two such chunks apart.
     """
     best_vector = max(vector_scores.values(), default=0.0)
     best_keyword = max(keyword_scores.values(), default=0.0)

@@ -1,8 +1,8 @@
-"""Keyword search in memory: an inverted index that follows every write, scored by rank-bm25.
+"""Search by keywords in memory. An inverted index follows every write, and rank-bm25 computes the scores.
 
-rank-bm25 counts a fixed list of texts once, and then scores all of them for every question. Here chunks come and go
-one by one, and only chunks with a term of the question are scored. So the index counts, and hands rank-bm25 what it
-has counted.
+rank-bm25 counts the terms of a fixed list of texts once, and then scores all of them for every question. Here chunks
+come and go one by one, and only chunks with a term of the question are scored. So the index counts the terms, and gives
+its counts to rank-bm25.
 """
 
 from __future__ import annotations
@@ -29,23 +29,25 @@ Hits = list[tuple[str, float]]
 
 
 class KeywordIndex:
-    """The terms of a collection's chunks, and their metadata for filters. Safe to search while it is written to.
+    """The terms of a collection's chunks, and their metadata for filters.
 
-    A chunk has a slot for as long as it is unchanged; a changed or deleted one leaves a dead slot behind, and the index
-    is packed when half of the slots are dead.
+    You can search it in one thread while another one writes to it. A chunk keeps its slot as long as it is unchanged. A
+    chunk that is changed or deleted leaves a dead slot behind. The index is packed when more than half of the slots are
+    dead.
     """
 
     def __init__(self, config: KeywordConfig) -> None:
         self._config = config
         self._lock = threading.Lock()
-        # It cannot be made without a text. `_bm25` gives it the counts of each term instead.
+        # rank-bm25 cannot start without a text. `_bm25` replaces its counts for each term.
         self._okapi = BM25Okapi([[""]], k1=config.k1, b=config.b)
         self._chunks, self._tokens = 0, 0.0
         self._lengths = array("d")
         self._ids: list[str] = []
         self._metadatas: list[Metadata] = []
         self._slots: dict[str, int] = {}
-        # Slot and frequency in turn: a weighted frequency may have a fraction, and a float32 holds slots up to 2^24.
+        # For each term: slot, frequency, slot, frequency, and so on. All are float32, because a weighted frequency may
+        # have a fraction. A float32 holds slots exactly up to 2^24.
         self._postings: dict[str, array[float]] = {}
 
     def __len__(self) -> int:
@@ -69,7 +71,7 @@ class KeywordIndex:
         self._pack_if_sparse()
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Forget chunks; unknown ids are fine."""
+        """Remove chunks. Unknown ids are ignored."""
         for chunk_id in ids:
             with self._lock:
                 self._drop(chunk_id)
@@ -78,7 +80,9 @@ class KeywordIndex:
     def _drop(self, chunk_id: str) -> None:
         slot = self._slots.pop(chunk_id, None)
         if slot is not None:
-            self._metadatas[slot] = {}  # for a search that has scored it, and is done again: `Collection.reading`
+            # The entry stays, because a search that has scored this slot may still read it. `Collection.reading`
+            # repeats that search.
+            self._metadatas[slot] = {}
             self._chunks -= 1
             self._tokens -= self._lengths[slot]
             self._lengths[slot] = -1.0
@@ -86,9 +90,9 @@ class KeywordIndex:
     # --- searching ---------------------------------------------------------------------------------------------------
 
     def search(self, query: str, top_k: int, filter: Filter | None = None) -> Hits:
-        """The best chunks that contain any word of a question and match a filter, with raw scores.
+        """Return the ids and BM25 scores of the best chunks with any word of a question that match a filter.
 
-        Best first, ties by id; exactly ``top_k`` if as many match.
+        The best come first, and ties are in the order of ids. You get ``top_k`` chunks, or all if there are fewer.
         """
         if top_k == 0:
             return []
@@ -107,7 +111,7 @@ class KeywordIndex:
         return hits[:top_k]
 
     def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
-        """The raw scores of given chunks; 0 for those without a word of the question."""
+        """Return the BM25 scores of the given chunks. A chunk without a word of the question has 0."""
         asked = self._asked(query)
         with self._lock:
             scores = self._all_scores(asked)
@@ -115,7 +119,10 @@ class KeywordIndex:
         return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
 
     def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
-        """For each chunk the question's words that it contains in any form, in lower case and in their order."""
+        """Return for each chunk the question's words that it contains in any form.
+
+        The words are in lower case and in the order of the question.
+        """
         asked: dict[str, set[str]] = {}
         for word, shown in asked_words(query):
             if stems := self._asked(word):
@@ -133,14 +140,14 @@ class KeywordIndex:
         return [term for term in terms(query, self._config.language) if term]
 
     def matching(self, filter: Filter, ids: Iterable[str] | None = None) -> list[str]:
-        """The ids of the chunks, of all or of given ones, whose metadata match, in code point order."""
+        """Return the ids of chunks whose metadata match, in code point order. ``ids`` restricts it to some chunks."""
         with self._lock:
             slots = self._slots.items() if ids is None else [(i, self._slots[i]) for i in ids if i in self._slots]
             chunks = [(chunk_id, self._metadatas[slot]) for chunk_id, slot in slots]
         return sorted(chunk_id for chunk_id, metadata in chunks if matches(filter, metadata))
 
     def _all_scores(self, terms: list[str]) -> NDArray[np.float64]:
-        """The BM25 score of every slot for the terms of a question, to 9 decimals. A term asked twice counts twice."""
+        """Return the BM25 score of every slot, rounded to 9 decimals. A term that the question has twice counts twice."""
         scores = np.zeros(len(self._ids))
         lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
         for term, times in Counter(terms).items():
@@ -152,15 +159,16 @@ class KeywordIndex:
         return scores.round(9)
 
     def _bm25(self, term: str, frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
-        """rank-bm25's score of one term in every chunk that has it.
+        """Return rank-bm25's score of one term for every chunk that has it.
 
-        Its arithmetic is numpy's. So one of its documents can be a column of chunks: their frequencies and their lengths.
+        rank-bm25 computes with numpy. So where it expects one text, it can be given a column of chunks: an array of
+        their frequencies and one of their lengths.
         """
         okapi, containing = self._okapi, len(lengths)
         okapi.corpus_size, okapi.doc_len = (1, containing), [lengths]
         okapi.doc_freqs = [{term: array("d", frequencies.tobytes())}]
         okapi.avgdl = self._tokens / self._chunks if self._tokens > 0 else 1.0
-        # Above 0 for any term. rank-bm25's own idf gives a term in half of the chunks no weight at all.
+        # This idf is above 0 for every term. rank-bm25's own gives no weight at all to a term in half of the chunks.
         okapi.idf = {term: math.log1p((self._chunks - containing + 0.5) / (containing + 0.5))}
         scores: NDArray[np.float64] = okapi.get_scores([term])[0]
         return scores
@@ -181,7 +189,7 @@ class KeywordIndex:
             self._pack()
 
     def _pack(self) -> None:
-        """Give the living chunks new slots. The old lists stay as they are, for searches that still read them."""
+        """Give the living chunks new slots. The old lists stay unchanged, because a search may still read them."""
         with self._lock:
             lengths = np.array(self._lengths)
             living = np.flatnonzero(lengths >= 0)

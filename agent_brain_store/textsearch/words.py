@@ -1,12 +1,12 @@
-"""What keyword search sees of a text: the terms of a PostgreSQL text search configuration, in Python.
+"""Turn a text into terms, as a PostgreSQL text search configuration does.
 
-`terms` does what ``to_tsvector(search_config(), searchable(text))`` does: first PostgreSQL's parser, then its
-dictionaries. Of the parser only so much is needed as a text without ASCII punctuation asks for. Letters are those of
-a server whose locale knows Unicode.
+`terms` does what ``to_tsvector(search_config(), searchable(text))`` does. PostgreSQL's parser cuts the text into words,
+and its dictionaries turn words into terms. `searchable` removes ASCII punctuation other than dots, so only a part of
+the parser is needed here. Letters are the letters of a server whose locale knows Unicode.
 
-Stems are PostgreSQL 18's. They come from Snowball 2, as PyStemmer 2's do. Snowball 3 has other stems for some words, like
-``internal`` and ``organization``. Older servers have others for ``added`` and, in German, for ``ae``, ``oe``, ``ue``
-and some endings.
+Stems are the stems of PostgreSQL 18. They come from Snowball 2, like the stems of PyStemmer 2. Snowball 3 has other
+stems for some words, like ``internal`` and ``organization``. Older servers have others for ``added`` and, in German,
+for ``ae``, ``oe``, ``ue`` and some endings.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ import Stemmer
 
 from agent_brain_store.textsearch.searchable import searchable
 
-MAX_WORD_BYTES = 2046  # what a tsvector can hold
-MAX_STEMMED_BYTES = 1000  # longer words are taken as they are
+MAX_WORD_BYTES = 2046  # a tsvector cannot hold longer words
+MAX_STEMMED_BYTES = 1000  # longer words are not stemmed
 LONGEST_KEPT = 80  # characters of a piece of text whose terms are remembered
 
 _PIECES = re.compile(r"[^ \t\n\v\f\r]+")
 
-# Their configurations stem words in Latin letters as English, as technical text in these languages needs.
+# PostgreSQL's configurations for these languages stem ASCII words as English. Technical text in them needs that.
 _ENGLISH_FOR_ASCII = frozenset({"hindi", "russian"})
 
-# Numbers, versions, names like e.g and 3d.x, which PostgreSQL takes for files: no language has stems for them.
+# Numbers, versions, and names like e.g and 3d.x, which PostgreSQL takes for files. No language stems them.
 _UNSTEMMED = re.compile("[0-9.]")
 _BLANK = "\\t\\n\\v\\f\\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
 _BLANKS = re.compile(f"[{_BLANK}]+")
-# Letter by letter, without Python's special cases for these.
+# PostgreSQL lowers letter by letter. Python has special cases for these two.
 _LOWER = {ord("\u0130"): "i", ord("\u03a3"): "\u03c3"}
 
 
 def terms(text: str, language: str) -> list[str]:
-    """The terms of a text in their order and as often as they occur. A stop word leaves an empty string in its place."""
+    """Return the terms of a text, in order and as often as they occur. A stop word leaves an empty string."""
     return [term(word, language) for word in _split(searchable(text))]
 
 
@@ -69,7 +69,7 @@ def _terms_of_piece(piece: str, language: str) -> tuple[str, ...]:
 
 
 def _split(text: str) -> list[str]:
-    """PostgreSQL's default parser, for texts without ASCII punctuation other than dots."""
+    """Cut a text into words as PostgreSQL's default parser does. The text has no ASCII punctuation other than dots."""
     return [word for word in (_ascii_words() if text.isascii() else _patterns()[0]).findall(text) if word]
 
 
@@ -79,13 +79,14 @@ def _ascii_words() -> re.Pattern[str]:
 
 
 def _word_pattern(letters: str, inner: str) -> str:
-    """A pattern of words whose letters beyond ASCII are these; ``inner`` may not begin a word."""
+    """Return a pattern for words. ``letters`` are letters beyond ASCII. ``inner`` are characters that cannot begin a word."""
     start, more = f"[0-9A-Za-z{letters}]", f"[0-9A-Za-z{letters}{inner}]"
     word = f"{start}{more}*"
     return (
         r"([0-9]+(?:\.[0-9]+)+"  # 3.11, 1.2.3
         rf"|[0-9]+(?!{more})"
-        # After ASCII letters, and after what has a digit, a dot goes on if a letter or a digit follows: e.g, U.S, 3d.x
+        # A dot belongs to the word if an ASCII letter or a digit follows, and if the part before it consists of ASCII
+        # letters or contains a digit: e.g, U.S, 3d.x
         rf"|(?:[A-Za-z]+|(?={more}*[0-9]){word})(?:\.[0-9A-Za-z]+)+"
         rf"|{word}"
         rf"|(?:\A|(?<={more}))\.\.(?=[{_BLANK}]|\Z))"  # the parent folder
@@ -94,7 +95,7 @@ def _word_pattern(letters: str, inner: str) -> str:
 
 @lru_cache(maxsize=200_000)
 def term(word: str, language: str) -> str:
-    """The term that a word is indexed by. It is an empty string for a stop word, and for a word that is too long."""
+    """Return the term that a word is indexed by. A stop word, or a word that is too long, gives an empty string."""
     size, lower = len(word.encode()), lowered(word)
     if size > MAX_WORD_BYTES:
         return ""
@@ -102,17 +103,20 @@ def term(word: str, language: str) -> str:
         return sys.intern(lower)
     if language in _ENGLISH_FOR_ASCII and word.isascii():
         language = "english"
-    # A word that consists of endings, as short ones do in some languages, is kept as it is.
+    # In some languages a short word consists of endings alone, so nothing is left as its stem. It is kept as it is.
     return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language) or lower)
 
 
 def lowered(text: str) -> str:
-    """A text in lower case as PostgreSQL writes it."""
+    """Return a text in lower case, as PostgreSQL lowers it."""
     return text.lower() if text.isascii() else text.translate(_LOWER).lower()
 
 
 def asked_words(query: str) -> Iterator[tuple[str, str]]:
-    """The words of a question as a person sees them: between blanks, without punctuation around; and in lower case."""
+    """Yield each word of a question as a person sees it, together with its lower case form.
+
+    A word stands between blanks. Punctuation around it is removed.
+    """
     edges = _patterns()[1]
     for part in _BLANKS.split(query):
         word = edges.sub("", part)
@@ -138,15 +142,18 @@ def _stem(word: str, language: str) -> str:
 
 
 def _without_german_endings(word: str) -> str:
-    """Those that Snowball 2 leaves: Lehrerin(nen) is Lehrer, Regeln is Regel. Behind a vowel, a consonant and three letters."""
+    """Remove German endings that Snowball 2 leaves: Lehrerin and Lehrerinnen become Lehrer, and Regeln becomes Regel.
+
+    An ending is removed only after the first vowel with a consonant behind it, and after the first three letters.
+    """
     if (ending := _GERMAN_ENDING.search(word)) is None:
         return word
     begin = _GERMAN_BEGIN.search(_BETWEEN_VOWELS.sub("-", word))
     return word[: ending.end()] if begin and ending.start() >= max(3, begin.end()) else word
 
 
-# What Snowball got after version 2, and PostgreSQL 18 has: "added" is "add" and not "ad"; other spellings of a letter; more
-# endings in German, and "system" keeps its own.
+# PostgreSQL 18 has some rules that Snowball got after version 2. "added" becomes "add" and not "ad". Some letters have
+# other spellings. German has more endings, and "system" keeps its ending.
 _UNDOUBLED = re.compile("([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|edly|ing|ingly)")
 _GERMAN_ENDING = re.compile("er(?=in(?:nen)?$)|l(?=ns?$)")
 _GERMAN_BEGIN = re.compile("[aeiouyäöü][^aeiouyäöü]")
@@ -166,9 +173,10 @@ def _stop_words() -> dict[str, frozenset[str]]:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A word, and what is not one at both ends of a text.
+    """Return two patterns: one for words, and one for anything at both ends of a text that cannot begin a word.
 
-    A word begins with a letter, a digit or a mark that has a width, and goes on with these and with what has no width.
+    A word begins with a letter, a digit or a mark that has a width. It goes on with these and with characters without a
+    width.
     """
     kinds: dict[str, list[int]] = {}
     for code in (*range(0x80, 0x40000), *range(0xE0000, 0xE0200)):
@@ -181,7 +189,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(words), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
 
 
-# Circled and squared letters are letters; some marks with a width of their own end a word.
+# Circled and squared letters count as letters. Some marks that have a width end a word.
 _CIRCLED = {*range(0x24B6, 0x24EA), *range(0x1F130, 0x1F14A), *range(0x1F150, 0x1F16A), *range(0x1F170, 0x1F18A)}
 _BREAKING = {
     *(0x1715, 0x1734, 0x1BF2, 0x1BF3, 0x1CE1, 0x1CF7, 0x302E, 0x302F, 0xA9C0, 0xABEC, 0x111C0, 0x11235, 0x1134D),

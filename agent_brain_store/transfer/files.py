@@ -1,4 +1,4 @@
-"""An export on disk: its manifest and its parts. `transfer.py` says what they are; here is how they are written and read."""
+"""Write and read the files of an export: its manifest and its parts. `moving.py` says what they are."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ _PART_FIELDS = {"name": str, "chunks": int, "last": str, "documents_sha256": str
 
 
 def begin(directory: Path, profile: EmbeddingMetadata | None) -> dict[str, Any]:
+    """Return the manifest in a directory. If the directory is empty or missing, start a new export there.
+
+    Raises `TransferError` if the directory holds something else, or an interrupted export of a store with another
+    profile.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     described = None if profile is None else asdict(profile)
     if (directory / "manifest.json").exists():
@@ -54,6 +59,7 @@ def begin(directory: Path, profile: EmbeddingMetadata | None) -> dict[str, Any]:
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
+    """Read and check a manifest. Raises `TransferError` if it is missing, damaged, or from a newer library."""
     try:
         manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -63,7 +69,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise TransferError(f"the manifest in {directory.name} is not of an export of this library")
     version = manifest.get("version")
-    if isinstance(version, int) and version > VERSION:  # its fields may be others
+    if isinstance(version, int) and version > VERSION:  # a newer version may have other fields
         raise TransferError(
             f"the export has version {version}, but this library reads version {VERSION}: upgrade the library"
         )
@@ -73,7 +79,7 @@ def read_manifest(directory: Path) -> dict[str, Any]:
 
 
 def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Whether every field that is read has its type."""
+    """Return whether every field that is read is there and has its type."""
     return (
         _has(manifest, _FIELDS)
         and (not manifest["complete"] or _has(manifest, _FIELDS_AT_THE_END))
@@ -88,6 +94,7 @@ def _has(values: dict[str, Any], fields: Mapping[str, Any]) -> bool:
 
 
 def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, completely or not at all."""
     _write(directory / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
 
 
@@ -95,6 +102,7 @@ def write_manifest(directory: Path, manifest: dict[str, Any]) -> None:
 
 
 def write_part(directory: Path, number: int, documents: list[Document]) -> dict[str, Any]:
+    """Write one part. Returns its entry for the manifest: name, number of chunks, last id, and checksums."""
     name = f"part-{number:05}"
     lines = gzip.compress(b"".join(json_line(document) for document in documents), 6, mtime=0)
     vectors = b"".join(vector_of(document).astype("<f4").tobytes() for document in documents)
@@ -111,7 +119,7 @@ def write_part(directory: Path, number: int, documents: list[Document]) -> dict[
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All or nothing, also when the machine stops."""
+    """Write a file completely or not at all, even if the machine stops meanwhile."""
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         file.write(data)
@@ -121,17 +129,20 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def vector_of(document: Document) -> np.ndarray[Any, Any]:
+    """Return a chunk's embedding. Raises `TransferError` if it has none."""
     if document.embedding is None:
         raise TransferError(f"chunk {document.chunk_id!a} has no embedding")
     return document.embedding
 
 
 def json_line(document: Document, sort_keys: bool = False) -> bytes:
+    """Return a chunk's id, text and metadata as one line of JSON."""
     content = {"id": document.chunk_id, "text": document.text, "metadata": document.metadata}
     return json.dumps(content, ensure_ascii=False, sort_keys=sort_keys, allow_nan=False).encode() + b"\n"
 
 
 def read_part(directory: Path, part: dict[str, Any], dimensions: int) -> list[Document]:
+    """Read the chunks of one part. Raises `TransferError` if a file does not match its checksum or is incomplete."""
     import numpy as np
 
     lines = read_lines(directory, part)
@@ -148,6 +159,7 @@ def read_part(directory: Path, part: dict[str, Any], dimensions: int) -> list[Do
 
 
 def read_lines(directory: Path, part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read the lines of one part, without embeddings. Raises `TransferError` if the checksum differs."""
     packed = _checked(directory / f"{part['name']}.jsonl.gz", part["documents_sha256"])
     return [json.loads(line) for line in gzip.decompress(packed).decode().split("\n")[:-1]]
 
@@ -162,12 +174,13 @@ def _checked(path: Path, sha256: str) -> bytes:
 
 
 def chunks_in(manifest: dict[str, Any]) -> int:
+    """Return how many chunks a manifest's parts hold."""
     return sum(part["chunks"] for part in manifest["parts"])
 
 
 @contextmanager
 def file_errors(operation: str) -> Iterator[None]:
-    """Turn the operating system's errors into ours; the message names the file, not its directory."""
+    """Turn the operating system's errors into `TransferError`. The message names the file but not its directory."""
     try:
         yield
     except OSError as error:

@@ -1,14 +1,14 @@
-"""Moving chunks between stores, backends and machines without paying for embeddings again.
+"""Move chunks between stores, backends and machines without paying for embeddings again.
 
 An export is a directory (``docs/moving.md``)::
 
     manifest.json          format, embedding profile, counts, and for each part its checksums
-    part-00000.jsonl.gz    one line a chunk: {"id": …, "text": …, "metadata": …}
+    part-00000.jsonl.gz    one line for each chunk: {"id": …, "text": …, "metadata": …}
     part-00000.f32.gz      their embeddings, one after the other, little-endian float32
 
-Everything streams, a part in memory at a time. An interrupted export or import is repeated with the same call: an
-export goes on after its last whole part, an import skips what the store has already. Both end by verifying what they
-wrote.
+Everything streams, with one part in memory at a time. If an export or import is interrupted, repeat the same call. An
+export goes on after its last whole part. An import skips chunks that the store has already. Both verify at the end what
+they wrote.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from agent_brain_store.transfer.files import (
     write_part,
 )
 
-PART, PART_BYTES = 2000, 64 * 2**20  # chunks of a part, and about what they take in memory
-PAGE = 100  # chunks that are read at a time: they come on top
+PART, PART_BYTES = 2000, 64 * 2**20  # the most chunks of a part, and about the most bytes that they take in memory
+PAGE = 100  # chunks that are read at a time; they take memory in addition to the part
 
 
 @dataclass(frozen=True, slots=True)
 class TransferReport:
-    """What was moved: chunks, and the SHA-256 over all of them in id order, which both sides have in common."""
+    """What was moved: the number of chunks, and the SHA-256 over all of them in id order. It is the same on both sides."""
 
     chunks: int
     sha256: str
@@ -56,11 +56,11 @@ class TransferReport:
 async def export_documents(
     store: StorageBackend, path: str | os.PathLike[str], progress: ProgressCallback | None = None
 ) -> TransferReport:
-    """Write every chunk of a store, with its embedding, into a directory, which is made when it is missing.
+    """Write every chunk of a store, with its embedding, into a directory. The directory is made if it is missing.
 
-    Goes on with an interrupted export in the same directory. Chunks written or deleted meanwhile may be
-    missed. Raises `TransferError` when the directory holds something else or was started from another store, or
-    when it cannot be written.
+    If the directory holds an interrupted export, the export goes on. Chunks that are written or deleted meanwhile may
+    be missed. Raises `TransferError` if the directory holds something else, if its export is complete already or was
+    started from another store, or if it cannot be written.
     """
     directory = Path(path)
     with file_errors("exporting"):
@@ -90,8 +90,9 @@ async def import_documents(
 ) -> TransferReport:
     """Store every chunk of an export, and its embedding profile if the store has none.
 
-    Repeating an interrupted import is cheap: chunks that are the same already are not written. Raises `TransferError`
-    when the export is incomplete or damaged, or when the store does not hold in the end what the export does.
+    You can repeat an interrupted import. That is cheap, because chunks that are stored already are not written again.
+    Raises `TransferError` if the export is incomplete or damaged, or if the store does not hold the same chunks in the
+    end. Raises `ProviderMismatchError` if the store has another embedding profile.
     """
     directory = Path(path)
     with file_errors("importing"):
@@ -117,8 +118,8 @@ async def copy_documents(
 ) -> TransferReport:
     """Store every chunk of ``source`` in ``target``, and its embedding profile if the target has none.
 
-    Repeating an interrupted copy is cheap. Raises `TransferError` when the target does not hold in the end what was
-    copied.
+    You can repeat an interrupted copy, which is cheap. Raises `TransferError` if the target does not hold the same
+    chunks in the end. Raises `ProviderMismatchError` if the target has another embedding profile.
     """
     stored = await source.get_embedding_metadata()
     profile = None if stored is None else asdict(stored)
@@ -154,7 +155,7 @@ async def _store(load: Any, documents: list[Document]) -> None:
 
 
 async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[str, Any]) -> str:
-    """The id of the last chunk in the files, after a look whether the store has the same chunk."""
+    """Return the id of the last chunk in the files. Raises `TransferError` if the store does not have the same chunk."""
     last = (await asyncio.to_thread(read_lines, directory, manifest["parts"][-1]))[-1]
     found = await store.get_by_id(last["id"])
     if found != {"text": last["text"], "metadata": last["metadata"]}:
@@ -164,7 +165,7 @@ async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[
 
 
 async def _check_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:
-    """Before anything is written: vectors of two models must not meet in one store."""
+    """Compare the profiles before anything is written. One store must not hold vectors of two models."""
     if profile is not None:
         store.validate_embedding_compatibility(**profile, stored_metadata=await store.get_embedding_metadata())
 
@@ -195,7 +196,7 @@ def _report(progress: ProgressCallback | None, operation: str, done: int, total:
 
 
 def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
-    """For `bulk_load`, which reports a build as well; how many chunks it has taken is reported here, with their total."""
+    """Leave out the "loading" steps of `bulk_load`. This module reports loaded chunks itself, and knows their total."""
     if progress is None:
         return None
 
@@ -210,13 +211,17 @@ def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | No
 
 
 class _Digest:
-    """SHA-256 over chunks in id order: id, text, metadata, vector. Long vectors count in half precision, the form that
-    both backends can hold."""
+    """A SHA-256 over chunks in id order: id, text, metadata and vector.
+
+    Vectors that PostgreSQL stores in half precision are hashed in half precision, so both backends give the same
+    result.
+    """
 
     def __init__(self) -> None:
         self._sha256, self.chunks = hashlib.sha256(), 0
 
     def add(self, documents: list[Document]) -> None:
+        """Add the next chunks."""
         for document in documents:
             vector = vector_of(document)
             form = "<f2" if len(vector) in HALFVEC_DIMENSIONS else "<f4"
@@ -225,13 +230,14 @@ class _Digest:
         self.chunks += len(documents)
 
     def report(self) -> TransferReport:
+        """Return the number of chunks and their SHA-256 so far."""
         return TransferReport(self.chunks, self._sha256.hexdigest())
 
 
 async def _digest_store(
     store: StorageBackend, ids: AsyncIterator[str], progress: ProgressCallback | None, total: int
 ) -> TransferReport:
-    """The digest of those chunks of a store that were sent; both come in id order, so that one pass is enough."""
+    """Return the digest of the chunks of a store that were sent. Chunks and ids come in id order, so one pass is enough."""
     digest, wanted = _Digest(), await anext(ids, None)
     async for batch in _pages(store, None):
         sent = []
@@ -258,7 +264,7 @@ async def _ids_of(directory: Path, manifest: dict[str, Any]) -> AsyncIterator[st
 
 
 async def _digest_parts(directory: Path, manifest: dict[str, Any], progress: ProgressCallback | None) -> TransferReport:
-    """Read every part again: what is on disk is what the manifest says."""
+    """Read every part again, and check it against the manifest. Returns the digest of what is on disk."""
     digest = _Digest()
     for part in manifest["parts"]:
         documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
