@@ -3,13 +3,13 @@
     python .ci/lint_sql.py [FILE ...]     every file of sql/ without an argument
 
 pglast is that parser as a package. sqlfluff was tried on these files first. It has a grammar of its own, which refuses
-valid statements (the operator ``^@``, an ``offset`` in a select without ``from``). It does not read the bodies of functions
-in quotes. And what it finds is a matter of taste: three quarters are indentation and line breaks.
+valid statements (the operator ``^@``, an ``offset`` in a select without ``from``). It does not read the bodies of
+functions in quotes. And what it finds is a matter of taste: three quarters are indentation and line breaks.
 
 The parser is that of PostgreSQL 18. The tests run each file on a server, so they find what an older one refuses.
 
-Beyond that there are few rules, and each is about a mistake. ``not in (select ...)`` is allowed: it is a hashed lookup, which
-refresh_term_statistics.sql relies on. Indentation and line breaks are for the author to decide.
+Beyond that there are few rules, and each is about a mistake. ``not in (select ...)`` is allowed: it is a hashed lookup,
+which refresh_term_statistics.sql relies on. Indentation and line breaks are for the author to decide.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     python .ci/release.py [TAG]     with a tag, it must be that of the version
 
-The version is written once, in the package. The changelog must have a dated heading for it. The sdist holds what git tracks
-and nothing else, and the wheel is built from the sdist. A fresh environment installs the wheel and runs ``.ci/smoke.py``.
+The version is written once, in the package. The changelog must have a dated heading for it. The sdist holds what git
+tracks and nothing else, and the wheel is built from the sdist. A fresh environment installs the wheel and runs
+``.ci/smoke.py``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
     ├── ProviderMismatchError        the store was filled by another embedding model
     ├── SchemaError                  the store's structure is not what the configuration asks for
     │   ├── SchemaTooNew             written by a newer version of this library
-    │   └── MigrationFailed          a migration file failed; the database is as it was
+    │   └── MigrationFailed          a file of sql/ failed to apply; the database is as it was
     ├── ConnectionFailed             the server cannot be reached, or refuses us
     ├── PoolTimeout                  no connection became free in time
     ├── StoreLocked                  another process has this Chroma directory open

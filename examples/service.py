@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 
 Embed = Callable[[Sequence[str]], Any]
 
-_CALLERS_FAULT = (InvalidDocumentError, InvalidFilterError, InvalidQueryError, DimensionMismatchError)
-_PASSES = (ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout)  # every call may be repeated safely
+_CLIENT_ERRORS = (InvalidDocumentError, InvalidFilterError, InvalidQueryError, DimensionMismatchError)
+_TRANSIENT_ERRORS = (ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout)  # every call may be repeated safely
 
 
 def create_app(config: StoreConfig | None = None, embed: Embed | None = None) -> Starlette:
@@ -162,10 +162,10 @@ def _plain(result: SearchResult) -> dict[str, Any]:
 
 async def _storage_error(_: Request, error: Exception) -> JSONResponse:
     """Turn the library's errors into statuses. The caller sees only errors that it can fix. The others are logged."""
-    if isinstance(error, _CALLERS_FAULT):
+    if isinstance(error, _CLIENT_ERRORS):
         return JSONResponse({"error": error.message}, 422)
     log.error("a request failed", exc_info=error)
-    if isinstance(error, _PASSES):
+    if isinstance(error, _TRANSIENT_ERRORS):
         return JSONResponse({"error": "the store is not available; try again"}, 503, {"Retry-After": "1"})
     return JSONResponse({"error": "internal error"}, 500)
 

@@ -81,7 +81,7 @@ def prepare(
     for position, chunk_id in enumerate(ids):
         _check_id(chunk_id, position)
     vectors = chunk_vectors(rules, embeddings, ids)
-    records = [_Record(rules, *item) for item in zip(ids, range(len(ids)), strict=True)]
+    records = [_ChunkChecker(rules, *item) for item in zip(ids, range(len(ids)), strict=True)]
     texts = [record.text(text) for record, text in zip(records, documents, strict=True)]
     metas = [record.metadata(metadata) for record, metadata in zip(records, metadatas, strict=True)]
     _log_replaced(sum(record.replaced for record in records))
@@ -128,7 +128,7 @@ def _check_id(chunk_id: object, position: int) -> None:
 # --- text and metadata -----------------------------------------------------------------------------------------------
 
 
-class _Record:
+class _ChunkChecker:
     """Checks the text and the metadata of one chunk. ``replaced`` counts the strings in which it replaced something."""
 
     __slots__ = ("_id", "_position", "_rules", "replaced")

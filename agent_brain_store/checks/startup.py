@@ -18,7 +18,7 @@ def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
         raise DimensionMismatchError(
             f"the store holds vectors of {stored} dimensions, but the configuration says {wanted} "
             f"({config.embedding.provider}/{config.embedding.model}). Configure the model that filled the store, "
-            f"or {_elsewhere(backend)} and index again",
+            f"or {_another_store(backend)} and index again",
             backend,
             expected=stored,
             actual=wanted,
@@ -39,7 +39,7 @@ def _check(key: str, stored: str, wanted: str, backend: str) -> None:
     if stored != wanted:
         raise SchemaError(
             f"the store was made with {key} {stored!r}, but the configuration says {wanted!r}. Set it back, "
-            f"or {_elsewhere(backend)} and copy the chunks with copy_documents, which needs no new embeddings",
+            f"or {_another_store(backend)} and copy the chunks with copy_documents, which needs no new embeddings",
             backend,
         )
 
@@ -52,12 +52,16 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
     """
     if stored is None:
         return
-    if (_plain(stored.provider), stored.model, stored.dimensions) == (_plain(provider), model, dimensions):
+    if (_plain_provider(stored.provider), stored.model, stored.dimensions) == (
+        _plain_provider(provider),
+        model,
+        dimensions,
+    ):
         return
     raise ProviderMismatchError(
         f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "
         f"but {provider}/{model} ({dimensions} dimensions) is in use now. Configure the model that filled the store, "
-        f"or {_elsewhere(backend)} and index again",
+        f"or {_another_store(backend)} and index again",
         backend,
         current_provider=provider,
         current_model=model,
@@ -66,7 +70,7 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
     )
 
 
-def _plain(provider: str) -> str:
+def _plain_provider(provider: str) -> str:
     """Return ``openai`` for ``OpenAI``, and also for ``EmbeddingProvider.OPENAI``, an enumeration's member as text."""
     return provider.lower().rpartition(".")[2]
 
@@ -90,7 +94,7 @@ def new_profile(provider: str, model: str, dimensions: int, stored: int) -> Embe
     return EmbeddingMetadata(provider, model, stored)
 
 
-def _elsewhere(backend: str) -> str:
+def _another_store(backend: str) -> str:
     if backend == "postgres":
         return "open another store (storage.postgres.schema)"
     return "open another store (storage.chroma.collection)"

@@ -20,7 +20,7 @@ Float32 = NDArray[np.float32]
 
 MIN_SQUARED_NORM = 1e-37  # below this, float32 sums underflow and every cosine is wrong
 HALFVEC_MAX = 65504.0  # the largest half-precision float
-PIECE = 100_000  # numbers that are converted at a time; the event loop can run between two pieces
+NUMBERS_AT_ONCE = 100_000  # numbers that are converted at a time; the event loop can run between two pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def chunk_vectors(rules: ChunkRules, embeddings: Vectors, ids: Sequence[str]) ->
         for position, embedding in enumerate(embeddings):
             row = _as_array(embedding, 1)
             if row is None:
-                raise InvalidDocumentError.at(position, ids[position], "embedding", _no_numbers(embedding))
+                raise InvalidDocumentError.at(position, ids[position], "embedding", _why_not_numbers(embedding))
             _check_dimensions(rules, len(row), f"chunk {ids[position]!a} (position {position}): embedding")
         return np.empty((0, rules.dimensions), np.float32)
     good = _good_rows(rules, rows)
@@ -89,7 +89,7 @@ def _as_rows(embeddings: Any, dimensions: int) -> Float32 | None:
     if not isinstance(embeddings, (list, tuple)):
         return _as_array(embeddings, 2)
     rows = np.empty((len(embeddings), dimensions), np.float32)
-    step = max(1, PIECE // dimensions)
+    step = max(1, NUMBERS_AT_ONCE // dimensions)
     for start in range(0, len(embeddings), step):
         piece = _as_array(embeddings[start : start + step], 2)
         if piece is None or piece.shape[1] != dimensions:
@@ -114,7 +114,7 @@ def _as_array(values: Any, ndim: int) -> Float32 | None:
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
-def _no_numbers(embedding: object) -> str:
+def _why_not_numbers(embedding: object) -> str:
     if not isinstance(embedding, (list, tuple)):
         return f"is {kind_of_value(embedding)}, not a list or array of numbers"
     wrong = (item for item in embedding if isinstance(item, bool) or not isinstance(item, (int, float, np.number)))

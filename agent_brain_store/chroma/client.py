@@ -32,7 +32,7 @@ SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}
 
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
 NUMBERS = 100_000  # floats of one read; each becomes a Python object on its way
-HOLD = 0.05  # seconds; a write should hold the interpreter's lock for about this long
+HOLD_SECONDS = 0.05  # seconds; a write should hold the interpreter's lock for about this long
 MIN_PIECE = 16  # rows; every call waits for the disk, so smaller pieces would only cost throughput
 MAX_PIECE = 256
 
@@ -146,7 +146,7 @@ class Rows:
     def __init__(self, collection: Collection, max_piece: int) -> None:
         self._collection = collection
         self._max_piece = max_piece
-        self._piece, self._took = MIN_PIECE, 0.0
+        self._piece, self._seconds_taken = MIN_PIECE, 0.0
         self._counts: list[int] = []  # the count of rows, if it is known; each write starts a new list
 
     # --- the collection itself ---------------------------------------------------------------------------------------
@@ -222,16 +222,16 @@ class Rows:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def pieces(self, length: int) -> Iterator[slice]:
-        """Yield slices of ``length`` items, each about as large as can be written in `HOLD` seconds.
+        """Yield slices of ``length`` items, each about as large as can be written in `HOLD_SECONDS` seconds.
 
         The size is adapted to the time that the last slice took.
         """
         start = 0
         while start < length:
             piece = slice(start, min(length, start + self._piece))
-            self._took = 0.0
+            self._seconds_taken = 0.0
             yield piece
-            factor = HOLD / max(self._took, 1e-6)
+            factor = HOLD_SECONDS / max(self._seconds_taken, 1e-6)
             self._piece = max(MIN_PIECE, min(self._max_piece, int(self._piece * min(1.25, max(0.5, factor)))))
             start = piece.stop
 
@@ -240,16 +240,16 @@ class Rows:
         metadatas: Any = stored
         with driver_errors("write chunks"), self._writing():
             self._collection.upsert(ids=ids, embeddings=vectors, metadatas=metadatas, documents=texts)
-            self.settle()
+            self.apply_log()
 
     def put_metadata(self, ids: list[str], stored: list[Stored]) -> None:
         """Write only the metadata of one piece. Writing the vectors again would take several times as long."""
         metadatas: Any = stored
         with driver_errors("write chunks"), self._writing():
             self._collection.update(ids=ids, metadatas=metadatas)
-            self.settle()
+            self.apply_log()
 
-    def settle(self) -> None:
+    def apply_log(self) -> None:
         """Make Chroma apply its log, by reading something. On a read, Chroma does so without the interpreter's lock.
 
         If the log grows, the next delete stops the whole process: for 2 s after 1000 vectors of 384 dimensions, and for
@@ -271,7 +271,7 @@ class Rows:
             yield
         finally:
             self._counts = []  # once more, because a count during the write is right neither before nor after it
-            self._took += time.perf_counter() - began
+            self._seconds_taken += time.perf_counter() - began
 
 
 def _pages(ids: Sequence[str], size: int) -> Iterator[list[str]]:

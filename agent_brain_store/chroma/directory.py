@@ -67,7 +67,7 @@ class Directory:
         collection = self.collections.get(name)
         if collection is None:
             collection = Collection(self, name, self._find_or_create(config))
-            collection.rows.settle()
+            collection.rows.apply_log()
         _check(collection, config)
         return self.collections.setdefault(name, collection)
 

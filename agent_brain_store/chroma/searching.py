@@ -24,7 +24,7 @@ from agent_brain_store.textsearch import fusion
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import Hits, KeywordIndex
 
-SPARE = 16  # more candidates than asked for, to see ties at the end
+EXTRA_CANDIDATES = 16  # more candidates than asked for, to see ties at the end
 FEW = 400  # comparing this many chunks takes less time than Chroma needs to find the nearest of them
 _PART = 100  # vectors that are compared at a time
 
@@ -99,7 +99,7 @@ def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter
     rows = collection.rows
     where, rest = to_where(filter)
     stored = rows.count()
-    asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + SPARE)
+    asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + EXTRA_CANDIDATES)
     if top_k == 0 or asked == 0:
         return []
     few = None if filter is None else _few(collection, filter, 2 * top_k * stored // asked)
@@ -116,17 +116,17 @@ def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter
     return _exact(collection, question, filter, found)
 
 
-def _few(collection: Collection, filter: Filter, scattered: int) -> list[str] | None:
+def _few(collection: Collection, filter: Filter, sparse_limit: int) -> list[str] | None:
     """Return the ids of all chunks that match, if they are few and quickly found. Otherwise return None.
 
-    Few are up to `FEW`. If metadata must be checked after Chroma's search, few are also up to ``scattered``: with so
+    Few are up to `FEW`. If metadata must be checked after Chroma's search, few are also up to ``sparse_limit``: with so
     few matches, too few of Chroma's candidates would match.
     """
     where, rest = to_where(filter)
     if rest is None:
         ids, most = collection.rows.ids(where, FEW + 1), FEW
     elif collection.any_index is not None:
-        ids, most = matching_ids(collection.rows, filter, collection.any_index), max(FEW, scattered)
+        ids, most = matching_ids(collection.rows, filter, collection.any_index), max(FEW, sparse_limit)
     else:
         return None
     return ids if len(ids) <= most else None
@@ -199,8 +199,8 @@ def _by_rank(question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hit
         asked.keyword_weight,
         asked.rrf_k,
     )
-    similar = {chunk_id: question.similarity(distance) for chunk_id, distance in near}
-    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(dict(hits), hits))
+    similarities = {chunk_id: question.similarity(distance) for chunk_id, distance in near}
+    return Fused(ranked, _ranks(near), _ranks(hits), similarities, _relative(dict(hits), hits))
 
 
 def _by_score(
@@ -211,11 +211,13 @@ def _by_score(
     known = dict(near)
     if asked.vector_weight:
         known |= dict(scan(collection.rows, question, [i for i in candidates if i not in known]))
-    similar = {chunk_id: question.similarity(distance) for chunk_id, distance in known.items()}
-    worded = index.scores_of(asked.text, candidates) if asked.keyword_weight else {}
+    similarities = {chunk_id: question.similarity(distance) for chunk_id, distance in known.items()}
+    keyword_scores = index.scores_of(asked.text, candidates) if asked.keyword_weight else {}
     order = [chunk_id for chunk_id, _ in near]
-    ranked = fusion.relative_score_fusion(similar, worded, asked.vector_weight, asked.keyword_weight, order)
-    return Fused(ranked, _ranks(near), _ranks(hits), similar, _relative(worded, hits))
+    ranked = fusion.relative_score_fusion(
+        similarities, keyword_scores, asked.vector_weight, asked.keyword_weight, order
+    )
+    return Fused(ranked, _ranks(near), _ranks(hits), similarities, _relative(keyword_scores, hits))
 
 
 def _ranks(ranking: list[tuple[str, float]]) -> dict[str, int]:

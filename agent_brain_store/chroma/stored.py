@@ -78,7 +78,7 @@ def given_vector(stored: Mapping[str, Any] | None, kept: NDArray[np.float64]) ->
     return kept.astype(np.float32) if bits is None else unpacked(bits)
 
 
-def replacing(stored: Stored, old: Mapping[str, Any]) -> Stored:
+def with_removed_keys(stored: Stored, old: Mapping[str, Any]) -> Stored:
     """Return ``stored`` with None for every key of ``old`` that has to go. Chroma merges metadata, and None removes a key."""
     return {**dict.fromkeys(old.keys() - stored.keys()), **stored}
 

@@ -11,7 +11,14 @@ from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import matching_ids
-from agent_brain_store.chroma.stored import DIGEST, METADATA, from_stored, in_searched_form, replacing, to_stored
+from agent_brain_store.chroma.stored import (
+    DIGEST,
+    METADATA,
+    from_stored,
+    in_searched_form,
+    to_stored,
+    with_removed_keys,
+)
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import Written
@@ -81,7 +88,7 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
     for positions, whole in ((sorted(changed), True), (sorted(relabelled), False)):
         for piece in collection.rows.pieces(len(positions)):
             chosen = np.array(positions[piece], np.intp)
-            part, new = _part(batch, chosen), [replacing(stored[i], former[i]) for i in chosen]
+            part, new = _part(batch, chosen), [with_removed_keys(stored[i], former[i]) for i in chosen]
             with collection.changing():
                 if whole:
                     collection.rows.put(part.ids, part.texts, new, kept[chosen])

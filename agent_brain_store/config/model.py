@@ -78,7 +78,7 @@ class EmbeddingConfig(Section):
     """
 
     _name = "embedding"
-    provider: str = setting(TEXT._replace(keep=str.lower))
+    provider: str = setting(TEXT._replace(convert=str.lower))
     model: str = setting(TEXT)
     dimensions: int = setting(integer(1, 16000))
 

@@ -65,11 +65,11 @@ class Secret:
 
 
 class Rule(NamedTuple):
-    """One rule for a value. ``expected`` says it in words, ``accepts`` tests it, and ``keep`` makes the form that is kept."""
+    """One rule for a value. ``expected`` says it in words, ``accepts`` tests it, and ``convert`` makes the form in which it is kept."""
 
     expected: str
     accepts: Callable[[Any], bool]
-    keep: Callable[[Any], Any] = lambda value: value
+    convert: Callable[[Any], Any] = lambda value: value
 
 
 def as_integer(value: object) -> int | None:
@@ -115,9 +115,9 @@ def choice(*names: str) -> Rule:
     return Rule(f"one of {', '.join(names)}", lambda v: isinstance(v, str) and v.lower() in names, str.lower)
 
 
-def matching(pattern: str, expected: str, keep: Callable[[str], str] = str) -> Rule:
+def matching(pattern: str, expected: str, convert: Callable[[str], str] = str) -> Rule:
     """Return a rule for strings that match a whole regular expression. ``expected`` describes them."""
-    return Rule(expected, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None, keep)
+    return Rule(expected, lambda v: isinstance(v, str) and re.fullmatch(pattern, v) is not None, convert)
 
 
 def is_path(value: object) -> bool:
@@ -178,7 +178,7 @@ def ruled_fields(cls: Any) -> dict[str, Field[Any]]:
     return {item.name: item for item in fields(cls) if "rule" in item.metadata}
 
 
-def quoted(key: str, value: object) -> str:
+def shown_value(key: str, value: object) -> str:
     """Quote a wrong value, unless it may hold a password. A URL may hold one too, wherever it stands."""
     if not isinstance(value, (str, int, float, Path)):
         return f"a {type(value).__name__}"
@@ -189,10 +189,10 @@ def quoted(key: str, value: object) -> str:
 
 def refusal(key: str, value: object, rule: Rule) -> str:
     """Say that a value is not accepted, and what is expected instead."""
-    return f"{quoted(key, value)} is not accepted, expected {rule.expected}"
+    return f"{shown_value(key, value)} is not accepted, expected {rule.expected}"
 
 
-def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def check_values(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return the correct values of ``given`` in the form in which they are kept, and each wrong key with the reason."""
     clean: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
@@ -202,7 +202,7 @@ def checked(cls: type[Section], given: Mapping[str, Any]) -> tuple[dict[str, Any
         if key not in given:
             defaults[key] = item.default
         elif rule.accepts(value):
-            clean[key] = rule.keep(value)
+            clean[key] = rule.convert(value)
         elif value is not None or item.default is not None:
             problems.append((key, refusal(key, value, rule)))
     return clean, [*problems, *cls._conflicts(defaults | clean)]
@@ -222,7 +222,7 @@ class Section:
     _name: ClassVar[str]
 
     def __post_init__(self) -> None:
-        clean, problems = checked(type(self), {key: getattr(self, key) for key in ruled_fields(type(self))})
+        clean, problems = check_values(type(self), {key: getattr(self, key) for key in ruled_fields(type(self))})
         for key, value in clean.items():
             object.__setattr__(self, key, value)
         if problems:

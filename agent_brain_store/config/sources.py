@@ -20,13 +20,13 @@ from agent_brain_store.config.rules import (
     TEXT,
     Rule,
     Section,
-    checked,
+    check_values,
     choice,
     expanded,
     is_path,
-    quoted,
     refusal,
     ruled_fields,
+    shown_value,
 )
 from agent_brain_store.config.url import parse_connection_url
 
@@ -113,7 +113,7 @@ class _Draft:
         """Return the values of each section, and report those that are wrong."""
         parts = {}
         for section, cls in self.sections.items():
-            parts[section], problems = checked(cls, self.given[section])
+            parts[section], problems = check_values(cls, self.given[section])
             for key, text in problems:
                 self._report(section, key, text)
         return parts
@@ -190,7 +190,7 @@ class _Draft:
         elif "dimensions" not in given:
             size = known_dimensions(str(given["model"]))
             if size is None:
-                model = quoted("model", given["model"])
+                model = shown_value("model", given["model"])
                 self._report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
             given["dimensions"] = size or 1
 
@@ -198,7 +198,7 @@ class _Draft:
         keyword = self.given["storage.keyword"]
         language = self.given[_PG].pop("language", None)
         if language and str(keyword.setdefault("language", language)).lower() != language.lower():
-            other = quoted("language", keyword["language"])
+            other = shown_value("language", keyword["language"])
             self._report(_PG, "language", f"{language!r} differs from storage.keyword.language, {other}; expected one")
 
     def _settle_connection(self) -> None:
@@ -290,7 +290,7 @@ class _Draft:
             value = postgres.get(key)
             system = key == "ssl_root_cert" and value == "system"
             if isinstance(value, (str, Path)) and not system and not _is_file(expanded(value)):
-                self._report(_PG, key, f"{quoted(key, value)} is not a file")
+                self._report(_PG, key, f"{shown_value(key, value)} is not a file")
         mode = str(postgres.get("ssl_mode")).lower()
         default = Path(self.env.get("HOME", "/nowhere"), ".postgresql/root.crt")
         known = "ssl_root_cert" in postgres or "PGSSLROOTCERT" in self.env or _is_file(default)

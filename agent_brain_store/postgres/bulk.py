@@ -24,12 +24,12 @@ from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
-_FEWEST = 1000  # chunks; below this, nobody would notice a difference
+_MIN_CHUNKS = 1000  # chunks; below this, nobody would notice a difference
 # Adding or changing a chunk in the graph takes about five times as long as its share of a build. So a build over all
 # chunks pays once the load is a quarter of the chunks that were there (docs/decisions/0017-vector-index-last.md). The
 # caller of upsert_documents has not asked for that. So a single call must write as many chunks as were there. Until
 # the index is there, searches then scan no more chunks than the call itself brings.
-_PAYS_AT, _PAYS_FOR_ONE_CALL_AT = 0.25, 1.0
+_MIN_SHARE, _MIN_SHARE_OF_ONE_CALL = 0.25, 1.0
 _SAMPLE = 100
 
 
@@ -50,12 +50,12 @@ class BulkWriter:
 
     async def upsert(self, batch: Batch) -> None:
         """Store the batch of one call. The index is suspended if the batch is as large as the store was."""
-        if len(batch) < _FEWEST or not self._indexes.has_vector_index:
+        if len(batch) < _MIN_CHUNKS or not self._indexes.has_vector_index:
             await self._writer.upsert(batch)
             return
-        suspension = await self._suspension(_PAYS_FOR_ONE_CALL_AT, self._timings.lock_wait)
+        suspension = await self._suspension(_MIN_SHARE_OF_ONE_CALL, self._timings.lock_wait)
         try:
-            await suspension.consider(batch)
+            await suspension.suspend_if_worthwhile(batch)
             await self._writer.upsert(batch)
         finally:
             building = self._background.start(self._finish(suspension))
@@ -74,11 +74,11 @@ class BulkWriter:
     @asynccontextmanager
     async def session(self, progress: ProgressCallback | None) -> AsyncIterator[WriteBatch]:
         """Write many batches. At the end it builds the index and counts the terms, even after an error in the block."""
-        suspension = await self._suspension(_PAYS_AT, None)
+        suspension = await self._suspension(_MIN_SHARE, None)
 
         async def write(batch: Batch, written: Written) -> None:
             if self._indexes.has_vector_index:
-                await suspension.consider(batch)
+                await suspension.suspend_if_worthwhile(batch)
             await self._writer.upsert(batch, written)
 
         def ending() -> Awaitable[None]:
@@ -103,36 +103,37 @@ class BulkWriter:
         finally:
             await self._statistics.refresh()
 
-    async def _suspension(self, pays_at: float, lock_timeout: float | None) -> Suspension:
+    async def _suspension(self, worthwhile_from: float, lock_timeout: float | None) -> Suspension:
         chunks = int((await self._pools.fetch("count_chunks"))[0]["chunks"])
-        return Suspension(self._pools, self._indexes, chunks * pays_at, lock_timeout)
+        return Suspension(self._pools, self._indexes, chunks * worthwhile_from, lock_timeout)
 
 
 class Suspension:
     """Drops the vector index once enough chunks are going to be written, and builds it again at the end."""
 
-    def __init__(self, pools: Pools, indexes: Indexes, pays_at: float, lock_timeout: float | None) -> None:
-        """``pays_at`` is the number of written chunks at which the index is dropped. It counts as at least `_FEWEST`.
+    def __init__(self, pools: Pools, indexes: Indexes, worthwhile_from: float, lock_timeout: float | None) -> None:
+        """``worthwhile_from`` is the number of written chunks at which the index is dropped. It counts as at least
+        `_MIN_CHUNKS`.
 
         ``lock_timeout`` is how many seconds each step waits for other transactions. None means for ever.
         """
         self._pools, self._indexes, self._lock_timeout = pools, indexes, lock_timeout
-        self._pays_at, self._writes = max(_FEWEST, pays_at), 0.0
+        self._worthwhile_from, self._writes = max(_MIN_CHUNKS, worthwhile_from), 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
 
-    async def consider(self, batch: Batch) -> None:
+    async def suspend_if_worthwhile(self, batch: Batch) -> None:
         """Drop the index if that pays, now that these chunks are going to be written. After `finish` it does nothing."""
         async with self._deciding:
             if self._decided:
                 return
-            self._writes += len(batch) * await self._share_to_write(batch)
-            if self._writes >= self._pays_at:
+            self._writes += len(batch) * await self._changed_share(batch)
+            if self._writes >= self._worthwhile_from:
                 self._decided = True
                 await self._suspend()
 
-    async def _share_to_write(self, batch: Batch) -> float:
+    async def _changed_share(self, batch: Batch) -> float:
         """Return the share of these chunks that are new or changed, estimated from a sample.
 
         Loading the same chunks again must not cause a build.

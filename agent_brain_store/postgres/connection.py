@@ -16,7 +16,7 @@ from pgvector.asyncpg import register_vector
 from agent_brain_store.checks.chunks import INT64
 from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.errors import ConnectionFailed
-from agent_brain_store.postgres.errors import BACKEND, RETRIABLE_STATES, means_lost, translated
+from agent_brain_store.postgres.errors import BACKEND, RETRIABLE_STATES, is_lost_connection, translated
 from agent_brain_store.postgres.sql import queries
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ async def _connect_once(arguments: dict[str, Any]) -> Connection:
 
 def _worth_retrying(cause: BaseException | None) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
-        return (cause.sqlstate or "") in RETRIABLE_STATES or means_lost(cause)
+        return (cause.sqlstate or "") in RETRIABLE_STATES or is_lost_connection(cause)
     return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
 
 

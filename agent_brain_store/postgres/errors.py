@@ -34,19 +34,19 @@ def translated(operation: str) -> Iterator[None]:
     except StorageError:
         raise
     except DRIVER_ERRORS as error:
-        raise _typed(error, operation) from error
+        raise _to_storage_error(error, operation) from error
 
 
-def is_lost(error: BaseException | None) -> bool:
+def caused_by_lost_connection(error: BaseException | None) -> bool:
     """Return whether an error, or one of its causes, means that the connection is gone."""
     while error is not None:
-        if means_lost(error):
+        if is_lost_connection(error):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
-def means_lost(error: BaseException) -> bool:
+def is_lost_connection(error: BaseException) -> bool:
     """Return whether this error itself means that the connection is gone."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_LOST_STATES)
@@ -57,24 +57,24 @@ def means_lost(error: BaseException) -> bool:
     return isinstance(error, (ConnectionError, OSError)) and not isinstance(error, TimeoutError)
 
 
-def _typed(error: BaseException, operation: str) -> StorageError:
+def _to_storage_error(error: BaseException, operation: str) -> StorageError:
     if isinstance(error, asyncpg.PostgresError):
-        return _of_the_server(error, operation)
+        return _from_server(error, operation)
     if isinstance(error, TimeoutError):
         return QueryFailed(f"{operation} took longer than storage.postgres.command_timeout", BACKEND)
-    if is_lost(error) or isinstance(error, OSError):
+    if caused_by_lost_connection(error) or isinstance(error, OSError):
         return ConnectionFailed(f"{operation}: no connection to the server ({_reason(error)})", BACKEND)
     return QueryFailed(f"{operation} failed in the driver: {error}", BACKEND)
 
 
-def _of_the_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
+def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
     state = error.sqlstate or "?????"
     if state.startswith("28"):
         hint = "check user and password (storage.postgres.user, password_env or password_file)"
         return ConnectionFailed(f"{operation}: the server refuses the user or password ({state}); {hint}", BACKEND)
     if state == "3D000":
         return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
-    if state in RETRIABLE_STATES or means_lost(error):
+    if state in RETRIABLE_STATES or is_lost_connection(error):
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":
         return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)

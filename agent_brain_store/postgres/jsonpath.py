@@ -42,9 +42,9 @@ def required_prefix(filter: Filter | None, key: str) -> str:
             return ""
 
 
-def _jsonpath(filter: Filter, known: str) -> str:
+def _jsonpath(filter: Filter, source_prefix: str) -> str:
     match filter:
-        case Compare("source", "prefix", value) if known and value == known:
+        case Compare("source", "prefix", value) if source_prefix and value == source_prefix:
             return 'exists($ ? (@."source".type() == "string"))'
         case Compare(key, "contains", value):
             return f"exists($ ? (exists(@.{_literal(key)}[*] ? (@ == {_literal(value)}))))"
@@ -58,11 +58,11 @@ def _jsonpath(filter: Filter, known: str) -> str:
         case Exists(key):
             return f"exists($ ? (exists(@.{_literal(key)})))"
         case Not(item):
-            return f"!({_jsonpath(item, known)})"
+            return f"!({_jsonpath(item, source_prefix)})"
         case And(items):
-            return _joined([_jsonpath(item, known) for item in items], "&&")
+            return _joined([_jsonpath(item, source_prefix) for item in items], "&&")
         case Or(items):
-            return _joined([_jsonpath(item, known) for item in items], "||")
+            return _joined([_jsonpath(item, source_prefix) for item in items], "||")
 
 
 def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
@@ -71,11 +71,11 @@ def _one_of(values: Iterable[tuple[str | None, Scalar]]) -> str:
     for kind, value in sorted(values):
         kinds.setdefault(kind, []).append(value)
     parts = [f"@ == {_literal(value)}" for value in kinds.pop("boolean", [])]
-    parts += [f'(@.type() == "{kind}" && {_searched(of_kind)})' for kind, of_kind in kinds.items()]
+    parts += [f'(@.type() == "{kind}" && {_binary_search(of_kind)})' for kind, of_kind in kinds.items()]
     return _joined(parts, "||")
 
 
-def _searched(values: Sequence[Scalar]) -> str:
+def _binary_search(values: Sequence[Scalar]) -> str:
     """Spell out a binary search over sorted values. Of thousands of values, a chunk is compared with a dozen.
 
     The GIN index uses the equalities in it.
@@ -84,7 +84,7 @@ def _searched(values: Sequence[Scalar]) -> str:
         return _joined([f"@ == {_literal(value)}" for value in values], "||")
     lower, upper = values[: len(values) // 2], values[len(values) // 2 :]
     middle = _literal(upper[0])
-    return f"((@ < {middle} && {_searched(lower)}) || (@ >= {middle} && {_searched(upper)}))"
+    return f"((@ < {middle} && {_binary_search(lower)}) || (@ >= {middle} && {_binary_search(upper)}))"
 
 
 def _joined(parts: list[str], op: str) -> str:

@@ -29,7 +29,7 @@ from agent_brain_store.postgres.timings import Timings
 
 log = logging.getLogger(__name__)
 
-_AGED_AT = 0.1  # this share of all chunks has changed
+_OVERDUE_SHARE = 0.1  # this share of all chunks has changed
 _SMALL = 5000  # chunks; counting them takes about a tenth of a second
 _LARGE_PART = 0.25  # of all chunks; a call that wrote this many takes much longer than the count that it waits for
 _COUNT_TIMEOUT = 3600.0  # seconds
@@ -46,14 +46,14 @@ class Age(NamedTuple):
     may_count: bool
 
     @property
-    def has_aged(self) -> bool:
+    def needs_count(self) -> bool:
         """True if chunks have changed since the last count, and this session may count."""
         return self.may_count and self.changes > 0
 
     @property
-    def is_high(self) -> bool:
+    def is_overdue(self) -> bool:
         """True if so many chunks have changed that a count is due at once."""
-        return self.has_aged and self.changes > self.chunks * _AGED_AT
+        return self.needs_count and self.changes > self.chunks * _OVERDUE_SHARE
 
 
 class TermStatistics:
@@ -70,14 +70,14 @@ class TermStatistics:
     async def refresh_at_start(self) -> None:
         """Count now if a tenth of the chunks has changed. A crash can leave a count undone."""
         self.mark_stale()
-        if (await self._age()).is_high:
+        if (await self._age()).is_overdue:
             await self._count()
 
     def refresh_if_stale(self) -> None:
         """See in the background whether a count is due. Every search calls this, but it looks only now and then."""
         now = time.monotonic()
         if now >= self._next_look:
-            self._next_look = now + self._timings.statistics_look
+            self._next_look = now + self._timings.count_check_interval
             self._refresh_in_background()
 
     def mark_stale(self) -> None:
@@ -89,8 +89,8 @@ class TermStatistics:
         age = await self._age()
         if age.rows > _COMPACT_AT:
             await self._compact()
-        waits = age.is_high and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
-        if age.has_aged and (not waits or await self._count() is False):
+        waits = age.is_overdue and (age.chunks <= _SMALL or written >= age.chunks * _LARGE_PART)
+        if age.needs_count and (not waits or await self._count() is False):
             self._refresh_in_background()
 
     async def refresh(self) -> None:
@@ -104,20 +104,20 @@ class TermStatistics:
             self._counting = self._background.start(self._until_fresh())
 
     async def _until_fresh(self) -> None:
-        while not self._background.is_closing and (age := await self._age()).has_aged:
+        while not self._background.is_closing and (age := await self._age()).needs_count:
             if (due_in := self._due_in(age)) > 0:
-                await self._background.pause(min(due_in, self._timings.statistics_look))
+                await self._background.pause(min(due_in, self._timings.count_check_interval))
                 continue
             counted = await self._count()
             if counted is None:
                 self._next_look = time.monotonic() + _COUNT_TIMEOUT
                 break
             if not counted:
-                await self._background.pause(self._timings.statistics_pause)
+                await self._background.pause(self._timings.count_retry)
 
     def _due_in(self, age: Age) -> float:
         """Return in how many seconds the next count is due."""
-        return 0.0 if age.is_high else age.chunks * self._timings.statistics_rest - age.seconds
+        return 0.0 if age.is_overdue else age.chunks * self._timings.count_interval_per_chunk - age.seconds
 
     async def _age(self) -> Age:
         try:
@@ -141,7 +141,7 @@ class TermStatistics:
         """
         async with self._turn:
             age = await self._age()
-            if not always and not (age.has_aged and self._due_in(age) <= 0):
+            if not always and not (age.needs_count and self._due_in(age) <= 0):
                 return True
             counted: bool | None = None
             try:

@@ -18,14 +18,14 @@ class Timings:
     build_poll: float = 0.5
     """The pause between two looks at how far an index build has come."""
 
-    statistics_rest: float = 0.00125
+    count_interval_per_chunk: float = 0.00125
     """The time from one count of the terms to the next, for each chunk of the store.
 
     It is fifty times as long as counting one chunk takes.
     """
 
-    statistics_look: float = 10.0
+    count_check_interval: float = 10.0
     """The time after which a search looks again whether a count is due."""
 
-    statistics_pause: float = 1.0
+    count_retry: float = 1.0
     """The pause before asking again whether another session has finished its count."""

@@ -13,7 +13,7 @@ import asyncpg
 
 from agent_brain_store.errors import OutcomeUnknown
 from agent_brain_store.postgres.connection import Connection
-from agent_brain_store.postgres.errors import BACKEND, is_lost
+from agent_brain_store.postgres.errors import BACKEND, caused_by_lost_connection
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ async def transaction(connection: Connection, operation: str) -> AsyncIterator[N
     try:
         await _uninterrupted(managed.__aexit__(None, None, None))
     except Exception as error:
-        if not (is_lost(error) or isinstance(error, TimeoutError)):
+        if not (caused_by_lost_connection(error) or isinstance(error, TimeoutError)):
             raise
         what = (
             "storage.postgres.command_timeout ran out" if isinstance(error, TimeoutError) else "the connection was lost"

@@ -34,7 +34,7 @@ def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -
     """
     headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
     summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
-    total = headings + summaries + _counted_last(_searched(text), config.language, before)
+    total = headings + summaries + _counted_last(_searched_part(text), config.language, before)
     counts = {term: min(count, POSITIONS) for term, count in total.items()}
     extra = {term: _extra(headings[term], summaries[term], config) for term in headings.keys() | summaries.keys()}
     return {term: count + extra.get(term, 0.0) for term, count in counts.items()}, sum(counts.values())
@@ -74,7 +74,7 @@ def _counted_last(text: str, language: str, before: int) -> Counter[str]:
     return _counted(text, language, before)[0]
 
 
-def _searched(text: str) -> str:
+def _searched_part(text: str) -> str:
     too_long = len(text) * 4 > LONGEST_TEXT and len(text.encode()) > LONGEST_TEXT
     return text[:FIRST_CHARACTERS] if too_long else text
 

@@ -23,7 +23,7 @@ from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.protocol import Metadata
 from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
-from agent_brain_store.textsearch.words import asked_words, terms
+from agent_brain_store.textsearch.words import question_words, terms
 
 Hits = list[tuple[str, float]]
 
@@ -112,7 +112,7 @@ class KeywordIndex:
 
     def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
         """Return the BM25 scores of the given chunks. A chunk without a word of the question has 0."""
-        asked = self._asked(query)
+        asked = self._terms_of(query)
         with self._lock:
             scores = self._all_scores(asked)
             slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
@@ -124,19 +124,19 @@ class KeywordIndex:
         The words are in lower case and in the order of the question.
         """
         asked: dict[str, set[str]] = {}
-        for word, shown in asked_words(query):
-            if stems := self._asked(word):
+        for word, shown in question_words(query):
+            if stems := self._terms_of(word):
                 asked.setdefault(shown, set()).update(stems)
         result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
         with self._lock:
             slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
             for shown, forms in asked.items():
-                contained = [np.isin(slots, self._view(stem)[:, 0]) for stem in forms]
+                contained = [np.isin(slots, self._postings_of(stem)[:, 0]) for stem in forms]
                 for place in np.flatnonzero(np.any(contained, axis=0)).tolist():
                     found[place].append(shown)
         return result
 
-    def _asked(self, query: str) -> list[str]:
+    def _terms_of(self, query: str) -> list[str]:
         return [term for term in terms(query, self._config.language) if term]
 
     def matching(self, filter: Filter, ids: Iterable[str] | None = None) -> list[str]:
@@ -151,7 +151,7 @@ class KeywordIndex:
         scores = np.zeros(len(self._ids))
         lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
         for term, times in Counter(terms).items():
-            view = self._view(term)
+            view = self._postings_of(term)
             view = view[lengths[view[:, 0].astype(np.int64)] >= 0]
             slots, frequencies = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
             if len(slots):
@@ -173,12 +173,12 @@ class KeywordIndex:
         scores: NDArray[np.float64] = okapi.get_scores([term])[0]
         return scores
 
-    def _view(self, term: str) -> NDArray[np.float32]:
+    def _postings_of(self, term: str) -> NDArray[np.float32]:
         postings = self._postings.get(term)
         return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
 
     def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata]]:
-        asked = self._asked(query)
+        asked = self._terms_of(query)
         with self._lock:
             return self._all_scores(asked), self._ids, self._metadatas
 
@@ -202,7 +202,7 @@ class KeywordIndex:
             self._postings = {t: packed for t in self._postings if (packed := self._moved(t, moved))}
 
     def _moved(self, term: str, moved: NDArray[np.int64]) -> array[float]:
-        view = self._view(term)
+        view = self._postings_of(term)
         slots = moved[view[:, 0].astype(np.int64)]
         packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
         return array("f", packed.tobytes())

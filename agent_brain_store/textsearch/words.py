@@ -49,7 +49,8 @@ def terms(text: str, language: str) -> list[str]:
 def count_terms(text: str, language: str) -> Counter[str]:
     """How often each term occurs in a text: `terms` counted, without stop words, several times as fast.
 
-    No word reaches over a blank, and texts repeat themselves. So the text is cut at blanks, and each piece is parsed once.
+    No word reaches over a blank, and texts repeat themselves. So the text is cut at blanks, and each piece is parsed
+    once.
     """
     if text.startswith(".."):  # the one place where the beginning of a text counts
         counts = Counter(terms(text, language))
@@ -112,7 +113,7 @@ def lowered(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_LOWER).lower()
 
 
-def asked_words(query: str) -> Iterator[tuple[str, str]]:
+def question_words(query: str) -> Iterator[tuple[str, str]]:
     """Yield each word of a question as a person sees it, together with its lower case form.
 
     A word stands between blanks. Punctuation around it is removed.

@@ -101,7 +101,7 @@ async def import_documents(
             raise TransferError(f"the export in {directory.name} was interrupted: repeat export_documents first")
         await _check_profile(store, manifest["profile"])
         done = 0
-        async with store.bulk_load(_but_for_loading(progress)) as load:
+        async with store.bulk_load(_without_loading(progress)) as load:
             for part in manifest["parts"]:
                 documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
                 await _store(load, documents)
@@ -125,7 +125,7 @@ async def copy_documents(
     profile = None if stored is None else asdict(stored)
     await _check_profile(target, profile)
     total, digest, done = await source.get_count(), _Digest(), 0
-    async with target.bulk_load(_but_for_loading(progress)) as load:
+    async with target.bulk_load(_without_loading(progress)) as load:
         async for batch in _pages(source, None):
             await _store(load, batch)
             digest.add(batch)
@@ -195,7 +195,7 @@ def _report(progress: ProgressCallback | None, operation: str, done: int, total:
         progress(Progress(operation, done, total))
 
 
-def _but_for_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
+def _without_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
     """Leave out the "loading" steps of `bulk_load`. This module reports loaded chunks itself, and knows their total."""
     if progress is None:
         return None

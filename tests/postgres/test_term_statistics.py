@@ -34,7 +34,7 @@ pytestmark = pytest.mark.postgres
 
 
 async def test_a_write_that_changes_much_counts_the_terms(store, plain, monkeypatch):
-    set_timings(store, statistics_rest=60)  # seconds a chunk: a small change stays uncounted
+    set_timings(store, count_interval_per_chunk=60)  # seconds a chunk: a small change stays uncounted
 
     async def counted() -> dict[str, int]:
         return await document_frequencies(plain)
@@ -59,7 +59,7 @@ async def test_a_write_that_changes_much_counts_the_terms(store, plain, monkeypa
 
 
 async def test_a_reset_forgets_what_was_counted(store, plain, monkeypatch):
-    set_timings(store, statistics_rest=60)
+    set_timings(store, count_interval_per_chunk=60)
 
     async def counted() -> dict[str, int]:
         return await document_frequencies(plain)
@@ -79,7 +79,7 @@ async def test_a_reset_forgets_what_was_counted(store, plain, monkeypatch):
 
 
 async def test_a_large_store_is_counted_in_the_background(store, plain, monkeypatch):
-    set_timings(store, statistics_rest=60, statistics_look=0.05)
+    set_timings(store, count_interval_per_chunk=60, count_check_interval=0.05)
     await fill(store, *((f"{i}", "apple") for i in range(6000)))
     assert await document_frequency(plain, "appl") == 6000, "a call that wrote much of the store waits"
     await fill(store, *((f"p{i}", "pear") for i in range(500)))

@@ -74,7 +74,7 @@ def overwrite_secret(secret: Any, value: str) -> None:
 
 def convert_vectors_in_pieces(monkeypatch: pytest.MonkeyPatch, numbers: int) -> None:
     """Let lists of vectors be converted so many numbers at a time."""
-    monkeypatch.setattr(vectors, "PIECE", numbers)
+    monkeypatch.setattr(vectors, "NUMBERS_AT_ONCE", numbers)
 
 
 def small_parts(monkeypatch: pytest.MonkeyPatch, chunks: int | None = None, size: int | None = None) -> None:
@@ -326,8 +326,8 @@ _STEPS: dict[str, tuple[Any, str]] = {
 def wrap(monkeypatch: pytest.MonkeyPatch, step: str, around: Callable[..., Any]) -> None:
     """Call ``around`` in place of a step, with the step itself and its arguments.
 
-    ``put``, ``put metadata``, ``delete``, ``nearest`` and ``ids`` are steps of the rows, which are their first argument.
-    ``score`` is one of the keyword index.
+    ``put``, ``put metadata``, ``delete``, ``nearest`` and ``ids`` are steps of the rows, which are their first
+    argument. ``score`` is one of the keyword index.
     """
     owner, name = _STEPS[step]
     original = getattr(owner, name)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.textsearch.frequencies import frequencies
-from agent_brain_store.textsearch.words import asked_words, count_terms, term, terms
+from agent_brain_store.textsearch.words import count_terms, question_words, term, terms
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_russian_stems_latin_words_as_english():
 
 
 def test_each_letter_becomes_one_lower_case_letter():
-    assert [shown for _, shown in asked_words("  (ΟΔΟΣ) İx, «Été»  ")] == ["", "οδοσ", "ix", "été", ""]
+    assert [shown for _, shown in question_words("  (ΟΔΟΣ) İx, «Été»  ")] == ["", "οδοσ", "ix", "été", ""]
 
 
 def test_a_heading_weighs_more_than_the_text_and_counts_once_for_the_length():
