@@ -65,7 +65,10 @@ class Secret:
 
 
 class Rule(NamedTuple):
-    """One rule for a value. ``expected`` says it in words, ``accepts`` tests it, and ``convert`` makes the form in which it is kept."""
+    """One rule for a value.
+
+    ``expected`` says it in words, ``accepts`` tests it, and ``convert`` returns the form in which the value is kept.
+    """
 
     expected: str
     accepts: Callable[[Any], bool]
