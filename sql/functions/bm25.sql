@@ -11,9 +11,10 @@
 -- query          text    a question in plain words
 -- filter         text    a jsonpath; '' passes every chunk
 -- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- budget         int4    about how many chunks to score. 0 scores every match. -1 does so too, but finds the chunks by
---                        the filter. If few chunks pass the filter, that is less work than reading the term index.
+-- budget         int4    about how many chunks to score. 0 scores every match.
 -- also           text[]  ids of chunks that are scored in any case
+-- places         tid[]   what filter_scope() returns. Every match in these places is scored, and no other. If few
+--                        chunks pass the filter, that is less work than reading the term index. null looks everywhere.
 --
 -- returns many: chunk_id text, score float8, by_words bool
 --   by_words is false if only also brought the chunk in.
@@ -21,14 +22,14 @@
 -- called by: keyword_ranking
 -- inlined: yes, because it is a single stable select. So the planner sees the indexes.
 --
--- psql: explain analyze select * from bm25('how do I load chunks', '', '', 750, '{}');
-create or replace function bm25(query text, filter text, source_prefix text, budget int4, also text[])
+-- psql: explain analyze select * from bm25('how do I load chunks', '', '', 750, '{}', null);
+create or replace function bm25(query text, filter text, source_prefix text, budget int4, also text[], places tid[])
 returns table (chunk_id text, score float8, by_words bool)
 language sql stable parallel safe
 begin atomic
   with question as materialized (
     select *
-    from plan_query(query, budget)
+    from plan_query(query, case when places is null then budget else 0 end)
   ),
   question_terms as materialized (
     select term, weight, flat, slope, field_weights, field_gain
@@ -70,14 +71,13 @@ begin atomic
     chunk_id <> all(also) or tsv @@ (select always_scored from question) or tsv @@ (select combined from question)
   from chunks
   -- The places make sure that each chunk is scored once, however it came in.
-  where ctid = any(array(
+  where ctid = any(coalesce(places, array(
     select ctid
     from chunks
     where (
         tsv @@ (select always_scored from question)
-        -- The planner drops these conditions where no ids are given, and without a filter.
+        -- The planner drops this condition where no ids are given.
         or (cardinality(also) > 0 and chunk_id = any(also))
-        or (budget < 0 and filter || source_prefix <> '')
       )
       and matches(metadata, filter, source_prefix)
     union all
@@ -95,6 +95,6 @@ begin atomic
       order by turn, case when (select shortest_first from question) then tokens end, chunk_id collate "C"
       limit greatest(budget, 0)
     )
-  ))
-  and (budget >= 0 or tsv @@ (select always_scored from question));
+  )))
+  and (places is null or tsv @@ (select always_scored from question));
 end;

@@ -9,7 +9,7 @@
 -- source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
 -- returns bool
--- called by: nearest, is_complete, bm25, keyword_ranking, count_matching_chunks.sql, delete_matching_chunks.sql,
+-- called by: nearest, is_complete, filter_scope, bm25, count_matching_chunks.sql, delete_matching_chunks.sql,
 --   list_chunks.sql
 -- inlined: yes
 create or replace function matches(metadata jsonb, filter text, source_prefix text) returns bool

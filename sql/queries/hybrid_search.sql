@@ -25,24 +25,38 @@
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
 --       and write :asked in place of the vector.
-with by_vector as materialized (
+with scope as materialized (
+  -- The places of the chunks that pass the filter, if they are few enough to compare them all.
+  select filter_scope($4::text, $5::text, exact_limit($10::int4)) as places
+  where $4::text || $5::text <> ''
+),
+by_vector as materialized (
   select
     chunk_id,
     similarity(distance) as score,
     row_number() over (order by distance, chunk_id collate "C")::int4 as rank
-  from nearest($2::vector, $10::int4, $4::text, $5::text)
+  from (
+    select chunk_id, distance
+    from nearest($2::vector, $10::int4, $4::text, $5::text)
+    where (select places from scope) is null
+    union all
+    select n.chunk_id, n.distance
+    from scope, nearest_among($2::vector, $10::int4, scope.places) n
+  ) found
   where $7::float8 > 0
 ),
 enough as (
   select $7::float8 = 0 or complete as complete
-  from (select count(*) from by_vector) f (rows), is_complete(f.rows, $10::int4, $4::text, $5::text)
+  from
+    (select case when (select places from scope) is null then count(*) else $10::int4 end from by_vector) f (rows),
+    is_complete(f.rows, $10::int4, $4::text, $5::text)
 ),
 by_keyword as materialized (
   select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
   from
     -- If scores are added, the candidates of the vector ranking are scored too, even those without a word.
     (select coalesce(array_agg(chunk_id), '{}') as ids from by_vector where $6::text = 'relative_score') also,
-    keyword_ranking($1::text, $10::int4, $4::text, $5::text, also.ids) k
+    keyword_ranking($1::text, $10::int4, $4::text, $5::text, also.ids, (select places from scope)) k
   where $8::float8 > 0
 ),
 candidates as materialized (

@@ -11,9 +11,14 @@
 --
 -- psql: \bind 'how do I load chunks' 5 '' ''
 --       \i sql/queries/keyword_search.sql
-with best as materialized (
+with scope as materialized (
+  select filter_scope($3::text, $4::text, budget) as places
+  from ranking_settings()
+  where $3::text || $4::text <> ''
+),
+best as materialized (
   select chunk_id, score
-  from keyword_ranking($1::text, $2::int4, $3::text, $4::text, '{}')
+  from keyword_ranking($1::text, $2::int4, $3::text, $4::text, '{}', (select places from scope))
   order by score desc, chunk_id collate "C"
   limit $2::int4
 )

@@ -14,8 +14,27 @@
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
 --       and write :asked in place of the vector.
+with scope as materialized (
+  -- The places of the chunks that pass the filter, if they are few enough to compare them all.
+  select filter_scope($3::text, $4::text, exact_limit($2::int4)) as places
+  where $3::text || $4::text <> ''
+),
+found as materialized (
+  select chunk_id, distance
+  from nearest($1::vector, $2::int4, $3::text, $4::text)
+  where (select places from scope) is null
+  union all
+  select n.chunk_id, n.distance
+  from scope, nearest_among($1::vector, $2::int4, scope.places) n
+),
+enough as (
+  select complete
+  from
+    (select case when (select places from scope) is null then count(*) else $2::int4 end from found) f (rows),
+    is_complete(f.rows, $2::int4, $3::text, $4::text)
+)
 select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, e.complete
-from (select *, count(*) over () as rows from nearest($1::vector, $2::int4, $3::text, $4::text)) f
+from found f
 join chunks c using (chunk_id)
-cross join is_complete(f.rows, $2::int4, $3::text, $4::text) e
+cross join enough e
 order by f.distance, c.chunk_id;

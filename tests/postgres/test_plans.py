@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from agent_brain_store import create_backend
 from agent_brain_store.filters.parse import parse
-from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
+from agent_brain_store.postgres.jsonpath import to_jsonpath
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.sql import queries
 from tests.support.postgres import arguments, config, connect, explain
@@ -59,41 +58,61 @@ async def test_vector_search_uses_the_vector_index(connection, vector):
     assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it, and would sort every chunk
 
 
-async def test_vector_search_with_a_wide_filter_uses_the_vector_index(connection, vector):
-    loose = await explain(connection, "vector_search", vector, 10, jsonpath("half", 1), "")
-    assert "Index Scan using chunks_embedding_ann" in loose
+async def used_indexes(connection: asyncpg.Connection, name: str, **values: Any) -> set[str]:
+    """Run a query, and return the indexes that it read. Plans that are made within functions are not in an explain."""
+    query, given = queries()[name].text, arguments(name, **values)
+    async with connection.transaction():
+        await connection.fetch(query, *given)
+        return {index for index, scans in await connection.fetch(SCANS) if scans}
+
+
+@pytest.mark.parametrize("where", [{"half": 1}, {"source": {"$prefix": "/src/"}}, {"one": {"$gt": 5}}], ids=str)
+async def test_vector_search_with_a_wide_filter_uses_the_vector_index(connection, vector, where):
+    values = {"query_embedding": vector, "top_k": 10, **filter_values(parse(where))}
+    used = await used_indexes(connection, "vector_search", **values)
+    # The planner looks at the ends of a btree index, which counts as a scan.
+    assert used - {"chunks_source_btree"} == {"chunks_embedding_ann", "chunks_pkey"}
 
 
 @pytest.mark.parametrize(
-    "selective",
+    ("where", "index"),
     [
-        jsonpath("thousandth", 7),
-        jsonpath("one", 7),
-        'strict (exists($ ? (@."one" == 7)) || exists($ ? (@."one" == 9)))',
+        ({"thousandth": 7}, "chunks_metadata_gin"),
+        ({"one": 7}, "chunks_metadata_gin"),
+        ({"one": {"$in": [7, 9]}}, "chunks_metadata_gin"),
+        ({"source": {"$prefix": "/src/app7/"}}, "chunks_source_btree"),
+        ({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}, "chunks_metadata_gin"),
     ],
-    ids=["twenty chunks", "one chunk", "two chunks"],
+    ids=["twenty chunks", "one chunk", "two chunks", "a folder", "a list"],
 )
-async def test_vector_search_with_a_selective_filter_uses_the_metadata_index(connection, vector, selective):
-    assert "Bitmap Index Scan on chunks_metadata_gin" in await explain(
-        connection, "vector_search", vector, 10, selective, ""
-    )
+async def test_vector_search_with_a_narrow_filter_compares_what_passes(connection, vector, where, index):
+    """The planner knows nothing about the filter, so it would take the vector index in a large store."""
+    values = {"query_embedding": vector, "top_k": 10, **filter_values(parse(where))}
+    used = await used_indexes(connection, "vector_search", **values)
+    assert index in used
+    assert "chunks_embedding_ann" not in used
 
 
-async def test_vector_search_in_a_folder_uses_the_index_on_sources(connection, vector):
-    assert "chunks_source_btree" in await explain(connection, "vector_search", vector, 10, FOLDER, "/src/app7/")
+async def test_a_scope_holds_what_passes_unless_that_is_much(connection):
+    async def scope(where: Any, at_most: int) -> int | None:
+        values = filter_values(parse(where))
+        return await connection.fetchval(
+            "select cardinality(filter_scope($1, $2, $3))", values["filter"], values["source_prefix"], at_most
+        )
+
+    assert await scope({"one": 7}, 100) == 1
+    assert await scope({"one": -1}, 100) == 0
+    assert await scope({"thousandth": 7}, 100) == 20
+    assert await scope({"thousandth": 7}, 20) == 20
+    assert await scope({"thousandth": 7}, 19) is None
+    assert await scope({"hundredth": {"$lt": 3}}, 600) == 600
+    assert await scope({"half": 1}, 600) is None
+    assert await scope({"half": 1}, 20_000) == 10_000
 
 
-async def test_vector_search_in_a_wide_folder_uses_the_vector_index(connection, vector):
-    node = parse({"source": {"$prefix": "/src/"}})
-    prefix = required_prefix(node, "source")
-    plan = await explain(connection, "vector_search", vector, 10, to_jsonpath(node, prefix), prefix)
-    assert "Index Scan using chunks_embedding_ann" in plan
-
-
-async def test_a_filter_of_many_values_uses_the_metadata_index(connection, vector):
+async def test_counting_by_a_list_uses_the_metadata_index(connection):
     path = to_jsonpath(parse({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}))
-    for name, values in (("vector_search", (vector, 10, path, "")), ("count_matching_chunks", (path, ""))):
-        assert "chunks_metadata_gin" in await explain(connection, name, *values), name
+    assert "chunks_metadata_gin" in await explain(connection, "count_matching_chunks", path, "")
 
 
 # --- keyword and hybrid search ---------------------------------------------------------------------------------------
@@ -109,7 +128,7 @@ async def test_keyword_search_uses_the_index_in_every_language(opened, database,
     connection = await connect(postgres)
     await connection.execute("analyze")
     await connection.execute("set enable_seqscan = off")
-    plan = await connection.fetch("explain (costs off) select * from bm25('house7', '', '', 750, '{}')")
+    plan = await connection.fetch("explain (costs off) select * from bm25('house7', '', '', 750, '{}', null)")
     assert "Bitmap Index Scan on chunks_tsv_gin" in "\n".join(row[0] for row in plan)
     await connection.close()
 
@@ -146,8 +165,6 @@ async def test_both_rankings_of_hybrid_search_use_their_indexes(connection, vect
     async with connection.transaction():
         plan = await explain(connection, "hybrid_search", *given, options=options)
         scans = dict(await connection.fetch(SCANS))
-    for index in set(indexes) - {"chunks_tsv_gin"}:
-        assert re.search(rf"Index Scan (using|on) {index}", plan)
     for index in indexes:
         assert scans[index], index
     assert "Incremental Sort" not in plan  # over such an index PostgreSQL 16 cannot do it

@@ -82,7 +82,7 @@ def literal(value: Any) -> str:
 
 async def scored_chunks(connection: asyncpg.Connection, question: str, budget: int) -> int:
     """Count the chunks that keyword search scores for a question."""
-    return int(await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}')", question, budget))
+    return int(await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}', null)", question, budget))
 
 
 async def plan_of_question(connection: asyncpg.Connection, question: str, budget: int) -> asyncpg.Record:
