@@ -3,8 +3,8 @@
 -- The planner knows nothing about a jsonpath. It expects one chunk in a hundred to pass, whatever the filter says. So a
 -- search asks this function first. If few chunks pass, it compares these one by one. Otherwise it uses its index.
 --
--- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 6,600 places. A look at some 100 chunks finds two
--- that pass, so a second look at 600 follows. It finds twelve, which means some 4,000, and their places are collected.
+-- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 6,600 places. A look at some 40 chunks finds one
+-- that passes, so a second look at 600 follows. It finds twelve, which means some 4,000, and their places are collected.
 -- Half of all chunks pass another filter. The first look shows enough, and nothing is collected.
 --
 -- filter         text  a jsonpath; '' passes every chunk
@@ -24,7 +24,7 @@ set search_path from current
 as $$
 declare
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
-  looks  constant float8[] := array[100, 20 * total / greatest(at_most, 1)];  -- how many chunks each look is at
+  looks  constant float8[] := array[40, 20 * total / greatest(at_most, 1)];  -- how many chunks each look is at
   look   float8;
   seen   int8;
   passed int8;
@@ -37,7 +37,7 @@ begin
       into seen, passed
       using filter, source_prefix, look, total;
       exit when passed = 0 and seen > 0;  -- a look at few pages can see none
-      if passed * total > 1.5 * at_most * seen and (passed > 20 or look = looks[2]) then
+      if passed * total > 1.5 * at_most * seen and (passed > 10 or look = looks[2]) then
         return;
       end if;
     end loop;

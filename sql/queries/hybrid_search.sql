@@ -46,10 +46,11 @@ by_vector as materialized (
   where $7::float8 > 0
 ),
 enough as (
-  select $7::float8 = 0 or complete as complete
-  from
-    (select case when (select places from scope) is null then count(*) else $10::int4 end from by_vector) f (rows),
-    is_complete(f.rows, $10::int4, $4::text, $5::text)
+  select
+    $7::float8 = 0
+      or (select places from scope) is not null
+      or is_complete(count(*), $10::int4, $4::text, $5::text) as complete
+  from by_vector
 ),
 by_keyword as materialized (
   select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank

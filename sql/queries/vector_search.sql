@@ -28,10 +28,8 @@ found as materialized (
   from scope, nearest_among($1::vector, $2::int4, scope.places) n
 ),
 enough as (
-  select complete
-  from
-    (select case when (select places from scope) is null then count(*) else $2::int4 end from found) f (rows),
-    is_complete(f.rows, $2::int4, $3::text, $4::text)
+  select (select places from scope) is not null or is_complete(count(*), $2::int4, $3::text, $4::text) as complete
+  from found
 )
 select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, e.complete
 from found f

@@ -96,9 +96,10 @@ async def test_vector_search_with_a_narrow_filter_compares_what_passes(connectio
 async def test_a_scope_holds_what_passes_unless_that_is_much(connection):
     async def scope(where: Any, at_most: int) -> int | None:
         values = filter_values(parse(where))
-        return await connection.fetchval(
+        size: int | None = await connection.fetchval(
             "select cardinality(filter_scope($1, $2, $3))", values["filter"], values["source_prefix"], at_most
         )
+        return size
 
     assert await scope({"one": 7}, 100) == 1
     assert await scope({"one": -1}, 100) == 0
