@@ -81,6 +81,6 @@ async def test_a_column_of_other_dimensions_is_refused(database, plain):
     alter = "alter table chunks alter column embedding type vector(8)"
     with pytest.raises(asyncpg.FeatureNotSupportedError, match="function nearest"):
         await plain.execute(alter)
-    await plain.execute(f"drop function nearest; {alter}")
+    await plain.execute(f"drop function nearest, nearest_among; {alter}")
     with pytest.raises(StorageError, match="vectors of 8 dimensions, but the configuration says 16"):
         await create_backend(config(database)).initialize()
