@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import by_hand, retrieval, speed
+from benchmarks import by_hand, measuring, overview, retrieval, speed
 from benchmarks.judged import ndcg, recall
 from tests.support.stores import embed
 
@@ -86,7 +86,7 @@ async def test_writing_is_measured_in_every_way(database, plain, tmp_path, monke
     use_server(monkeypatch, database)
     monkeypatch.setattr(speed, "CHUNKS", 20)
     monkeypatch.setattr(speed, "FIRST_LOAD", 40)
-    bench = speed.Bench(tmp_path, Console(width=100))
+    bench = measuring.Bench(tmp_path, Console(width=100))
     await speed.upsert(bench)
     shown = capsys.readouterr().out
     for way in ("COPY and insert by hand", "upsert_documents", "bulk_load", "a row at a time", "unchanged again"):
@@ -98,8 +98,8 @@ async def test_writing_is_measured_in_every_way(database, plain, tmp_path, monke
 async def test_the_statements_by_hand_write_what_the_library_writes(database, plain, tmp_path, monkeypatch):
     """These statements write into the library's tables, and must follow their changes."""
     use_server(monkeypatch, database)
-    bench = speed.Bench(tmp_path, Console(width=100))
-    batch = speed.made_up(30, 1)
+    bench = measuring.Bench(tmp_path, Console(width=100))
+    batch = measuring.made_up(30, 1)
     async with bench.store() as ours, bench.store() as copied:
         await ours.upsert_documents(*batch)
         await by_hand.copy_by_hand(copied, batch)
@@ -118,5 +118,43 @@ async def test_the_statements_by_hand_write_what_the_library_writes(database, pl
 
 async def test_an_unknown_measurement_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["speed", "everything"])
-    with pytest.raises(SystemExit, match="no such measurement: everything; there are keyword, vector"):
+    with pytest.raises(SystemExit, match="no such measurement: everything; there are overview, keyword, vector"):
         await speed.main()
+
+
+@pytest.mark.postgres
+async def test_the_overview_compares_both_backends_with_naive_stores(database, plain, tmp_path, monkeypatch, capsys):
+    use_server(monkeypatch, database)
+    monkeypatch.setattr(overview, "CHUNKS", 100)
+    monkeypatch.setattr(overview, "QUESTIONS", 10)
+    monkeypatch.setattr(overview, "COLLECTIONS", tmp_path / "none")
+    await overview.overview(measuring.Bench(tmp_path, Console(width=120)))
+    shown = capsys.readouterr().out
+    for backend, against in (("PostgreSQL", "by hand"), ("Chroma", "naive")):
+        assert f"{backend}, 100 chunks: a first load" in shown
+        assert f"{backend}, 100 chunks: the same again" in shown
+        assert against in shown
+    assert len(re.findall(r"│ (?:hybrid|vector|relative score), 2 % match +│", shown)) == 6
+    assert "50 callers" in shown
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+@pytest.mark.postgres
+async def test_the_naive_store_finds_what_it_is_asked(database, tmp_path, monkeypatch):
+    """A comparison with statements that find nothing would be worth nothing."""
+    use_server(monkeypatch, database)
+    passages = overview.passages_of(300)
+    ids, vectors, texts, metadatas = passages.batch
+    bench = measuring.Bench(tmp_path, Console())
+    async with bench.store() as store, overview.naive_postgres(store) as hand:
+        await hand.load(passages.batch)
+        await hand.load_again(passages.batch)
+        for where in overview.FILTERS.values():
+            passing = {i for i, m in zip(ids, metadatas, strict=True) if where.items() <= m.items()}
+            target = ids.index(sorted(passing)[0])
+            for found in (
+                await hand.vector(vectors[target], where),
+                await hand.hybrid(texts[target], vectors[target], where),
+                await hand.keyword(texts[target], where),
+            ):
+                assert ids[target] in {row["chunk_id"] for row in found} <= passing

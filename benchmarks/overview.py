@@ -1,0 +1,193 @@
+"""Show both backends beside a naive store: every search, many callers at once, and loading.
+
+The environment variable ``CHUNKS`` says how many chunks, 10,000 if it is not set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store.store import Store
+from benchmarks import naive
+from benchmarks.by_hand import postgres_of
+from benchmarks.judged import COLLECTIONS, load
+from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
+
+CHUNKS, QUESTIONS, CALLERS = int(os.environ.get("CHUNKS") or 10_000), 100, 50
+FILTERS: dict[str, dict[str, Any]] = {"": {}, ", 2 % match": {"part": 7}, ", 50 % match": {"half": 1}}
+
+Ask = Callable[[int], Awaitable[Any]]  # it asks the question of this number
+
+
+@dataclass(frozen=True)
+class Passages:
+    """Chunks to store, and questions with their vectors."""
+
+    batch: tuple[Any, ...]
+    texts: list[str]
+    vectors: Any
+
+
+async def overview(bench: Bench) -> None:
+    """Compare both backends with naive stores that hold the same chunks."""
+    passages = passages_of(CHUNKS)
+    await _on_postgres(bench, passages)
+    await _on_chroma(bench, passages)
+
+
+def passages_of(count: int) -> Passages:
+    """Return passages of the documentation collection if it is there and has enough, and made-up ones otherwise."""
+    ids, vectors, texts, _ = made_up(count, 8)
+    questions, asked = [text[:60] for text in texts[:QUESTIONS]], vectors[:QUESTIONS] + 0.5 * vectors[-QUESTIONS:]
+    if (COLLECTIONS / "techdocs").is_dir():
+        found = load(COLLECTIONS / "techdocs")
+        if found.vectors is not None and len(found.ids) >= count and found.vectors.shape[1] == DIMENSIONS:
+            ids, vectors, texts = found.ids[:count], found.vectors[:count], found.texts[:count]
+            questions = [text for _, text, _ in found.questions[:QUESTIONS]]
+            asked = np.array([vector for _, _, vector in found.questions[:QUESTIONS]])
+    metadatas = [{"source": f"/docs/{i // 200}.md", "part": i % 50, "half": i % 2} for i in range(len(ids))]
+    return Passages((ids, vectors, texts, metadatas), questions, asked)
+
+
+# --- each backend ----------------------------------------------------------------------------------------------------
+
+
+async def _on_postgres(bench: Bench, passages: Passages) -> None:
+    title = f"PostgreSQL, {CHUNKS:,} chunks"
+    async with bench.store() as store, naive_postgres(store) as hand:
+        await _show_load(
+            bench, f"{title}: a first load", passages, {"by hand": hand.load, "ours": _write(store)}, "by hand"
+        )
+        await _show_load(
+            bench, f"{title}: the same again", passages, {"by hand": hand.load_again, "ours": _write(store)}, "by hand"
+        )
+        searches: dict[str, tuple[Ask, Ask]] = {}
+        for name, where in FILTERS.items():
+            theirs, ours = _by_hand(hand, passages, where), _searches(store, passages, where)
+            searches |= {f"{search}{name}": (theirs[search], ours[search]) for search in ours}
+        await _show_searches(bench, title, "by hand", searches, len(passages.texts))
+        await _show_callers(bench, title, {"by hand": searches["hybrid"][0], "ours": searches["hybrid"][1]})
+
+
+async def _on_chroma(bench: Bench, passages: Passages) -> None:
+    title = f"Chroma, {CHUNKS:,} chunks"
+    profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
+    storage = {"backend": "chroma", "chroma": {"path": str(bench.workplace / "overview_ours")}}
+    store = create_backend(StoreConfig.from_dict({"embedding": profile, "storage": storage}))
+    assert isinstance(store, Store)
+    await store.initialize()
+    hand = naive.Chroma(bench.workplace / "overview_naive")
+    try:
+        await _show_load(
+            bench, f"{title}: a first load", passages, {"naive": hand.load, "ours": _write(store)}, "naive"
+        )
+        await _show_load(
+            bench, f"{title}: the same again", passages, {"naive": hand.load, "ours": _write(store)}, "naive"
+        )
+        searches: dict[str, tuple[Ask, Ask]] = {}
+        for name, where in FILTERS.items():
+            nearest, ours = _by_chroma(hand, passages, where), _searches(store, passages, where)
+            searches |= {f"{search}{name}": (nearest, ask) for search, ask in ours.items() if search != "keyword"}
+        await _show_searches(bench, title, "naive vector query", searches, len(passages.texts))
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def naive_postgres(store: Store) -> AsyncIterator[naive.Postgres]:
+    """Open a naive store on the same server."""
+    hand = naive.Postgres(postgres_of(store).pools.arguments, f"bench_naive_{os.getpid()}")
+    await hand.open(DIMENSIONS)
+    try:
+        yield hand
+    finally:
+        await hand.close()
+
+
+def _by_hand(hand: naive.Postgres, passages: Passages, where: dict[str, Any]) -> dict[str, Ask]:
+    texts, vectors = passages.texts, passages.vectors
+    return {
+        "vector": lambda i: hand.vector(vectors[i], where),
+        "keyword": lambda i: hand.keyword(texts[i], where),
+        "hybrid": lambda i: hand.hybrid(texts[i], vectors[i], where),
+        "relative score": lambda i: hand.hybrid(texts[i], vectors[i], where),
+    }
+
+
+def _by_chroma(hand: naive.Chroma, passages: Passages, where: dict[str, Any]) -> Ask:
+    return lambda i: hand.vector(passages.vectors[i], where)
+
+
+def _searches(store: Store, passages: Passages, where: dict[str, Any]) -> dict[str, Ask]:
+    texts, vectors = passages.texts, passages.vectors
+    return {
+        "vector": lambda i: store.vector_search(vectors[i], 10, where=where),
+        "keyword": lambda i: store.keyword_search(texts[i], 10, where=where),
+        "hybrid": lambda i: store.hybrid_search(texts[i], vectors[i], 10, where=where),
+        "relative score": lambda i: store.hybrid_search(texts[i], vectors[i], 10, where=where, fusion="relative_score"),
+    }
+
+
+def _write(store: Store) -> Callable[[tuple[Any, ...]], Awaitable[Any]]:
+    async def write(batch: tuple[Any, ...]) -> None:
+        await store.upsert_documents(*batch)
+        await store.wait_idle()
+
+    return write
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+async def _show_load(
+    bench: Bench,
+    title: str,
+    passages: Passages,
+    ways: dict[str, Callable[[tuple[Any, ...]], Awaitable[Any]]],
+    base: str,
+) -> None:
+    rows = [(way, len(passages.batch[0]) / await seconds(write(passages.batch))) for way, write in ways.items()]
+    bench.show(f"{title}", rows, "chunks/s", base)
+
+
+async def _show_searches(
+    bench: Bench, title: str, base: str, searches: dict[str, tuple[Ask, Ask]], questions: int
+) -> None:
+    table = Table(title=f"{title}: ms, p50 / p95", min_width=70)
+    for column in ("search", base, "ours", "ratio, p50", "ratio, p95"):
+        table.add_column(column, justify="left" if column == "search" else "right")
+    for search, (by_hand, ours) in searches.items():
+        ways = {"by hand": by_hand, "ours": ours}
+        await interleaved(ways, 10)
+        times = await interleaved(ways, questions, 3)
+        figures = {way: (percentile(taken, 50), percentile(taken, 95)) for way, taken in times.items()}
+        shown = [f"{p50:.2f} / {p95:.2f}" for p50, p95 in figures.values()]
+        ratios = [ours / hand for hand, ours in zip(*figures.values(), strict=True)]
+        table.add_row(search, *shown, *(f"{ratio:.2f}" for ratio in ratios))
+    bench.console.print(table)
+
+
+async def _show_callers(bench: Bench, title: str, ways: dict[str, Ask]) -> None:
+    async def caller(ask: Ask, number: int) -> None:
+        for i in range(10):
+            await ask((number + i) % 10)
+
+    async def all_callers(ask: Ask) -> None:
+        await asyncio.gather(*(caller(ask, number) for number in range(CALLERS)))
+
+    def round_of(ask: Ask) -> Ask:
+        return lambda _: all_callers(ask)
+
+    times = await interleaved({way: round_of(ask) for way, ask in ways.items()}, 5)
+    rows = [(way, statistics.median(taken)) for way, taken in times.items()]
+    bench.show(f"{title}: {CALLERS} callers, each with 10 hybrid searches", rows, "s", "by hand")
