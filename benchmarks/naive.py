@@ -6,6 +6,7 @@ They check nothing, and they answer nothing else. The overview compares the libr
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,8 @@ VECTOR = """
     from naive where {matches} order by embedding <=> $1 limit 10
 """
 KEYWORD = """
-    select chunk_id, text, metadata, ts_rank(tsv, words) as score
-    from (select replace(plainto_tsquery('english', $1)::text, '&', '|')::tsquery offset 0) question (words), naive
-    where tsv @@ words and {matches} order by score desc limit 10
+    select chunk_id, text, metadata, ts_rank(tsv, to_tsquery('english', $1)) as score
+    from naive where tsv @@ to_tsquery('english', $1) and {matches} order by score desc limit 10
 """
 HYBRID = """
     with by_vector as (
@@ -61,9 +61,8 @@ HYBRID = """
     by_keyword as (
       select chunk_id, row_number() over (order by score desc) as rank
       from (
-        select chunk_id, ts_rank(tsv, words) as score
-        from (select replace(plainto_tsquery('english', $2)::text, '&', '|')::tsquery offset 0) question (words), naive
-        where tsv @@ words and {matches} order by score desc limit 50
+        select chunk_id, ts_rank(tsv, to_tsquery('english', $2)) as score
+        from naive where tsv @@ to_tsquery('english', $2) and {matches} order by score desc limit 50
       )
     )
     select chunk_id, n.text, n.metadata, coalesce(1.0 / (60 + v.rank), 0) + coalesce(1.0 / (60 + k.rank), 0) as score
@@ -78,7 +77,9 @@ class Postgres:
     def __init__(self, arguments: dict[str, Any], schema: str) -> None:
         """``arguments`` are asyncpg's for a connection. ``schema`` is one that does not exist yet."""
         settings = {"search_path": f"{schema},public", "hnsw.ef_search": "100", "hnsw.iterative_scan": "strict_order"}
-        self._arguments = arguments | {"server_settings": settings | {"jit": "off"}}
+        self._arguments = arguments | {
+            "server_settings": settings | {"jit": "off", "plan_cache_mode": "force_custom_plan"}
+        }
         self._schema = schema
 
     async def open(self, dimensions: int) -> None:
@@ -114,11 +115,11 @@ class Postgres:
 
     async def keyword(self, text: str, where: dict[str, Any]) -> Any:
         """Return the ten best chunks by ts_rank, among those that have any word of the question."""
-        return await self._fetch(KEYWORD, "$2", where, text)
+        return await self._fetch(KEYWORD, "$2", where, _any_word(text))
 
     async def hybrid(self, text: str, vector: Any, where: dict[str, Any]) -> Any:
         """Return the ten best chunks of both rankings, by RRF over 50 candidates each."""
-        return await self._fetch(HYBRID, "$3", where, vector, text)
+        return await self._fetch(HYBRID, "$3", where, vector, _any_word(text))
 
     async def _fetch(self, statement: str, place: str, where: dict[str, Any], *arguments: Any) -> Any:
         matches = f"metadata @> {place}" if where else "true"
@@ -135,6 +136,10 @@ async def _codecs(connection: Any) -> None:
         encoder=lambda value: b"\x01" + json.dumps(value).encode(),
         decoder=lambda data: json.loads(data[1:]),
     )
+
+
+def _any_word(text: str) -> str:
+    return " | ".join(re.findall(r"\w+", text))
 
 
 def _records(batch: Batch) -> list[tuple[Any, ...]]:
