@@ -27,6 +27,7 @@ CHUNKS, QUESTIONS, CALLERS = int(os.environ.get("CHUNKS") or 10_000), 100, 50
 FILTERS: dict[str, dict[str, Any]] = {"": {}, ", 2 % match": {"part": 7}, ", 50 % match": {"half": 1}}
 
 Ask = Callable[[int], Awaitable[Any]]  # it asks the question of this number
+Write = Callable[[tuple[Any, ...]], Awaitable[Any]]  # it writes a batch
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,7 @@ def passages_of(count: int) -> Passages:
 async def _on_postgres(bench: Bench, passages: Passages) -> None:
     title = f"PostgreSQL, {CHUNKS:,} chunks"
     async with bench.store() as store, naive_postgres(store) as hand:
-        await _show_load(
-            bench, f"{title}: a first load", passages, {"by hand": hand.load, "ours": _write(store)}, "by hand"
-        )
-        await _show_load(
-            bench, f"{title}: the same again", passages, {"by hand": hand.load_again, "ours": _write(store)}, "by hand"
-        )
+        await _show_loads(bench, title, passages, store, "by hand", (hand.load, hand.load_again))
         searches: dict[str, tuple[Ask, Ask]] = {}
         for name, where in FILTERS.items():
             theirs, ours = _by_hand(hand, passages, where), _searches(store, passages, where)
@@ -88,12 +84,7 @@ async def _on_chroma(bench: Bench, passages: Passages) -> None:
     await store.initialize()
     hand = naive.Chroma(bench.workplace / "overview_naive")
     try:
-        await _show_load(
-            bench, f"{title}: a first load", passages, {"naive": hand.load, "ours": _write(store)}, "naive"
-        )
-        await _show_load(
-            bench, f"{title}: the same again", passages, {"naive": hand.load, "ours": _write(store)}, "naive"
-        )
+        await _show_loads(bench, title, passages, store, "naive", (hand.load, hand.load))
         searches: dict[str, tuple[Ask, Ask]] = {}
         for name, where in FILTERS.items():
             nearest, ours = _by_chroma(hand, passages, where), _searches(store, passages, where)
@@ -138,26 +129,23 @@ def _searches(store: Store, passages: Passages, where: dict[str, Any]) -> dict[s
     }
 
 
-def _write(store: Store) -> Callable[[tuple[Any, ...]], Awaitable[Any]]:
-    async def write(batch: tuple[Any, ...]) -> None:
-        await store.upsert_documents(*batch)
-        await store.wait_idle()
-
-    return write
-
-
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-async def _show_load(
-    bench: Bench,
-    title: str,
-    passages: Passages,
-    ways: dict[str, Callable[[tuple[Any, ...]], Awaitable[Any]]],
-    base: str,
+async def _show_loads(
+    bench: Bench, title: str, passages: Passages, store: Store, base: str, loads: tuple[Write, Write]
 ) -> None:
-    rows = [(way, len(passages.batch[0]) / await seconds(write(passages.batch))) for way, write in ways.items()]
-    bench.show(f"{title}", rows, "chunks/s", base)
+    """Show the throughput of a first load and of the same again. ``loads`` are how the naive store does these."""
+
+    async def ours(batch: tuple[Any, ...]) -> None:
+        await store.upsert_documents(*batch)
+        await store.wait_idle()
+
+    chunks = len(passages.batch[0])
+    for what, load_ in zip(("a first load", "the same again"), loads, strict=True):
+        ways = {base: load_, "ours": ours}
+        rows = [(way, chunks / await seconds(write(passages.batch))) for way, write in ways.items()]
+        bench.show(f"{title}: {what}", rows, "chunks/s", base)
 
 
 async def _show_searches(
