@@ -76,9 +76,9 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
-        # It is one more than configured, because "with ties" reads one row behind the last. That row would start a
-        # second scan. pgvector allows at most 1000.
-        "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 1, 1000)),
+        # It is five more than configured, because nearest() reads five rows behind the last. They would start a second
+        # scan. pgvector allows at most 1000.
+        "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 5, 1000)),
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
         "ivfflat.probes": str(probes),

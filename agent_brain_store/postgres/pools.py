@@ -71,27 +71,16 @@ class Pools:
 
     async def fetch(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """Return the rows of a query. If the connection is lost, ask once more, because reading twice is harmless."""
-        return await self._read(name, values, exact=False)
-
-    async def fetch_exact(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
-        """Do what `fetch` does, with a plan that does not use the vector index."""
-        return await self._read(name, values, exact=True)
-
-    async def _read(self, name: str, values: dict[str, Any], exact: bool) -> list[asyncpg.Record]:
         try:
-            return await self._read_once(name, values, exact)
+            return await self._read_once(name, values)
         except ConnectionFailed:
             log.info("%s: the connection was lost; asking again", name)
-            return await self._read_once(name, values, exact)
+            return await self._read_once(name, values)
 
-    async def _read_once(self, name: str, values: dict[str, Any], exact: bool) -> list[asyncpg.Record]:
+    async def _read_once(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
         with self._translated(name):
             async with self.reader() as connection:
-                if not exact:
-                    return await run(connection, name, **values)
-                async with connection.transaction(readonly=True):
-                    await run(connection, "use_exact_scan")
-                    return await run(connection, name, **values)
+                return await run(connection, name, **values)
 
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do ``work`` in one transaction. If it loses to a concurrent transaction, it is repeated."""

@@ -1,7 +1,4 @@
-"""Run the searches. Each runs one query file.
-
-If the vector index gave up too early, the search runs once more without it.
-"""
+"""Run the searches. Each runs one query file."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 
 
 class Searcher:
-    """Searches one store. ``exact_fallbacks`` counts the searches that were repeated without the vector index."""
+    """Searches one store. ``exact_fallbacks`` counts the searches whose vector ranking the index could not complete."""
 
     def __init__(self, pools: Pools, statistics: TermStatistics) -> None:
         self._pools, self._statistics = pools, statistics
@@ -27,7 +24,8 @@ class Searcher:
     async def vector(self, query: VectorQuery) -> list[SearchResult]:
         """Return the nearest chunks, best first."""
         values = {"query_embedding": query.vector, "top_k": query.top_k, **filter_values(query.filter)}
-        rows = await self._fetch_complete("vector_search", query.filter, values)
+        rows = await self._pools.fetch("vector_search", **values)
+        self._count_fallback(rows)
         return [_result(row) for row in rows]
 
     async def keyword(self, query: KeywordQuery) -> list[SearchResult]:
@@ -49,10 +47,8 @@ class Searcher:
             "rrf_k": query.rrf_k,
             "candidates": query.candidates,
         }
-        if query.vector_weight:
-            rows = await self._fetch_complete("hybrid_search", query.filter, values)
-        else:
-            rows = await self._pools.fetch("hybrid_search", **values)
+        rows = await self._pools.fetch("hybrid_search", **values)
+        self._count_fallback(rows)
         return await self._explained(rows, query)
 
     async def count(self, filter: Filter | None) -> int:
@@ -63,14 +59,8 @@ class Searcher:
             rows = await self._pools.fetch("count_matching_chunks", **filter_values(filter))
         return int(rows[0]["chunks"])
 
-    async def _fetch_complete(self, name: str, filter: Filter | None, values: dict[str, Any]) -> list[asyncpg.Record]:
-        """Return the rows of a search by the vector index. If the index missed a match, search again without it."""
-        rows = await self._pools.fetch(name, **values)
-        is_complete = rows[0]["complete"] if rows else await self.count(filter) == 0
-        if not is_complete:
-            self.exact_fallbacks += 1
-            rows = await self._pools.fetch_exact(name, **values)
-        return rows
+    def _count_fallback(self, rows: list[asyncpg.Record]) -> None:
+        self.exact_fallbacks += bool(rows and rows[0]["gave_up"])
 
     async def _explained(self, rows: list[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
         """Turn rows into results. With ``explain``, add the words that matched."""
@@ -83,7 +73,7 @@ class Searcher:
 
 
 def _result(row: asyncpg.Record, **more: Any) -> SearchResult:
-    return SearchResult(**{name: value for name, value in row.items() if name != "complete"}, **more)
+    return SearchResult(**{name: value for name, value in row.items() if name != "gave_up"}, **more)
 
 
 def filter_values(filter: Filter | None) -> dict[str, str]:

@@ -8,23 +8,21 @@
 -- length has it twice in its text. Its tf is 2, and it scores 13.7 * 2 / (2 + 1.2) = 8.5. If one of the two is in the
 -- title, tf is 4 at the default weights, because a heading counts three times and so adds two.
 --
--- query          text    a question in plain words
--- filter         text    a jsonpath; '' passes every chunk
--- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- budget         int4    about how many chunks to score. 0 scores every match.
--- also           text[]  ids of chunks that are scored in any case
--- places         tid[]   what filter_scope() returns. Every match in these places is scored, and no other. If few
---                        chunks pass the filter, that is less work than reading the term index. null looks everywhere.
+-- query          text      a question in plain words
+-- path           jsonpath  the filter; null passes every chunk
+-- source_prefix  text      what metadata.source begins with, where the filter implies it; '' otherwise
+-- budget         int4      about how many chunks to score. 0 scores every match.
+-- places         tid[]     where to look. Every match in these places is scored, and no other. For few places that is
+--                          less work than reading the term index. null looks everywhere.
 --
--- returns many: chunk_id text, score float8, by_words bool
---   by_words is false if only also brought the chunk in.
+-- returns many: chunk_id text, score float8
 --
--- called by: keyword_ranking
+-- called by: keyword_ranking, keyword_scores
 -- inlined: yes, because it is a single stable select. So the planner sees the indexes.
 --
--- psql: explain analyze select * from bm25('how do I load chunks', '', '', 750, '{}', null);
-create or replace function bm25(query text, filter text, source_prefix text, budget int4, also text[], places tid[])
-returns table (chunk_id text, score float8, by_words bool)
+-- psql: explain analyze select * from bm25('how do I load chunks', null, '', 750, null);
+create or replace function bm25(query text, path jsonpath, source_prefix text, budget int4, places tid[])
+returns table (chunk_id text, score float8)
 language sql stable parallel safe
 begin atomic
   with question as materialized (
@@ -41,14 +39,14 @@ begin atomic
     select ctid, tokens, chunk_id
     from chunks
     where tsv @@ (select combined from question)
-      and matches(metadata, filter, source_prefix)
+      and matches(metadata, path, source_prefix)
   ),
   heavy as materialized (
     select ctid, tokens, chunk_id
     from chunks
     where (select count(*) from (select from together limit greatest(budget, 0) + 1::int8) found) > budget
       and tsv @@ (select heaviest from question)
-      and matches(metadata, filter, source_prefix)
+      and matches(metadata, path, source_prefix)
   )
   select
     chunk_id,
@@ -67,19 +65,14 @@ begin atomic
         where tsv @@ term
         offset 0  -- without this, tf is computed twice
       ) occurrences
-    ),
-    chunk_id <> all(also) or tsv @@ (select always_scored from question) or tsv @@ (select combined from question)
+    )
   from chunks
   -- The places make sure that each chunk is scored once, however it came in.
   where ctid = any(coalesce(places, array(
     select ctid
     from chunks
-    where (
-        tsv @@ (select always_scored from question)
-        -- The planner drops this condition where no ids are given.
-        or (cardinality(also) > 0 and chunk_id = any(also))
-      )
-      and matches(metadata, filter, source_prefix)
+    where tsv @@ (select always_scored from question)
+      and matches(metadata, path, source_prefix)
     union all
     (
       -- Chunks with one of the heaviest combinations come first, then the others. In each group the shortest come

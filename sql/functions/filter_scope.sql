@@ -5,39 +5,44 @@
 --
 -- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 6,600 places. A look at some 40 chunks finds one
 -- that passes, so a second look at 600 follows. It finds twelve, which means some 4,000, and their places are collected.
--- Half of all chunks pass another filter. The first look shows enough, and nothing is collected.
+-- Half of all chunks pass another filter. The first look shows enough, and nothing is collected. In a smaller store there
+-- is no second look, because collecting in vain costs little.
 --
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
 -- at_most        int4  how many places to return
 --
--- returns one: places tid[]
---   null if more than at_most chunks pass
+-- returns one: places tid[], is_wide bool
+--   places is null if more than at_most chunks pass. is_wide is true if a good part of all chunks does.
 --
 -- called by: vector_search.sql, keyword_search.sql, hybrid_search.sql
--- inlined: no. "execute" has each plan made for this very filter.
+-- inlined: no. The session keeps the plan of the looks. "execute" has the other made for this very filter.
 --
--- psql: select cardinality(filter_scope('strict exists($ ? (@.language == "python"))', '', 1000));
-create or replace function filter_scope(filter text, source_prefix text, at_most int4, out places tid[])
+-- psql: select cardinality(places) from filter_scope('strict exists($ ? (@.language == "python"))', '', 1000);
+create or replace function filter_scope(
+  filter text, source_prefix text, at_most int4, out places tid[], out is_wide bool
+)
 language plpgsql stable parallel safe
+set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 declare
+  path   constant jsonpath := nullif(filter, '');
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
-  looks  constant float8[] := array[40, 20 * total / greatest(at_most, 1)];  -- how many chunks each look is at
-  look   float8;
+  looks  constant float8[] := case when total > 20 * at_most then array[40, 20 * total / greatest(at_most, 1)] else array[40] end;
+  look   float8;  -- how many chunks to look at
   seen   int8;
   passed int8;
 begin
+  is_wide := false;
   if total > at_most then
     foreach look in array looks loop
-      execute
-        'select count(*), count(*) filter (where matches(metadata, $1, $2))
-         from chunks tablesample system (least(100 * $3 / $4, 100)) repeatable (1)'
+      select count(*), count(*) filter (where matches(metadata, path, source_prefix))
       into seen, passed
-      using filter, source_prefix, look, total;
+      from chunks tablesample system (least(100 * look / total, 100)) repeatable (1);
       exit when passed = 0 and seen > 0;  -- a look at few pages can see none
-      if passed * total > 1.5 * at_most * seen and (passed > 10 or look = looks[2]) then
+      is_wide := passed > 10 and 5 * passed > seen;
+      if passed * total > 1.5 * at_most * seen and (is_wide or look > 40) then
         return;
       end if;
     end loop;
@@ -46,7 +51,7 @@ begin
     'select coalesce(array_agg(ctid), ''{}'')
      from (select ctid from chunks where matches(metadata, $1, $2) limit $3) passing'
   into places
-  using filter, source_prefix, at_most + 1;
+  using path, source_prefix, at_most + 1;
   if cardinality(places) > at_most then
     places := null;
   end if;

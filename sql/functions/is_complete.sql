@@ -1,27 +1,22 @@
--- is_complete: whether nearest() has found every match that it should.
+-- is_complete: whether an index scan has found every chunk that passes a filter.
 --
--- An index scan can give up too early, above all under a filter. The matches are counted only if nearest() found fewer
--- than k.
---
--- hits           int8  how many rows nearest() returned
--- k              int4  how many it was asked for
--- filter         text  a jsonpath; '' matches every chunk
--- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
+-- hits           int8      how many chunks it found
+-- path           jsonpath  the filter; null passes every chunk
+-- source_prefix  text      what metadata.source begins with, if the filter implies it; '' otherwise
 --
 -- returns bool
--- called by: vector_search.sql, hybrid_search.sql
--- inlined: no. Most searches find k and count nothing, so they should not pay for planning the count: 0.2 ms.
-create or replace function is_complete(hits int8, k int4, filter text, source_prefix text) returns bool
+-- called by: nearest
+-- inlined: no. "execute" has the plan made for this very filter.
+create or replace function is_complete(hits int8, path jsonpath, source_prefix text) returns bool
 language plpgsql stable parallel safe
 set search_path from current
 as $$
 declare
-  matching int8;
+  passing int8;
 begin
-  if hits >= k then
-    return true;
-  end if;
-  execute 'select count(*) from chunks where matches(metadata, $1, $2)' into matching using filter, source_prefix;
-  return hits = matching;
+  execute 'select count(*) from (select from chunks where matches(metadata, $1, $2) limit $3) passing'
+  into passing
+  using path, source_prefix, hits + 1;
+  return passing <= hits;
 end
 $$;

@@ -7,62 +7,61 @@
 -- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They fit into a budget of 750. So all
 -- 20 are looked at, and the five best that have a word of the question are returned.
 --
--- query          text    a question in plain words
--- k              int4    how many
--- filter         text    a jsonpath; '' passes every chunk
--- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
--- also           text[]  ids of chunks that are scored and returned in any case
--- places         tid[]   what filter_scope() returns: where the chunks that pass the filter are, or null
+-- query          text   a question in plain words
+-- k              int4   how many
+-- filter         text   a jsonpath; '' passes every chunk
+-- source_prefix  text   what metadata.source begins with, where the filter implies it; '' otherwise
+-- places         tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
+-- is_wide        bool   what filter_scope() returns: whether a good part of all chunks passes
 --
 -- returns many: chunk_id text, score float8
---   The rows have no order. Without also there are at most k.
+--   There are at most k rows. They have no order.
 --
 -- called by: keyword_search.sql, hybrid_search.sql
--- inlined: no. Without a filter and without also, the session keeps the plan of bm25(), because making it takes longer
---   than running it. Otherwise "execute" makes a plan for the values at hand.
+-- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
+--   that few chunks pass "execute" makes a plan, because the index on metadata can help there.
 --
--- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', '{}', null);
+-- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, true);
 create or replace function keyword_ranking(
-  query text, k int4, filter text, source_prefix text, also text[], places tid[]
+  query text, k int4, filter text, source_prefix text, places tid[], is_wide bool
 )
 returns table (chunk_id text, score float8)
-language plpgsql stable parallel safe rows 50
+language plpgsql stable parallel safe rows 10
 set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 declare
   budget      int8 := (select s.budget from ranking_settings() s);  -- how many chunks to score; 0 scores every match
   few         constant tid[] := case when cardinality(places) <= budget then places end;
+  path        constant jsonpath := case when few is null then nullif(filter, '') end;
+  prefix      constant text := case when few is null then source_prefix else '' end;
   ids         text[];
   scores      float8[];
-  found       int8;  -- how many chunks the words have brought in
   with_a_word int8;  -- at most this many chunks have a word of the question
 begin
   loop
-    if filter = '' and source_prefix = '' and also = '{}' then
-      select array_agg(best.chunk_id), array_agg(best.score), count(*)
-      into ids, scores, found
+    if is_wide or (path is null and prefix = '') then
+      select array_agg(best.chunk_id), array_agg(best.score)
+      into ids, scores
       from (
         select b.chunk_id, b.score
-        from bm25(query, '', '', budget::int4, '{}', null) b
+        from bm25(query, path, prefix, budget::int4, few) b
         order by b.score desc, b.chunk_id collate "C"
         limit k
       ) best;
     else
       execute
-        'select array_agg(chunk_id), array_agg(score), coalesce(max(by_words_alone), 0)
+        'select array_agg(chunk_id), array_agg(score)
          from (
-           select
-             chunk_id, score,
-             row_number() over (order by score desc, chunk_id collate "C") as place,
-             count(*) filter (where by_words) over () as by_words_alone
-           from bm25($1, $2, $3, $4, $5, $7)
-         ) ranked
-         where place <= $6 or chunk_id = any($5)'
-      into ids, scores, found
-      using query, filter, source_prefix, budget::int4, also, k, few;
+           select chunk_id, score
+           from bm25($1, $2, $3, $4, null)
+           order by score desc, chunk_id collate "C"
+           limit $5
+         ) best'
+      into ids, scores
+      using query, path, prefix, budget::int4, k;
     end if;
-    exit when found >= k or budget = 0 or few is not null;
+    exit when cardinality(ids) = k or budget = 0 or few is not null;
     if with_a_word is null then
       select coalesce(sum(greatest(known.df, 1)), 0)
       into with_a_word

@@ -1,33 +1,76 @@
 -- nearest: the chunks nearest to a vector, under a filter. Every search takes its vector ranking from here.
 --
--- Example: you ask for five chunks. The vector index delivers five rows, and any others that are exactly as far away as
--- the fifth. Of rows at the same distance, those with the smallest ids are returned, so the answer is always the same.
+-- If few chunks pass the filter, filter_scope() has collected their places, and these chunks are compared one by one.
+-- Otherwise the vector index is asked.
+--
+-- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many equal vectors lead
+-- it into a dead end, because each of them has only its equals as neighbours. So the index is asked for five rows more
+-- than are wanted. If there are too few rows, or if these five are equally far away, all chunks are compared.
+--
+-- Example: you ask for five chunks. The index delivers ten rows. Of rows at the same distance, those with the smallest
+-- ids are returned, so the answer is always the same.
 --
 -- query_embedding  vector
 -- k                int4   how many
 -- filter           text   a jsonpath; '' matches every chunk
 -- source_prefix    text   what metadata.source begins with, where the filter implies it; '' otherwise
+-- places           tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
 --
--- returns many: chunk_id text, distance float8
+-- returns many: chunk_id text, distance float8, gave_up bool
+--   gave_up is true if the index was asked and missed chunks.
+--
 -- called by: vector_search.sql, hybrid_search.sql
--- inlined: yes, because it is a single stable select. It is not inlined if an argument is a sub-select. Then write
---   "from chunks c, nearest(c.embedding, ...)" instead.
-create or replace function nearest(query_embedding vector, k int4, filter text, source_prefix text)
-returns table (chunk_id text, distance float8)
-language sql stable parallel safe
-begin atomic
-  select chunk_id, distance
+-- inlined: no. The session keeps its plans. None of them depends on the filter, and without the setting below, the
+--   planner would read a store that was empty when the plan was made chunk by chunk.
+create or replace function nearest(query_embedding vector, k int4, filter text, source_prefix text, places tid[])
+returns table (chunk_id text, distance float8, gave_up bool)
+language plpgsql stable parallel safe rows 10
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set search_path from current
+as $$
+#variable_conflict use_column
+declare
+  path      constant jsonpath := nullif(filter, '');
+  ids       text[];
+  distances float8[];
+  missed    bool;
+begin
+  if places is not null then
+    return query
+      select n.chunk_id, n.distance, false from nearest_among(query_embedding, k, places) n;
+    return;
+  end if;
+  -- The index can serve one table and an order by the distance alone.
+  select array_agg(found.chunk_id), array_agg(found.distance)
+  into ids, distances
   from (
-    -- The vector index can serve one table and an order by the distance alone, and nothing else. "With ties" adds the
-    -- rows that are as far away as the last one, so that their ids can decide which of them are returned.
-    select chunk_id, distance(embedding, query_embedding) as distance
-    from chunks
-    where matches(metadata, filter, source_prefix)
+    select c.chunk_id, distance(c.embedding, query_embedding) as distance
+    from chunks c
+    where matches(c.metadata, path, source_prefix)
     order by distance
-    fetch first (k) rows with ties
-  ) with_ties
-  -- "+ 0" makes the planner sort once more, because an index delivers rows that are only nearly sorted. IVFFlat always
-  -- does, and HNSW does under cosine, because it rounds.
-  order by distance + 0, chunk_id
-  limit k;
-end;
+    limit k + 5
+  ) found;
+  missed := case
+    when cardinality(ids) = k + 5 then distances[k + 1] = distances[k + 5]
+    else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
+  end;
+  if missed then
+    execute
+      'select array_agg(chunk_id), array_agg(distance)
+       from (
+         select chunk_id, distance
+         from (select chunk_id, distance(embedding, $1) as distance from chunks where matches(metadata, $3, $4)) passing
+         order by distance + 0, chunk_id
+         limit $2
+       ) best'
+    into ids, distances
+    using query_embedding, k, path, source_prefix;
+  end if;
+  return query
+    select found.id, found.distance, missed
+    from unnest(ids, distances) found (id, distance)
+    order by found.distance, found.id collate "C"
+    limit k;
+end
+$$;

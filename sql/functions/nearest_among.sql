@@ -5,7 +5,7 @@
 -- places           tid[]  what filter_scope() returns; null finds nothing
 --
 -- returns many: chunk_id text, distance float8
--- called by: vector_search.sql, hybrid_search.sql
+-- called by: nearest
 -- inlined: yes
 create or replace function nearest_among(query_embedding vector, k int4, places tid[])
 returns table (chunk_id text, distance float8)

@@ -57,66 +57,85 @@ set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 declare
-  third constant int4 := budget / 3;
+  third      constant int4 := budget / 3;
+  settings   record;
+  size       record;
+  words      text[];  -- the terms of the question
+  times      int4[];  -- how often the question has each
+  counted    int4[];  -- how many chunks have it; 0 if it was not counted
+  rare       bool[];  -- whether it brings in every chunk that has it
+  rare_found int8;    -- in how many chunks the rare terms were counted
+  widest     float8;
 begin
-  with settings as materialized (
-    select k1, b, heading_weight - 1 as heading, summary_weight - 1 as summary
-    from ranking_settings()
-  ),
-  size as (
-    select greatest(sum(chunks), 1)::float8 as chunks, greatest(sum(tokens), 1)::float8 as tokens
-    from chunk_counts
-  ),
-  question as (
-    -- One row for each term of the question. A term that was not counted is new or in no chunk. Either way it is rare.
+  select k1, b, heading_weight - 1 as heading, summary_weight - 1 as summary into settings from ranking_settings();
+  select greatest(sum(chunks), 1)::float8 as chunks, greatest(sum(tokens), 1)::float8 as tokens into size from chunk_counts;
+  widest := greatest(settings.heading, settings.summary, 1e-9);
+  flat := settings.k1 * (1 - settings.b);
+  slope := settings.k1 * settings.b * size.chunks / size.tokens;
+  field_weights := array[0, 0, settings.summary / widest, settings.heading / widest];
+  field_gain := 1.64493406685 * greatest(settings.heading, settings.summary, 0);
+  shortest_first := settings.b > 0.6;
+
+  select
+    array_agg(word.lexeme order by word.lexeme),
+    array_agg(cardinality(word.positions) order by word.lexeme),
+    array_agg(coalesce(known.df, 0) order by word.lexeme)
+  into words, times, counted
+  from unnest(to_tsvector(search_config(), searchable(query))) as word
+  left join term_statistics known on known.term = word.lexeme;
+
+  -- A term that was not counted is new or in no chunk. Either way it is rare.
+  select
+    array_agg(quoted(term)::tsquery order by term),
+    array_agg(weight order by term),
+    array_agg(is_rare order by term),
+    string_agg(quoted(term), ' | ' order by term) filter (where is_rare),
+    sum(seen) filter (where is_rare)
+  into terms, weights, rare, always_scored, rare_found
+  from (
     select
-      word.lexeme as term,
-      quoted(word.lexeme) as quoted,
-      cardinality(word.positions) as times,
-      coalesce(known.df, 0) as counted,
-      greatest(known.df, 1)::float8 as df,
-      greatest(size.chunks, known.df) as chunks
-    from unnest(to_tsvector(search_config(), searchable(query))) as word
-    left join term_statistics known on known.term = word.lexeme
-    cross join size
-  ),
-  weighed as (
-    select
-      question.*,
-      times * ln(1 + (chunks - df + 0.5) / (df + 0.5)) * (k1 + 1) as weight,
+      term, seen,
+      often * ln(1 + (greatest(size.chunks, df) - df + 0.5) / (df + 0.5)) * (settings.k1 + 1) as weight,
       budget <= 0
-        or least(chunks, sum(df) over ()) <= budget
-        or sum(df) over (order by df / times, term) <= third as is_rare
-    from question, settings
-  ),
-  commons as (
+        or least(size.chunks, sum(df) over ()) <= budget
+        or sum(df) over (order by df / often, term) <= third as is_rare
+    from unnest(words, times, counted) as question (term, often, seen), cast(greatest(seen, 1) as float8) as df
+  ) weighed;
+
+  if false = any(rare) is not true then  -- all terms are rare, or there is none
+    return;
+  end if;
+
+  with commons as (
     -- The six rarest of the other terms, each with a bit of its own.
-    select *, 1 << (row_number() over (order by df / times, term) - 1)::int4 as bit
-    from weighed
+    select
+      term, quoted(term) as quoted, weight, df, greatest(size.chunks, df) as chunks,
+      1 << (row_number() over (order by df / often, term) - 1)::int4 as bit
+    from
+      unnest(words, times, counted, weights, rare) as question (term, often, seen, weight, is_rare),
+      cast(greatest(seen, 1) as float8) as df
     where not is_rare
-    order by df / times, term
+    order by df / often, term
     limit 6
   ),
   impacts as (
     -- A level that was not counted is rare, like a term that was not.
     select
       quoted(commons.term || ' ' || level) as quoted,
-      coalesce(known.df, 0) as counted,
-      sum(greatest(known.df, 1)) over (order by weight * density / (density + k1) desc, level desc, commons.term) as up_to
+      coalesce(known.df, 0) as counted_chunks,
+      sum(greatest(known.df, 1))
+        over (order by weight * density / (density + settings.k1) desc, level desc, commons.term) as up_to
     from commons
-    cross join settings
     cross join unnest(impact_levels()) with ordinality as levels (density, level)
     left join term_statistics known on known.term = commons.term || ' ' || level
     where octet_length(commons.term) <= 2000
   ),
-  rare_or_dense as (
-    -- These are 1 and 2 of the header.
-    select string_agg(quoted, ' | ')::tsquery as any_of, coalesce(sum(counted), 0) as chunks
-    from (
-      select quoted, counted from weighed where is_rare
-      union all
-      select quoted, counted from impacts where up_to <= third
-    ) each
+  dense as (
+    select
+      string_agg(quoted, ' | ')::tsquery as any_of,
+      coalesce(rare_found, 0) + coalesce(sum(counted_chunks), 0) = 0 as none_found
+    from impacts
+    where up_to <= third
   ),
   combinations as (
     -- Every combination of the common terms. The bits of a number say which terms are in it.
@@ -144,23 +163,17 @@ begin
     from combinations
   )
   select
-    array_agg(quoted::tsquery order by term),
-    array_agg(weight order by term),
-    min(k1 * (1 - b)),
-    min(k1 * b * size.chunks / size.tokens),
-    (select array[0, 0, summary / widest, heading / widest]::float4[] from settings, greatest(heading, summary, 1e-9) as widest),
-    (select 1.64493406685 * greatest(heading, summary, 0) from settings),
-    bool_and(b > 0.6),
-    (select any_of from rare_or_dense),
+    -- These are 1 and 2 of the header.
+    coalesce(always_scored || dense.any_of, always_scored, dense.any_of),
     coalesce(
       -- The smallest combinations. Without its lightest term, each of them would be too light.
       (select string_agg(quoted, ' | ') from ranked where weight >= least and without_one < least),
       -- Too many chunks are better than none: those that are most about a term, or else all that have it.
-      (select quoted from impacts where counted > 0 and (select chunks from rare_or_dense) = 0 order by up_to limit 1),
-      (select quoted from commons where (select chunks from rare_or_dense) = 0 order by bit limit 1)
+      (select quoted from impacts where counted_chunks > 0 and none_found order by up_to limit 1),
+      (select quoted from commons where none_found order by bit limit 1)
     )::tsquery,
     (select string_agg(quoted, ' | ') from ranked where weight >= heavy and without_one < heavy)::tsquery
-  into terms, weights, flat, slope, field_weights, field_gain, shortest_first, always_scored, combined, heaviest
-  from weighed, size, settings;
+  into always_scored, combined, heaviest
+  from dense;
 end
 $$;

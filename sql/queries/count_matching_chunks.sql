@@ -9,4 +9,4 @@
 --       \i sql/queries/count_matching_chunks.sql
 select count(*) as chunks
 from chunks
-where matches(metadata, $1::text, $2::text);
+where matches(metadata, nullif($1::text, '')::jsonpath, $2::text);

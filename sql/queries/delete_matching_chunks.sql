@@ -13,7 +13,7 @@ with locked as (
   -- concurrent replacements cannot deadlock.
   select chunk_id
   from chunks
-  where matches(metadata, $1::text, $2::text) or chunk_id = any($3::text[])
+  where matches(metadata, nullif($1::text, '')::jsonpath, $2::text) or chunk_id = any($3::text[])
   order by chunk_id
   for update
 ),

@@ -16,9 +16,9 @@
 -- $10  candidates      int4    how many are taken from each ranking
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
---   vector_score float8, keyword_score float8, complete bool
+--   vector_score float8, keyword_score float8, gave_up bool
 --
--- complete is false if the vector index gave up too early. Then ask again in a transaction, after use_exact_scan.sql.
+-- gave_up is true if the vector index missed chunks, so that all had to be compared.
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' rrf 0.5 0.5 60 50
 --       \i sql/queries/hybrid_search.sql
@@ -27,56 +27,50 @@
 --       and write :asked in place of the vector.
 with scope as materialized (
   -- The places of the chunks that pass the filter, if they are few enough to compare them all.
-  select filter_scope($4::text, $5::text, exact_limit($10::int4)) as places
+  select places, is_wide from filter_scope($4::text, $5::text, exact_limit($10::int4))
   where $4::text || $5::text <> ''
 ),
 by_vector as materialized (
   select
     chunk_id,
+    gave_up,
     similarity(distance) as score,
     row_number() over (order by distance, chunk_id collate "C")::int4 as rank
-  from (
-    select chunk_id, distance
-    from nearest($2::vector, $10::int4, $4::text, $5::text)
-    where (select places from scope) is null
-    union all
-    select n.chunk_id, n.distance
-    from scope, nearest_among($2::vector, $10::int4, scope.places) n
-  ) found
+  from nearest($2::vector, $10::int4, $4::text, $5::text, (select places from scope))
   where $7::float8 > 0
 ),
-enough as (
-  select
-    $7::float8 = 0
-      or (select places from scope) is not null
-      or is_complete(count(*), $10::int4, $4::text, $5::text) as complete
-  from by_vector
-),
 by_keyword as materialized (
-  select k.chunk_id, k.score, row_number() over (order by k.score desc, k.chunk_id collate "C")::int4 as rank
-  from
-    -- If scores are added, the candidates of the vector ranking are scored too, even those without a word.
-    (select coalesce(array_agg(chunk_id), '{}') as ids from by_vector where $6::text = 'relative_score') also,
-    keyword_ranking($1::text, $10::int4, $4::text, $5::text, also.ids, (select places from scope)) k
+  select chunk_id, score, row_number() over (order by score desc, chunk_id collate "C")::int4 as rank
+  from keyword_ranking(
+    $1::text, $10::int4, $4::text, $5::text, (select places from scope), (select is_wide from scope)
+  )
   where $8::float8 > 0
+),
+also_scored as materialized (
+  -- If scores are added, the candidates of the vector ranking need keyword scores too.
+  select chunk_id, score
+  from keyword_scores(
+    $1::text, array(select chunk_id from by_vector where chunk_id not in (select chunk_id from by_keyword))
+  )
+  where $6::text = 'relative_score' and $8::float8 > 0
 ),
 candidates as materialized (
   select
     chunk_id,
     v.rank as vector_rank,
-    case when k.score > 0 and k.rank <= $10::int4 then k.rank end as keyword_rank,
+    k.rank as keyword_rank,
     case
       when v.rank is not null then v.score
       when $7::float8 > 0 and $6::text = 'relative_score' then
         (select similarity(distance(embedding, $2::vector)) from chunks c where c.chunk_id = k.chunk_id)
     end as vector_score,
     case
-      when k.score is not null then k.score
-      when $8::float8 > 0 and $6::text = 'relative_score' then 0
+      when $8::float8 > 0 and $6::text = 'relative_score' then coalesce(k.score, a.score, 0)
+      else k.score
     end as keyword_score
   from by_vector v
   full join by_keyword k using (chunk_id)
-  where v.rank is not null or (k.rank <= $10::int4 and k.score > 0)
+  left join also_scored a using (chunk_id)
 ),
 relative as materialized (
   select
@@ -105,8 +99,8 @@ fused as materialized (
 )
 -- Texts are fetched last, and only for the rows that are returned.
 select
-  c.chunk_id, c.text, c.metadata, f.score, f.vector_rank, f.keyword_rank, f.vector_score, f.keyword_score, e.complete
+  c.chunk_id, c.text, c.metadata, f.score, f.vector_rank, f.keyword_rank, f.vector_score, f.keyword_score,
+  (select coalesce(bool_or(gave_up), false) from by_vector) as gave_up
 from fused f
 join chunks c using (chunk_id)
-cross join enough e
 order by f.score desc, case when $6::text = 'relative_score' then f.vector_rank end, c.chunk_id;

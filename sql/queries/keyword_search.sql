@@ -12,13 +12,15 @@
 -- psql: \bind 'how do I load chunks' 5 '' ''
 --       \i sql/queries/keyword_search.sql
 with scope as materialized (
-  select filter_scope($3::text, $4::text, budget) as places
-  from ranking_settings()
+  select places, is_wide
+  from ranking_settings(), filter_scope($3::text, $4::text, budget)
   where $3::text || $4::text <> ''
 ),
 best as materialized (
   select chunk_id, score
-  from keyword_ranking($1::text, $2::int4, $3::text, $4::text, '{}', (select places from scope))
+  from keyword_ranking(
+    $1::text, $2::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
+  )
   order by score desc, chunk_id collate "C"
   limit $2::int4
 )

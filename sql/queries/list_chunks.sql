@@ -13,6 +13,6 @@
 select chunk_id, text, metadata, case when $5::bool then embedding::vector end as embedding
 from chunks
 where chunk_id > $1::text
-  and matches(metadata, $3::text, $4::text)
+  and matches(metadata, nullif($3::text, '')::jsonpath, $4::text)
 order by chunk_id
 limit $2::int4;

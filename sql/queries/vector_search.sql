@@ -5,9 +5,9 @@
 -- $3  filter           text  a jsonpath; '' matches every chunk
 -- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8, complete bool
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, gave_up bool
 --
--- complete is false if the vector index gave up too early. Then ask again in a transaction, after use_exact_scan.sql.
+-- gave_up is true if the vector index missed chunks, so that all had to be compared.
 --
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
@@ -16,23 +16,14 @@
 --       and write :asked in place of the vector.
 with scope as materialized (
   -- The places of the chunks that pass the filter, if they are few enough to compare them all.
-  select filter_scope($3::text, $4::text, exact_limit($2::int4)) as places
+  select places from filter_scope($3::text, $4::text, exact_limit($2::int4))
   where $3::text || $4::text <> ''
 ),
 found as materialized (
-  select chunk_id, distance
-  from nearest($1::vector, $2::int4, $3::text, $4::text)
-  where (select places from scope) is null
-  union all
-  select n.chunk_id, n.distance
-  from scope, nearest_among($1::vector, $2::int4, scope.places) n
-),
-enough as (
-  select (select places from scope) is not null or is_complete(count(*), $2::int4, $3::text, $4::text) as complete
-  from found
+  select chunk_id, distance, gave_up
+  from nearest($1::vector, $2::int4, $3::text, $4::text, (select places from scope))
 )
-select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, e.complete
+select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, f.gave_up
 from found f
 join chunks c using (chunk_id)
-cross join enough e
 order by f.distance, c.chunk_id;

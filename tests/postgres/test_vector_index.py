@@ -7,7 +7,7 @@ import pytest
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from tests.support.internals import pooled_connection
-from tests.support.postgres import connect, explain, index_facts, is_indexed
+from tests.support.postgres import connect, index_facts, is_indexed, used_indexes
 from tests.support.stores import DIMENSIONS, embed, fill
 
 pytestmark = pytest.mark.postgres
@@ -32,8 +32,9 @@ async def test_vectors_of_every_models_dimensions_are_stored_and_searched(opened
     await store.close()
     connection = await connect(postgres)
     await connection.execute("set enable_seqscan = off")
-    plan = await explain(connection, "vector_search", "[" + ",".join(map(str, question)) + "]", 5, "", "")
-    assert ("Index Scan using chunks_embedding_ann" in plan) == (dimensions <= 4000)
+    vector = "[" + ",".join(map(str, question)) + "]"
+    used = await used_indexes(connection, "vector_search", query_embedding=vector, top_k=5)
+    assert ("chunks_embedding_ann" in used) == (dimensions <= 4000)
     assert ("4096 dimensions are beyond pgvector's 4000" in caplog.text) == (dimensions == 4096)
     await connection.close()
 
@@ -48,8 +49,8 @@ async def test_each_distance_has_an_index_with_its_operator_class(opened, databa
     facts = await index_facts(connection)
     assert facts["chunks_embedding_ann"]["operator_class"] == f"vector_{operator_class}_ops"
     await connection.execute("set enable_seqscan = off")
-    plan = await explain(connection, "vector_search", str(embed("x")), 5, "", "")
-    assert "Index Scan using chunks_embedding_ann" in plan
+    used = await used_indexes(connection, "vector_search", query_embedding=str(embed("x")), top_k=5)
+    assert "chunks_embedding_ann" in used
     await connection.close()
 
 
@@ -121,3 +122,15 @@ async def test_ivfflat_gets_the_memory_that_its_build_insists_on(opened, databas
     await store.close()
     await plain.execute("set search_path = wide, public")
     assert await is_indexed(plain)
+
+
+async def test_equal_vectors_do_not_hide_the_others(store):
+    """Boilerplate has one and the same vector. Its neighbours in the graph are its equals alone."""
+    boilerplate, others = embed("licence"), np.random.default_rng(3).normal(size=(30, DIMENSIONS))
+    vectors = np.vstack([np.repeat([boilerplate], 3000, axis=0), others])
+    ids = [f"{i:04}" for i in range(len(vectors))]
+    await store.upsert_documents(ids, vectors, ["text"] * len(ids), [{}] * len(ids))
+    for i, other in enumerate(others, 3000):
+        assert (await store.vector_search(other, 1))[0].chunk_id == f"{i:04}"
+    assert [hit.chunk_id for hit in await store.vector_search(boilerplate, 3)] == ["0000", "0001", "0002"]
+    assert (await store.health()).details["exact_fallbacks"] > 0

@@ -113,12 +113,6 @@ async def only_connection(store: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         await connection.close()
 
 
-async def count_without_vector_index(store: Any) -> int:
-    """Count the chunks in the way in which an exact search reads."""
-    (row,) = await store.repository.pools.fetch_exact("count_chunks")
-    return int(row["chunks"])
-
-
 def watch_questions(monkeypatch: pytest.MonkeyPatch, store: Any) -> list[tuple[str, dict[str, Any]]]:
     """Collect the queries that a store reads by from now on, by name and parameters. The returned list grows."""
     asked: list[tuple[str, dict[str, Any]]] = []

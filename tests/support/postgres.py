@@ -58,6 +58,11 @@ async def slow_down_commits(connection: asyncpg.Connection, seconds: float) -> N
 
 # --- plans -----------------------------------------------------------------------------------------------------------
 
+SCANS = """
+    select indexrelname::text, pg_stat_get_xact_numscans(indexrelid) from pg_stat_user_indexes
+    union all select 'every row', seq_scan from pg_stat_xact_user_tables where relname = 'chunks'
+"""
+
 
 def arguments(name: str, **values: Any) -> list[Any]:
     """Return the parameters of a query file, in order. Those that are not given have their defaults."""
@@ -75,6 +80,14 @@ async def explain(connection: asyncpg.Connection, name: str, *arguments: Any, op
     return "\n".join(row[0] for row in rows)
 
 
+async def used_indexes(connection: asyncpg.Connection, name: str, **values: Any) -> set[str]:
+    """Run a query, and return the indexes that it read. Plans that are made within functions are not in an explain."""
+    query, given = queries()[name].text, arguments(name, **values)
+    async with connection.transaction():
+        await connection.fetch(query, *given)
+        return {index for index, scans in await connection.fetch(SCANS) if scans}
+
+
 def literal(value: Any) -> str:
     """Return a value as SQL."""
     return f"'{value.replace(chr(39), chr(39) * 2)}'" if isinstance(value, str) else str(value).lower()
@@ -82,7 +95,7 @@ def literal(value: Any) -> str:
 
 async def scored_chunks(connection: asyncpg.Connection, question: str, budget: int) -> int:
     """Count the chunks that keyword search scores for a question."""
-    return int(await connection.fetchval("select count(*) from bm25($1, '', '', $2, '{}', null)", question, budget))
+    return int(await connection.fetchval("select count(*) from bm25($1, null, '', $2, null)", question, budget))
 
 
 async def plan_of_question(connection: asyncpg.Connection, question: str, budget: int) -> asyncpg.Record:
