@@ -47,17 +47,28 @@ async def overview(bench: Bench) -> None:
 
 
 def passages_of(count: int) -> Passages:
-    """Return passages of the documentation collection if it is there and has enough, and made-up ones otherwise."""
-    ids, vectors, texts, _ = made_up(count, 8)
-    questions, asked = [text[:60] for text in texts[:QUESTIONS]], vectors[:QUESTIONS] + 0.5 * vectors[-QUESTIONS:]
+    """Return passages of the documentation collection if it is there and has enough, and made-up ones otherwise.
+
+    Vectors that a collection lacks are made up. They lie in clusters, as vectors of real texts do.
+    """
+    ids, _, texts, _ = made_up(count, 8)
+    questions = [text[:60] for text in texts[:QUESTIONS]]
+    vectors, asked = clustered(count), clustered(QUESTIONS)
     if (COLLECTIONS / "techdocs").is_dir():
         found = load(COLLECTIONS / "techdocs")
-        if found.vectors is not None and len(found.ids) >= count and found.vectors.shape[1] == DIMENSIONS:
-            ids, vectors, texts = found.ids[:count], found.vectors[:count], found.texts[:count]
+        if len(found.ids) >= count:
+            ids, texts = found.ids[:count], found.texts[:count]
             questions = [text for _, text, _ in found.questions[:QUESTIONS]]
-            asked = np.array([vector for _, _, vector in found.questions[:QUESTIONS]])
-    metadatas = [{"source": f"/docs/{i // 200}.md", "part": i % 50, "half": i % 2} for i in range(len(ids))]
+    metadatas = [{"source": f"/docs/{i // 200}.md", "part": i % 50, "half": i % 2} for i in range(count)]
     return Passages((ids, vectors, texts, metadatas), questions, asked)
+
+
+def clustered(count: int) -> Any:
+    """Return unit vectors around 200 centres. Every call has the same centres."""
+    centres = np.random.default_rng(8).normal(size=(200, DIMENSIONS))
+    rng = np.random.default_rng(count)
+    vectors = centres[rng.integers(0, len(centres), count)] + 0.7 * rng.normal(size=(count, DIMENSIONS))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 # --- each backend ----------------------------------------------------------------------------------------------------
