@@ -8,23 +8,29 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agent_brain_store.config import StoreConfig, load_config
-from agent_brain_store.errors import MissingDependency
+from agent_brain_store.errors import InvalidQueryError, MissingDependency
 from agent_brain_store.protocol import ProgressCallback, StorageBackend
 
 if TYPE_CHECKING:
     from agent_brain_store.repository import Repository
 
 Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
+OnMismatch: TypeAlias = Literal["refuse", "warn"]
 
 
-def create_backend(source: Source = None) -> StorageBackend:
+def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") -> StorageBackend:
     """Return the store that the configuration describes. It is not open yet, and only the configuration is read.
 
     ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. The
     environment overrides a mapping and a file.
+
+    ``on_mismatch`` says what `initialize()` does with a store that holds other vectors than the configuration says.
+    ``"refuse"`` raises the mismatch. ``"warn"`` logs it and opens the store as it is, for reading and deleting. Adding
+    chunks raises the mismatch then, until `reset()` has given the store the configured settings. If only the profile
+    differs, `set_embedding_metadata()` of the configured model mends it too. Then embed every chunk anew.
 
     Raises `ConfigError` if the configuration is wrong, and `MissingDependency` if PostgreSQL's packages are not
     installed. If the packages of Chroma or of a private server are missing, `initialize()` raises `MissingDependency`.
@@ -32,8 +38,10 @@ def create_backend(source: Source = None) -> StorageBackend:
     from agent_brain_store.store import Store
 
     config = _config(source)
+    if on_mismatch not in ("refuse", "warn"):
+        raise InvalidQueryError(f"on_mismatch is {on_mismatch!r}; it must be 'refuse' or 'warn'")
     try:
-        return Store(config, _repository(config))
+        return Store(config, _repository(config), on_mismatch == "warn")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise
@@ -54,13 +62,15 @@ def _repository(config: StoreConfig) -> Repository:
 
 
 @asynccontextmanager
-async def open_store(source: Source = None, progress: ProgressCallback | None = None) -> AsyncIterator[StorageBackend]:
+async def open_store(
+    source: Source = None, progress: ProgressCallback | None = None, on_mismatch: OnMismatch = "refuse"
+) -> AsyncIterator[StorageBackend]:
     """Open a store and close it at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` is passed to `create_backend`, and ``progress`` to `StorageBackend.initialize`. Both say which errors
-    they raise.
+    ``source`` and ``on_mismatch`` are passed to `create_backend`, and ``progress`` to `StorageBackend.initialize`. Both
+    say which errors they raise.
     """
-    store = create_backend(source)
+    store = create_backend(source, on_mismatch)
     try:
         await store.initialize(progress)
         yield store

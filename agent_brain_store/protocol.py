@@ -156,6 +156,8 @@ class StorageBackend(Protocol):
     async def initialize(self, progress: ProgressCallback | None = None) -> None:
         """Connect, bring the schema up to date, check it against the configuration, and build indexes that are missing.
 
+        An empty store, without chunks and profile, takes the configured dimensions, distance and language.
+
         You can call it again, which is cheap. On PostgreSQL, several processes may call it at once. ``progress`` hears
         of index builds.
 
@@ -278,7 +280,7 @@ class StorageBackend(Protocol):
         """Delete the chunks that match. Returns how many there were. An empty filter raises `InvalidFilterError`."""
 
     async def reset(self) -> None:
-        """Delete every chunk and the embedding profile. The store stays usable."""
+        """Delete every chunk and the embedding profile. The store takes the configuration's settings and stays usable."""
 
     async def get_embedding_metadata(self) -> EmbeddingMetadata | None:
         """Return the stored embedding profile, or None if none was set yet."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
@@ -68,11 +69,19 @@ class Repository(Protocol):
     name: str
 
     @property
+    def stored(self) -> StoreFacts:
+        """What the store was made for, and its embedding profile when this repository last saw it."""
+
+    @property
     def is_open(self) -> bool:
         """True if `open` has succeeded and `close` was not called since."""
 
-    async def open(self, progress: ProgressCallback | None) -> None:
-        """Connect, migrate, check the store against the configuration, and build missing indexes. Idempotent."""
+    async def open(self, progress: ProgressCallback | None, tolerant: bool) -> None:
+        """Connect, migrate, check the store against the configuration, and build missing indexes. Idempotent.
+
+        An empty store takes the configuration's settings. If ``tolerant`` is set, a store of another configuration is
+        opened as it is.
+        """
 
     async def close(self) -> None:
         """Wait for background work, then give back every resource. Idempotent."""
@@ -92,7 +101,7 @@ class Repository(Protocol):
         """Delete the chunks that match. Returns how many there were."""
 
     async def reset(self) -> None:
-        """Delete every chunk and the embedding profile."""
+        """Delete every chunk and the embedding profile. The store takes the configuration's settings."""
 
     def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
         """Yield a function that writes batches. Index work that can wait is done at the end, and ``progress`` hears of it."""

@@ -7,6 +7,7 @@ It checks what the caller passes, parses filters, prepares chunks, and wraps pro
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,13 +36,18 @@ from agent_brain_store.protocol import (
 )
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
 
+log = logging.getLogger(__name__)
+
 
 class Store:
-    """A store on one repository. `StorageBackend` says what every method means."""
+    """A store on one repository. `StorageBackend` says what every method means.
 
-    def __init__(self, config: StoreConfig, repository: Repository) -> None:
-        self.config, self.repository = config, repository
-        self._rules = ChunkRules(config.embedding.dimensions, config.distance, config.on_invalid_text)
+    If ``tolerant`` is set, a store of another configuration is opened, too. Its vectors can be searched, but until it
+    has been mended, nothing is added to it.
+    """
+
+    def __init__(self, config: StoreConfig, repository: Repository, tolerant: bool = False) -> None:
+        self.config, self.repository, self._tolerant = config, repository, tolerant
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ---
@@ -55,10 +61,12 @@ class Store:
         self._require_loop()
         try:
             with deferring_errors(progress) as report:
-                await self.repository.open(report)
+                await self.repository.open(report, self._tolerant)
         except Exception:
             await self.repository.close()
             raise
+        if mismatch := self._mismatch():
+            log.warning("the store is open for reading alone: %s", mismatch.message)
 
     async def close(self) -> None:
         if self._loop is not None:
@@ -67,12 +75,35 @@ class Store:
 
     async def health(self) -> Health:
         try:
-            return Health(True, self.repository.name, await self._opened().health())
+            details = await self._opened().health()
+            mismatch = self._mismatch()
+            return Health(True, self.repository.name, details | ({"mismatch": mismatch.message} if mismatch else {}))
         except StorageError as error:
             return Health(False, self.repository.name, {"error": error.message})
 
     async def wait_idle(self) -> None:
         await self._opened().wait_idle()
+
+    @property
+    def _rules(self) -> ChunkRules:
+        stored = self.repository.stored
+        return ChunkRules(stored.dimensions, stored.distance, self.config.on_invalid_text)
+
+    def _mismatch(self) -> StorageError | None:
+        """Return in what the store differs from the configuration, if it was opened nevertheless."""
+        try:
+            if self._tolerant:
+                startup.check_store(self.config, self.repository.stored, self.repository.name)
+        except StorageError as error:
+            return error
+        return None
+
+    def _writable(self) -> Repository:
+        """Return the repository if chunks can be added. Otherwise raise the mismatch."""
+        repository, mismatch = self._opened(), self._mismatch()
+        if mismatch:
+            raise mismatch
+        return repository
 
     def _opened(self) -> Repository:
         """Return the repository. Raises `NotInitialized` unless it is open in this event loop."""
@@ -92,7 +123,7 @@ class Store:
     async def upsert_documents(
         self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
     ) -> int:
-        repository = self._opened()
+        repository = self._writable()
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         await repository.upsert(batch)
         return len(batch)
@@ -105,7 +136,7 @@ class Store:
         documents: Sequence[str],
         metadatas: Metadatas,
     ) -> ReplaceResult:
-        repository, filter = self._opened(), parse_required(where, "replace_documents")
+        repository, filter = self._writable(), parse_required(where, "replace_documents")
         batch = await self._prepare(ids, embeddings, documents, metadatas)
         return ReplaceResult(await repository.replace(filter, batch), len(batch))
 
@@ -127,7 +158,7 @@ class Store:
 
     @asynccontextmanager
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
-        async with self._opened().bulk_writer(progress) as write:
+        async with self._writable().bulk_writer(progress) as write:
             yield Loader(self._prepare, write, progress)
 
     # --- searching ---

@@ -5,10 +5,72 @@ A mismatch is never repaired silently. Every message names both values, and says
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from agent_brain_store.checks.chunks import clean_text
-from agent_brain_store.config import StoreConfig
+from agent_brain_store.config import EmbeddingConfig, StoreConfig
 from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError, ProviderMismatchError, SchemaError
 from agent_brain_store.protocol import EmbeddingMetadata
+
+_EMPTY_IT = "To use this one, open it with on_mismatch='warn' and call reset(), which deletes its chunks"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a store was made for: the length and the distance of its vectors, and the language of its texts.
+
+    ``profile`` is the stored embedding profile, or None if none was set.
+    """
+
+    dimensions: int
+    distance: str
+    language: str
+    profile: EmbeddingMetadata | None = None
+
+    @property
+    def fixed(self) -> tuple[int, str, str]:
+        """What only an empty store can change."""
+        return self.dimensions, self.distance, self.language
+
+
+def configured_facts(config: StoreConfig) -> StoreFacts:
+    """Return the facts of a new store of this configuration."""
+    return StoreFacts(config.embedding.dimensions, config.distance, config.keyword.language)
+
+
+def config_of(config: StoreConfig, stored: StoreFacts) -> StoreConfig:
+    """Return the configuration that describes the store as it is."""
+    profile, embedding = stored.profile, replace(config.embedding, dimensions=stored.dimensions)
+    if profile is not None:
+        embedding = EmbeddingConfig(profile.provider, profile.model, stored.dimensions)
+    keyword = replace(config.keyword, language=stored.language)
+    return replace(config, embedding=embedding, distance=stored.distance, keyword=keyword)
+
+
+def check_store(config: StoreConfig, stored: StoreFacts, backend: str) -> None:
+    """Raise the first mismatch of a store and the configuration.
+
+    It is a `DimensionMismatchError`, `SchemaError` or `ProviderMismatchError`.
+    """
+    wanted = config.embedding
+    check_dimensions(config, stored.dimensions, backend)
+    check_distance(config, stored.distance, backend)
+    check_language(config, stored.language, backend)
+    check_profile(wanted.provider, wanted.model, wanted.dimensions, stored.profile, backend)
+
+
+def check_unchanged(opened: StoreFacts, now: StoreFacts, backend: str) -> None:
+    """Raise `SchemaError` if somebody has emptied the store and given it to another configuration since it was opened."""
+    if opened.fixed != now.fixed:
+        raise SchemaError(
+            f"since this store was opened, it was emptied and made anew for {_in_words(now)}; this process has opened "
+            f"it for {_in_words(opened)}. Nothing was written. Open the store again, with the configuration that is right",
+            backend,
+        )
+
+
+def _in_words(facts: StoreFacts) -> str:
+    return f"{facts.dimensions} dimensions, {facts.distance} and {facts.language}"
 
 
 def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
@@ -18,7 +80,7 @@ def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
         raise DimensionMismatchError(
             f"the store holds vectors of {stored} dimensions, but the configuration says {wanted} "
             f"({config.embedding.provider}/{config.embedding.model}). Configure the model that filled the store, "
-            f"or {_another_store(backend)} and index again",
+            f"or {_another_store(backend)} and index again. {_EMPTY_IT}",
             backend,
             expected=stored,
             actual=wanted,
@@ -26,7 +88,7 @@ def check_dimensions(config: StoreConfig, stored: int, backend: str) -> None:
 
 
 def check_distance(config: StoreConfig, stored: str, backend: str) -> None:
-    """Raise `SchemaError` if another distance is configured. A store's distance is fixed when it is made."""
+    """Raise `SchemaError` if another distance is configured. Only an empty store takes another distance."""
     _check("storage.distance", stored, config.distance, backend)
 
 
@@ -61,7 +123,7 @@ def check_profile(provider: str, model: str, dimensions: int, stored: EmbeddingM
     raise ProviderMismatchError(
         f"the store was filled with {stored.provider}/{stored.model} ({stored.dimensions} dimensions), "
         f"but {provider}/{model} ({dimensions} dimensions) is in use now. Configure the model that filled the store, "
-        f"or {_another_store(backend)} and index again",
+        f"or {_another_store(backend)} and index again. {_EMPTY_IT}",
         backend,
         current_provider=provider,
         current_model=model,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
+from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Threads
@@ -61,14 +62,21 @@ class Directory:
                 collection.rows = client.find_rows(self.client, collection.name) or collection.rows
         self.may_hang = False
 
-    def open_collection(self, config: StoreConfig) -> Collection:
-        """Return the configured collection, after checking it against the configuration. It is made if it is missing."""
+    def open_collection(self, config: StoreConfig, tolerant: bool) -> Collection:
+        """Return the configured collection, after checking it against the configuration. It is made if it is missing.
+
+        If ``tolerant`` is set, a collection of another configuration is opened, too.
+        """
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
-        _check(collection, config)
+        _check_form(collection)
+        if collection.is_to_be_remade(config):
+            self.threads.write_and_wait(lambda: collection.remake_if_empty(config))
+        if not tolerant:
+            startup.check_store(config, collection.stored, "chroma")
         return self.collections.setdefault(name, collection)
 
     def _find_or_create(self, config: StoreConfig) -> client.Rows:
@@ -102,6 +110,7 @@ class Collection:
         self.directory, self.name, self.rows = directory, name, rows
         self.indexes: dict[KeywordConfig, KeywordIndex] = {}
         self.exact_fallbacks = 0
+        self._stored: StoreFacts | None = None
         self._lock, self._version = threading.Lock(), 0  # the version is odd while something changes
         self._process = os.getpid()
 
@@ -123,42 +132,45 @@ class Collection:
         return int(self.rows.facts[_FACT + "format"])
 
     @property
-    def dimensions(self) -> int:
-        """The length of the stored vectors."""
-        return int(self.rows.facts[_FACT + "dimensions"])
-
-    @property
     def distance(self) -> str:
         """The distance that the store was made with."""
         return str(self.rows.facts[_FACT + "distance"])
 
     @property
-    def language(self) -> str:
-        """The language that the store was made with."""
-        return str(self.rows.facts[_FACT + "language"])
-
-    @property
-    def profile(self) -> EmbeddingMetadata | None:
-        """The stored embedding profile."""
-        facts = self.rows.facts
-        if _FACT + "provider" not in facts:
-            return None
-        return EmbeddingMetadata(facts[_FACT + "provider"], facts[_FACT + "model"], self.dimensions)
+    def stored(self) -> StoreFacts:
+        """What the store was made for, and its embedding profile."""
+        if self._stored is None:
+            self._stored = _stored_facts(self.rows.facts)
+        return self._stored
 
     def set_profile(self, provider: str, model: str) -> None:
         """Store the embedding profile. Call it in the writer's thread."""
         # Chroma's own old keys are left out, because Chroma refuses to take them back.
         facts = {key: value for key, value in self.rows.facts.items() if not key.startswith("hnsw:")}
         self.rows.set_facts({**facts, _FACT + "provider": provider, _FACT + "model": model})
+        self._stored = _stored_facts(self.rows.facts)
 
-    def reset(self, config: StoreConfig) -> None:
-        """Replace the collection by an empty one. Call it in the writer's thread."""
+    def reset(self, config: StoreConfig) -> StoreFacts:
+        """Replace the collection by an empty one. Call it in the writer's thread. Returns what it was made for."""
         with self.changing():
             self.indexes.clear()
             # The collection is missing if an earlier reset failed half way.
             if client.find_rows(self.directory.client, self.name) is not None:
                 client.delete_collection(self.directory.client, self.name)
             self.rows = client.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
+            self._stored = _stored_facts(self.rows.facts)
+        return self._stored
+
+    def is_to_be_remade(self, config: StoreConfig) -> bool:
+        """Return whether the store is empty, with neither chunks nor a profile, and was made for another configuration."""
+        stored = self.stored
+        is_other = stored.fixed != startup.configured_facts(config).fixed
+        return is_other and stored.profile is None and self.rows.count() == 0
+
+    def remake_if_empty(self, config: StoreConfig) -> None:
+        """Give an empty store the configured settings. Call it in the writer's thread."""
+        if self.is_to_be_remade(config):
+            self.reset(config)
 
     # --- reading and writing -----------------------------------------------------------------------------------------
 
@@ -213,7 +225,15 @@ def new_facts(config: StoreConfig) -> dict[str, Any]:
     }
 
 
-def _check(collection: Collection, config: StoreConfig) -> None:
+def _stored_facts(facts: dict[str, Any]) -> StoreFacts:
+    dimensions, profile = int(facts[_FACT + "dimensions"]), None
+    if _FACT + "provider" in facts:
+        profile = EmbeddingMetadata(facts[_FACT + "provider"], facts[_FACT + "model"], dimensions)
+    return StoreFacts(dimensions, str(facts[_FACT + "distance"]), str(facts[_FACT + "language"]), profile)
+
+
+def _check_form(collection: Collection) -> None:
+    """Check what every configuration needs."""
     collection_format = collection.format
     if collection_format > FORMAT:
         raise SchemaTooNew(
@@ -227,18 +247,14 @@ def _check(collection: Collection, config: StoreConfig) -> None:
             "choose another name (storage.chroma.collection) and index again",
             "chroma",
         )
-    startup.check_dimensions(config, collection.dimensions, "chroma")
-    startup.check_distance(config, collection.distance, "chroma")
-    if collection.rows.space != client.SPACES[config.distance]:
+    distance = collection.distance
+    if collection.rows.space != client.SPACES[distance]:
         raise SchemaError(
             f"the collection's vector index uses Chroma's space {collection.rows.space!r}, storage.distance "
-            f"{config.distance!r} needs {client.SPACES[config.distance]!r}: another program made or changed it. Open "
+            f"{distance!r} needs {client.SPACES[distance]!r}: another program made or changed it. Open "
             "another store (storage.chroma.collection) and index again",
             "chroma",
         )
-    startup.check_language(config, collection.language, "chroma")
-    embedding = config.embedding
-    startup.check_profile(embedding.provider, embedding.model, embedding.dimensions, collection.profile, "chroma")
 
 
 # --- the directories of this process ---------------------------------------------------------------------------------
@@ -247,7 +263,7 @@ _directories: dict[tuple[int, str], Directory] = {}
 _opening = threading.Lock()
 
 
-def acquire(config: StoreConfig) -> Collection:
+def acquire(config: StoreConfig, tolerant: bool) -> Collection:
     """Open the configured collection, or share it with the stores that have it open.
 
     Raises `MissingDependency`, `StoreLocked`, `ConnectionFailed`, and the errors of a store that is not the configured
@@ -260,7 +276,7 @@ def acquire(config: StoreConfig) -> Collection:
         if directory is None:
             directory = _directories[key] = Directory(Path(key[1]))
         try:
-            collection = directory.open_collection(config)
+            collection = directory.open_collection(config, tolerant)
         except BaseException:
             _close_unused(key)
             raise

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.startup import StoreFacts, check_unchanged, config_of, configured_facts
 from agent_brain_store.chroma import directory, reading, writing
 from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.directory import Collection
@@ -48,7 +49,8 @@ class ChromaRepository:
     name = "chroma"
 
     def __init__(self, config: StoreConfig) -> None:
-        self._config = config
+        self._configured = self._config = config
+        self.stored = configured_facts(config)
         self._opened: Collection | None = None
         self._opening = threading.Lock()
 
@@ -63,20 +65,27 @@ class ChromaRepository:
         """The open collection."""
         if self._opened is None or not self._opened.is_usable:
             raise NotInitialized("the store was closed while this call was running", self.name)
+        check_unchanged(self.stored, self._opened.stored, self.name)
         return self._opened
 
-    async def open(self, progress: ProgressCallback | None) -> None:  # noqa: ARG002  nothing here is long
+    async def open(self, progress: ProgressCallback | None, tolerant: bool) -> None:  # noqa: ARG002  nothing here is long
         """Open the directory.
 
         Raises `StoreLocked` if another process has it open, and `MissingDependency` if a package is not installed.
         """
         if not self.is_open:
-            await asyncio.to_thread(self._open)
+            await asyncio.to_thread(self._open, tolerant)
 
-    def _open(self) -> None:
+    def _open(self, tolerant: bool) -> None:
         with self._opening:
             if not self.is_open:
-                self._opened = directory.acquire(self._config)
+                collection = directory.acquire(self._configured, tolerant)
+                self._adopt(collection.stored)
+                self._opened = collection
+
+    def _adopt(self, stored: StoreFacts) -> None:
+        """Work on the store as it is, which may differ from the configuration."""
+        self.stored, self._config = stored, config_of(self._configured, stored)
 
     async def close(self) -> None:
         """Wait for running work, then give the directory back."""
@@ -98,7 +107,12 @@ class ChromaRepository:
 
     async def _write(self, work: Callable[[Collection], T]) -> T:
         collection = self.collection
-        return await collection.directory.threads.write(partial(collection.writing, work))
+
+        def checked(collection: Collection) -> T:
+            check_unchanged(self.stored, collection.stored, self.name)  # another store may have emptied it meanwhile
+            return work(collection)
+
+        return await collection.directory.threads.write(partial(collection.writing, checked))
 
     async def _index(self, indexed: writing.Indexed | None = None) -> KeywordIndex:
         """Return the keyword index. It is built first if this process has not needed it yet, or after a write has failed."""
@@ -124,7 +138,7 @@ class ChromaRepository:
         return await self._write(partial(writing.delete_matching, filter=filter))
 
     async def reset(self) -> None:
-        await self._write(partial(Collection.reset, config=self._config))
+        self._adopt(await self._write(partial(Collection.reset, config=self._configured)))
 
     @asynccontextmanager
     async def bulk_writer(self, progress: ProgressCallback | None) -> AsyncIterator[WriteBatch]:  # noqa: ARG002
@@ -189,10 +203,11 @@ class ChromaRepository:
     # --- the store itself --------------------------------------------------------------------------------------------
 
     async def get_profile(self) -> EmbeddingMetadata | None:
-        return self.collection.profile
+        return self.collection.stored.profile
 
     async def set_profile(self, profile: EmbeddingMetadata) -> None:
         await self._write(partial(Collection.set_profile, provider=profile.provider, model=profile.model))
+        self._adopt(self.collection.stored)
 
     async def health(self) -> dict[str, Any]:
         """Count the chunks and search once. The details say how many chunks there are, and how searches were answered."""

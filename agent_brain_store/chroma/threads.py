@@ -32,6 +32,10 @@ class Threads:
         """Run a write, after all earlier ones."""
         return await self._run(self._writer, work)
 
+    def write_and_wait(self, work: Callable[[], T]) -> T:
+        """Run a write, after all earlier ones, for a caller in another thread. It blocks until the write is done."""
+        return self._writer.submit(work).result()
+
     async def write_urgently(self, work: Callable[[], T]) -> T:
         """Run something short in the writer's thread, between two pieces of a long write instead of after it."""
         future: Future[T] = Future()

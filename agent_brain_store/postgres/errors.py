@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 
-from agent_brain_store.errors import ConnectionFailed, QueryFailed, StorageError
+from agent_brain_store.errors import ConnectionFailed, DimensionMismatchError, QueryFailed, StorageError
 
 BACKEND = "postgres"
 
 RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
 _LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
+
+_OTHER_LENGTHS = re.compile(r"expected (\d+) dimensions, not (\d+)|different \w+ dimensions (\d+) and (\d+)")
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
@@ -78,6 +81,15 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":
         return QueryFailed(f"{operation} took too long and was cancelled ({state})", BACKEND)
+    if lengths := _OTHER_LENGTHS.search(str(error)):
+        stored, given = int(lengths[1] or lengths[3]), int(lengths[2] or lengths[4])
+        return DimensionMismatchError(
+            f"{operation}: the store holds vectors of {stored} dimensions now, and this vector has {given}. Since this "
+            "store was opened, it was emptied and made anew for another model: open it again",
+            BACKEND,
+            expected=stored,
+            actual=given,
+        )
     # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)

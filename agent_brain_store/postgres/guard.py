@@ -6,7 +6,7 @@ import logging
 
 import asyncpg
 
-from agent_brain_store.checks import startup
+from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConfigError, SchemaError
 from agent_brain_store.postgres.connection import Connection, run
@@ -22,11 +22,11 @@ _PGVECTOR = (0, 8, 0)  # the first with iterative scans
 _PGVECTOR_SOUND = (0, 8, 4)  # older ones have a buffer overflow in parallel builds, and vacuum can corrupt an index
 
 
-async def check_store(connection: Connection, config: StoreConfig) -> str:
-    """Check versions, locale, schema, column, distance, language, index and profile, in this order.
+async def check_store(connection: Connection, config: StoreConfig) -> tuple[str, StoreFacts]:
+    """Check what every configuration needs: versions, locale, schema, functions and the kind of the vector index.
 
-    Terms that are out of date are only logged. Returns pgvector's schema. Raises `SchemaError`,
-    `DimensionMismatchError` or `ProviderMismatchError`.
+    Terms that are out of date are only logged. Returns pgvector's schema, and what the store was made for. Raises
+    `SchemaError`.
     """
     rows = await run(connection, "store_facts")
     if not rows:
@@ -40,20 +40,16 @@ async def check_store(connection: Connection, config: StoreConfig) -> str:
             "would read and write: rename it back, or copy the chunks into a new store with copy_documents",
             BACKEND,
         )
-    startup.check_dimensions(config, facts["dimensions"], BACKEND)
-    startup.check_distance(config, facts["distance"], BACKEND)
-    startup.check_language(config, facts["language"], BACKEND)
-    await _check_operator_classes(connection, config, facts["column_type"])
-    wanted = config.embedding
-    for row in await run(connection, "get_profile"):
-        startup.check_profile(wanted.provider, wanted.model, wanted.dimensions, EmbeddingMetadata(**row), BACKEND)
+    await _check_operator_classes(connection, facts["distance"], facts["column_type"])
     if outdated := await outdated_terms(connection):
         log.warning(
             "keyword search may miss chunks, because their terms are out of date (%s): call rederive_terms(), which works while "
             "the store is in use",
             "; ".join(outdated),
         )
-    return str(facts["vector_schema"])
+    profiles = [EmbeddingMetadata(**row) for row in await run(connection, "get_profile")]
+    stored = StoreFacts(facts["dimensions"], facts["distance"], facts["language"], profiles[0] if profiles else None)
+    return str(facts["vector_schema"]), stored
 
 
 def _check_versions(facts: asyncpg.Record) -> None:
@@ -86,14 +82,14 @@ def _check_letters(facts: asyncpg.Record) -> None:
         )
 
 
-async def _check_operator_classes(connection: Connection, config: StoreConfig, column_type: str) -> None:
-    suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[config.distance]
+async def _check_operator_classes(connection: Connection, distance: str, column_type: str) -> None:
+    suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[distance]
     wanted = f"{column_type}_{suffix}_ops"
     for row in await run(connection, "index_facts"):
         if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
             raise SchemaError(
                 f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
-                f"{config.distance!r} needs {wanted}: drop the index, and the next start builds the right one",
+                f"{distance!r} needs {wanted}: drop the index, and the next start builds the right one",
                 BACKEND,
             )
 

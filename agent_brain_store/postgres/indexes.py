@@ -85,16 +85,16 @@ class Indexes:
     """The indexes of one store. Every operation has a connection of its own, and no timeout cuts it short."""
 
     def __init__(self, config: StoreConfig, pools: Pools, background: Background, timings: Timings) -> None:
-        self._config, self._pools, self._background, self._timings = config, pools, background, timings
+        self.config, self._pools, self._background, self._timings = config, pools, background, timings
 
     @property
     def has_vector_index(self) -> bool:
         """True if a store of this configuration has a vector index."""
-        return wants_index(self._config)
+        return wants_index(self.config)
 
     async def repair_at_start(self, progress: ProgressCallback | None) -> None:
         """Build indexes that are missing or invalid. If another session prevents it, build them in the background."""
-        for warning in index_warnings(self._config):
+        for warning in index_warnings(self.config):
             log.warning(warning)
         with translated("checking the indexes"):
             async with self._pools.reader() as connection:
@@ -138,14 +138,14 @@ class Indexes:
         """Build indexes that are missing or invalid, and report those that differ from the configuration."""
         async with self.exclusive() as connection:
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._repair(connection, progress))
-            warnings = (*index_warnings(self._config), *await self._differences(connection))
+            warnings = (*index_warnings(self.config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build a new vector index beside the old one, swap them, and rebuild the other indexes."""
         async with self.exclusive() as connection:
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._rebuild_all(connection, progress))
-        return IndexReport(created, rebuilt, index_warnings(self._config))
+        return IndexReport(created, rebuilt, index_warnings(self.config))
 
     async def suspend(self, connection: Connection) -> None:
         """Drop the vector index. `resume`, `ensure` or the next start builds it again."""
@@ -255,7 +255,7 @@ class Indexes:
         return missing
 
     async def _differences(self, connection: Connection) -> list[str]:
-        wanted = self._config.postgres
+        wanted = self.config.postgres
         for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
                 options = dict(option.split("=") for option in row["options"])
@@ -273,9 +273,9 @@ class Indexes:
 
     async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
-        memory = await give_memory(connection, self._config, chunks)
+        memory = await give_memory(connection, self.config, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
-        parameters = _parameters(self._config.postgres, chunks, name, chunks > 0)
+        parameters = _parameters(self.config.postgres, chunks, name, chunks > 0)
         async with self._reporting(connection, "the vector index", progress):
             with warning_of_small_memory(connection):
                 await _run_statement_from(connection, "create_vector_index", **parameters)

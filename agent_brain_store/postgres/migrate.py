@@ -10,18 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
 from agent_brain_store import __version__
+from agent_brain_store.checks.startup import configured_facts
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import note_new_store
 from agent_brain_store.postgres.errors import BACKEND
-from agent_brain_store.postgres.indexes import create_first_vector_index
+from agent_brain_store.postgres.indexes import VECTOR_INDEX, create_first_vector_index
 from agent_brain_store.postgres.sql import Function, load_functions, sql_directory
 from agent_brain_store.postgres.transactions import transaction
 
@@ -76,11 +78,39 @@ async def migrate(
     is then as it was.
     """
     migrations, wanted = load_migrations(directory), load_functions(functions)
+    await _alone(
+        connection,
+        config,
+        lambda: _is_behind(connection, migrations, wanted),
+        lambda: _catch_up(connection, config, migrations, wanted),
+    )
+
+
+async def remake_if_empty(connection: Connection, config: StoreConfig) -> None:
+    """Give an empty store the configured dimensions, distance and language.
+
+    If this role may not do that, it only logs so.
+    """
+    try:
+        await _alone(
+            connection, config, lambda: _is_to_be_remade(connection, config), lambda: _remake(connection, config)
+        )
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError) as error:
+        log.warning("the store is empty, but this role or server may not give it the configured settings: %s", error)
+
+
+async def _alone(
+    connection: Connection,
+    config: StoreConfig,
+    is_due: Callable[[], Awaitable[bool]],
+    work: Callable[[], Awaitable[None]],
+) -> None:
+    """Do work in a transaction that holds the lock on this schema, unless another process has done it meanwhile."""
     deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
-    while await _is_behind(connection, migrations, wanted):
+    while await is_due():
         async with transaction(connection, "the migration"):
             if await _locked(connection, config):
-                await _catch_up(connection, config, migrations, wanted)
+                await work()
                 return
         if asyncio.get_running_loop().time() > deadline:
             raise SchemaError(
@@ -128,6 +158,30 @@ async def _catch_up(
     await note_new_store(connection, functions)
     if pending and pending[0].version == 1:
         await create_first_vector_index(connection, config)
+
+
+async def _statements(connection: Connection, config: StoreConfig) -> list[str]:
+    """Return what remakes the store. It is nothing if the store is not empty, or if it is as configured."""
+    facts = configured_facts(config)
+    rows = await run(
+        connection, "remake_store", dimensions=facts.dimensions, distance=facts.distance, language=facts.language
+    )
+    return [row["statement"] for row in rows]
+
+
+async def _is_to_be_remade(connection: Connection, config: StoreConfig) -> bool:
+    return bool(await _statements(connection, config))
+
+
+async def _remake(connection: Connection, config: StoreConfig) -> None:
+    await run(connection, "use_schema", schema=config.postgres.schema)
+    await run(connection, "lock_store")
+    for statement in await _statements(connection, config):  # it looks again: the store may have been filled meanwhile
+        await connection.execute(statement)
+    await _catch_up(connection, config, load_migrations(), load_functions())
+    if not any(row["name"] == VECTOR_INDEX for row in await run(connection, "index_facts")):
+        await create_first_vector_index(connection, config)
+    log.info("schema %s: the empty store has the configured settings now", config.postgres.schema)
 
 
 # --- migrations ------------------------------------------------------------------------------------------------------

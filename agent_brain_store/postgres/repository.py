@@ -8,17 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.startup import StoreFacts, config_of, configured_facts
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.bulk import BulkWriter
-from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.connection import run
 from agent_brain_store.postgres.derivation import outdated_terms, rederive
 from agent_brain_store.postgres.errors import BACKEND, translated
+from agent_brain_store.postgres.guard import check_store
 from agent_brain_store.postgres.indexes import Indexes
+from agent_brain_store.postgres.migrate import remake_if_empty
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import Searcher, filter_values
 from agent_brain_store.postgres.startup import private_server, start
@@ -38,13 +42,14 @@ class PostgresRepository:
     def __init__(self, config: StoreConfig) -> None:
         self.timings = timings = Timings()
         self._config, self._server = config, private_server(config)
+        self.stored = configured_facts(config)
         self._opening = asyncio.Lock()
         self.background = Background()
         self.pools = Pools(config.postgres)
         self.indexes = Indexes(config, self.pools, self.background, timings)
         self.statistics = TermStatistics(self.pools, self.background, config.postgres.command_timeout, timings)
         self._searcher = Searcher(self.pools, self.statistics)
-        self._writer = Writer(self.pools, self.statistics)
+        self._writer = Writer(self.pools, self.statistics, self.stored)
         self._bulk = BulkWriter(self.pools, self._writer, self.indexes, self.statistics, self.background, timings)
 
     # --- life ---
@@ -53,17 +58,22 @@ class PostgresRepository:
     def is_open(self) -> bool:
         return self.pools.is_open
 
-    async def open(self, progress: ProgressCallback | None) -> None:
+    async def open(self, progress: ProgressCallback | None, tolerant: bool) -> None:
         async with self._opening:
             if self.is_open:
                 return
             try:
-                await start(self._config, self._server, self.pools)
+                self._adopt(await start(self._config, self._server, self.pools, tolerant))
                 await self.indexes.repair_at_start(progress)
                 await self.statistics.refresh_at_start()
             except BaseException:
                 await self._release()
                 raise
+
+    def _adopt(self, stored: StoreFacts) -> None:
+        """Work on the store as it is, which may differ from the configuration."""
+        self.stored = self._writer.stored = stored
+        self.indexes.config = config_of(self._config, stored)
 
     async def close(self) -> None:
         async with self._opening:
@@ -94,6 +104,13 @@ class PostgresRepository:
 
     async def reset(self) -> None:
         await self.pools.write("reset", lambda connection: run(connection, "truncate_store"))
+        with translated("reset"):
+            connection = await self.pools.connect(self._config.postgres.command_timeout)
+            try:
+                await remake_if_empty(connection, self._config)
+                self._adopt((await check_store(connection, self._config))[1])
+            finally:
+                await connection.close()
 
     def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
         return self._bulk.session(progress)
@@ -138,16 +155,8 @@ class PostgresRepository:
         return EmbeddingMetadata(**rows[0]) if rows else None
 
     async def set_profile(self, profile: EmbeddingMetadata) -> None:
-        async def work(connection: Connection) -> None:
-            await run(
-                connection,
-                "set_profile",
-                provider=profile.provider,
-                model=profile.model,
-                dimensions=profile.dimensions,
-            )
-
-        await self.pools.write("set_embedding_metadata", work)
+        await self._writer.set_profile(profile)
+        self._adopt(replace(self.stored, profile=profile))
 
     async def health(self) -> dict[str, Any]:
         (row,) = await self.pools.fetch("health")

@@ -9,17 +9,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
+from asyncpg import Record
 from pgvector import Vector
 
 from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.startup import StoreFacts, check_unchanged
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.errors import OutcomeUnknown
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.errors import BACKEND
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.progress import Written
+from agent_brain_store.protocol import EmbeddingMetadata
 
 Result = TypeVar("Result")
 
@@ -27,16 +31,16 @@ ROWS, BYTES = 1000, 8 * 2**20  # the most for one statement, so that client and 
 
 
 class Writer:
-    """Writes to one store."""
+    """Writes to one store. ``stored`` is what the store was made for when it was opened."""
 
-    def __init__(self, pools: Pools, statistics: TermStatistics) -> None:
-        self._pools, self._statistics = pools, statistics
+    def __init__(self, pools: Pools, statistics: TermStatistics, stored: StoreFacts) -> None:
+        self._pools, self._statistics, self.stored = pools, statistics, stored
 
     async def upsert(self, batch: Batch, written: Written | None = None) -> None:
         """Store a batch. A chunk that is stored already, without any difference, is not written again."""
 
         async def work(connection: Connection) -> None:
-            await _upsert(connection, batch, written)
+            await self._upsert(connection, batch, written)
 
         if len(batch):
             await self._write("upsert_documents", work, len(batch))
@@ -48,7 +52,7 @@ class Writer:
         async def work(connection: Connection) -> int:
             await run(connection, "replacement_lock", **matching)
             rows = await run(connection, "delete_matching_chunks", **matching, keep=batch.ids)
-            await _upsert(connection, batch)
+            await self._upsert(connection, batch)
             return int(rows[0]["deleted"])
 
         return await self._write("replace_documents", work, len(batch))
@@ -79,19 +83,38 @@ class Writer:
             raise
         return result
 
+    async def set_profile(self, profile: EmbeddingMetadata) -> None:
+        """Store the embedding profile."""
 
-async def _upsert(connection: Connection, batch: Batch, written: Written | None = None) -> None:
-    for part in slices(batch):
-        await run(
-            connection,
-            "upsert_chunks",
-            ids=batch.ids[part],
-            texts=batch.texts[part],
-            metadatas=batch.metadatas[part],
-            embeddings=as_parameter(batch.vectors[part]),
-        )
-        if written is not None:
-            written(part.stop)
+        async def work(connection: Connection) -> None:
+            (row,) = await run(
+                connection,
+                "set_profile",
+                provider=profile.provider,
+                model=profile.model,
+                dimensions=profile.dimensions,
+            )
+            self._check_settings(row)
+
+        await self._pools.write("set_embedding_metadata", work)
+
+    def _check_settings(self, row: Record) -> None:
+        """Raise an error, which ends the transaction, if the store is not the one any more that was opened."""
+        check_unchanged(self.stored, StoreFacts(row["dimensions"], row["distance"], row["language"]), BACKEND)
+
+    async def _upsert(self, connection: Connection, batch: Batch, written: Written | None = None) -> None:
+        for part in slices(batch):
+            (row,) = await run(
+                connection,
+                "upsert_chunks",
+                ids=batch.ids[part],
+                texts=batch.texts[part],
+                metadatas=batch.metadatas[part],
+                embeddings=as_parameter(batch.vectors[part]),
+            )
+            self._check_settings(row)
+            if written is not None:
+                written(part.stop)
 
 
 def as_parameter(vectors: Float32) -> list[Vector]:

@@ -5,7 +5,7 @@
 -- $3  metadatas   jsonb[]
 -- $4  embeddings  vector[]
 --
--- returns one: written int8
+-- returns one: written int8, dimensions int4, distance text, language text
 --
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/upsert_chunks.sql
@@ -34,5 +34,6 @@ written as (
   )
   returning 1
 )
-select count(*) as written
-from written;
+-- The settings show a caller whether the store is still the one that it has opened.
+select (select count(*) from written) as written, dimensions, distance, language
+from store_settings;

@@ -61,7 +61,7 @@ async def test_a_store_of_another_model_is_refused(make, caplog):
 
 
 async def test_a_store_of_other_dimensions_is_refused(make):
-    await make_once(make())
+    await fill_once(make())
     with pytest.raises(DimensionMismatchError) as caught:
         await make(dimensions=8).initialize()
     assert caught.value.message.startswith(
@@ -71,7 +71,7 @@ async def test_a_store_of_other_dimensions_is_refused(make):
 
 
 async def test_a_store_of_another_distance_is_refused(make):
-    await make_once(make())
+    await fill_once(make())
     with pytest.raises(SchemaError) as caught:
         await make(distance="l2").initialize()
     assert caught.value.message.startswith(
@@ -80,7 +80,7 @@ async def test_a_store_of_another_distance_is_refused(make):
 
 
 async def test_a_store_of_another_language_is_refused(make):
-    await make_once(make())
+    await fill_once(make())
     with pytest.raises(SchemaError) as caught:
         await make(keyword={"language": "german"}).initialize()
     assert caught.value.message.startswith(
@@ -101,7 +101,8 @@ async def test_a_refused_store_is_closed_and_the_data_are_untouched(make):
     assert await store.get_count() == 4
 
 
-async def make_once(store):
-    """Open a store for the first time, which decides what it holds."""
+async def fill_once(store):
+    """Store a chunk, which decides what the store holds."""
     await store.initialize()
+    await fill(store, ANIMALS[0])
     await store.close()

@@ -41,6 +41,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
+    "remake_store": {"dimensions": "384", "distance": "l2", "language": "german"},
     "matched_terms": {"query": "where do bears growl?", "ids": "{a,b}"},
     "note_derivation": {"functions": "{searchable}", "versions": "{1}"},
     "note_function": {"name": "bm25", "hash": "0123", "library": "0.1.0"},

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from agent_brain_store import QueryFailed, SchemaError, StorageBackend, create_backend, open_store
+from agent_brain_store import (
+    DimensionMismatchError,
+    QueryFailed,
+    SchemaError,
+    StorageBackend,
+    create_backend,
+    open_store,
+)
 from agent_brain_store.postgres.sql import sql_directory
 from tests.support.internals import counted_in_background
 from tests.support.postgres import config, connect, count_is_due, make_role, vector_index
@@ -139,3 +146,14 @@ async def test_a_role_that_does_not_own_the_table_loads_into_the_index(opened, s
         assert await load.upsert_documents(*made_up(3000)) == 3000
     assert "the vector index is missing and could not be built: building the vector index was refused" in caplog.text
     assert await service.get_count() == 3000
+
+
+@pytest.mark.parametrize("role", ["service", "reader"])
+async def test_only_the_owner_gives_an_empty_store_other_settings(app, role, caplog):
+    with pytest.raises(DimensionMismatchError, match="holds vectors of 16 dimensions, but the configuration says 8"):
+        await create_backend(config(as_role(app, role), dimensions=8)).initialize()
+    assert "the store is empty, but this role or server may not give it the configured settings: " in caplog.text
+    async with open_store(config(as_role(app, "store_owner"), dimensions=8)):
+        pass
+    async with open_store(config(as_role(app, role), dimensions=8)) as store:
+        assert await store.vector_search(embed("x", 8), 1) == []
