@@ -23,6 +23,7 @@ from agent_brain_store.errors import (
 )
 from agent_brain_store.factory import create_backend, open_store
 from agent_brain_store.lifespan import lifespan
+from agent_brain_store.problems import ChunkProblem
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -35,6 +36,7 @@ from agent_brain_store.protocol import (
     ReplaceResult,
     SearchResult,
     StorageBackend,
+    Upserted,
 )
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
 
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BulkLoader",
+    "ChunkProblem",
     "ConfigError",
     "ConnectionFailed",
     "DimensionMismatchError",
@@ -72,6 +75,7 @@ __all__ = [
     "StoreLocked",
     "TransferError",
     "TransferReport",
+    "Upserted",
     "copy_documents",
     "create_backend",
     "export_documents",

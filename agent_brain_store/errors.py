@@ -4,7 +4,7 @@
     ├── ConfigError                  the configuration is wrong; lists every problem
     ├── MissingDependency            the driver of the chosen backend is not installed
     ├── NotInitialized               used before initialize() or after close()
-    ├── InvalidDocumentError         a chunk cannot be stored; names the id, the position and the field
+    ├── InvalidDocumentError         chunks cannot be stored; names the id, the position and the field of each
     ├── InvalidFilterError           a metadata filter cannot be understood; shows the place
     ├── InvalidQueryError            a search argument is out of range
     ├── DimensionMismatchError       vectors of another length than the store's
@@ -25,7 +25,10 @@ driver class. The driver's own exception is chained as ``__cause__``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent_brain_store.problems import ChunkProblem
 
 
 class StorageError(Exception):
@@ -66,25 +69,26 @@ class NotInitialized(StorageError):
 
 
 class InvalidDocumentError(StorageError):
-    """A chunk cannot be stored. Nothing of its call was written.
+    """Chunks cannot be stored. Nothing of their call was written.
 
-    ``chunk_id`` and ``position`` say which chunk it is. The id is None when it is not a string. The position counts
-    from 0 in the lists of the call. ``field`` is ``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``.
+    ``problems`` has every problem of the call, in the order of the chunks. ``chunk_id``, ``position`` and ``field`` are
+    those of the first one.
     """
 
-    def __init__(self, message: str, *, chunk_id: str | None, position: int, field: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        chunk_id: str | None,
+        position: int,
+        field: str,
+        problems: tuple[ChunkProblem, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.chunk_id = chunk_id
         self.position = position
         self.field = field
-
-    @classmethod
-    def at(cls, position: int, chunk_id: object, field: str, problem: str) -> InvalidDocumentError:
-        """Return the error for one field of one chunk. ``problem`` continues a sentence that begins with the field's name."""
-        known = chunk_id if isinstance(chunk_id, str) else None
-        shown = "without an id" if known is None else ascii(known if len(known) <= 80 else known[:77] + "...")
-        message = f"chunk {shown} (position {position}): {field} {problem}; nothing was written"
-        return cls(message, chunk_id=known, position=position, field=field)
+        self.problems = problems
 
 
 class InvalidFilterError(StorageError):
@@ -103,12 +107,24 @@ class InvalidQueryError(StorageError):
 
 
 class DimensionMismatchError(StorageError):
-    """Vectors of ``actual`` dimensions met a store or a configuration of ``expected`` dimensions."""
+    """Vectors of ``actual`` dimensions met a store or a configuration of ``expected`` dimensions.
 
-    def __init__(self, message: str, backend: str | None = None, *, expected: int, actual: int) -> None:
+    If chunks of a call have such vectors, ``problems`` names each of them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        backend: str | None = None,
+        *,
+        expected: int,
+        actual: int,
+        problems: tuple[ChunkProblem, ...] = (),
+    ) -> None:
         super().__init__(message, backend)
         self.expected = expected
         self.actual = actual
+        self.problems = problems
 
 
 class ProviderMismatchError(StorageError):

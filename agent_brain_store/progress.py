@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from agent_brain_store.protocol import Metadatas, Progress, ProgressCallback, Vectors
+from agent_brain_store.protocol import Metadatas, OnInvalid, Progress, ProgressCallback, Upserted, Vectors
 
 if TYPE_CHECKING:
     from agent_brain_store.checks.chunks import Batch
@@ -17,7 +17,7 @@ Written: TypeAlias = Callable[[int], None]
 WriteBatch: TypeAlias = "Callable[[Batch, Written], Awaitable[None]]"
 """It writes one batch, and reports how far it has come."""
 
-Prepare: TypeAlias = "Callable[[Sequence[str], Vectors, Sequence[str], Metadatas], Awaitable[Batch]]"
+Prepare: TypeAlias = "Callable[[Sequence[str], Vectors, Sequence[str], Metadatas, OnInvalid], Awaitable[Batch]]"
 """It checks the lists of one call and brings them into their stored form."""
 
 
@@ -53,10 +53,15 @@ class Loader:
         self._loaded = 0
 
     async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
-    ) -> int:
+        self,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Metadatas,
+        on_invalid: OnInvalid = "refuse",
+    ) -> Upserted:
         """Store chunks as `StorageBackend.upsert_documents` does."""
-        batch = await self._prepare(ids, embeddings, documents, metadatas)
+        batch = await self._prepare(ids, embeddings, documents, metadatas, on_invalid)
         reported = 0
 
         def written(chunks: int) -> None:
@@ -73,4 +78,4 @@ class Loader:
             except BaseException:
                 self._loaded -= reported
                 raise
-        return len(batch)
+        return Upserted(len(batch), batch.left_out)

@@ -12,6 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from agent_brain_store.problems import ChunkProblem
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -26,6 +28,7 @@ Metadata: TypeAlias = dict[str, Any]
 Metadatas: TypeAlias = Sequence[Mapping[str, Any]]
 Where: TypeAlias = Mapping[str, Any]
 Fusion: TypeAlias = Literal["rrf", "relative_score"]
+OnInvalid: TypeAlias = Literal["refuse", "skip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,24 @@ class Document:
     embedding: Embedding | None = field(default=None, compare=False)
 
 
+class Upserted(int):
+    """The number of distinct chunks that `upsert_documents` stored. ``left_out`` says why others were left out."""
+
+    left_out: tuple[ChunkProblem, ...]
+
+    def __new__(cls, chunks: int = 0, left_out: tuple[ChunkProblem, ...] = ()) -> Upserted:
+        number = super().__new__(cls, chunks)
+        number.left_out = left_out
+        return number
+
+
 @dataclass(frozen=True, slots=True)
 class ReplaceResult:
-    """The result of `replace_documents`: how many chunks it deleted, and how many distinct chunks it was given."""
+    """How many chunks `replace_documents` deleted, and how many distinct ones it stored. ``left_out`` is as in `Upserted`."""
 
     deleted: int
     upserted: int
+    left_out: tuple[ChunkProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,8 @@ class BulkLoader(Protocol):
         embeddings: Vectors,
         documents: Sequence[str],
         metadatas: Metadatas,
-    ) -> int:
+        on_invalid: OnInvalid = "refuse",
+    ) -> Upserted:
         """Store chunks as `StorageBackend.upsert_documents` does. Each call is checked and written as one."""
         ...
 
@@ -175,15 +191,20 @@ class StorageBackend(Protocol):
         embeddings: Vectors,
         documents: Sequence[str],
         metadatas: Metadatas,
-    ) -> int:
-        """Store chunks, given as parallel lists. Returns the number of distinct ids.
+        on_invalid: OnInvalid = "refuse",
+    ) -> Upserted:
+        """Store chunks, given as parallel lists. Returns the number of distinct ids that are stored.
 
         ``embeddings`` has one row for each id, as long as the store's dimensions. If an id exists already, its text,
         vector and whole metadata are replaced. If an id occurs twice in one call, the last chunk wins.
 
-        Everything is checked before anything is written. The first chunk that cannot be stored raises
-        `InvalidDocumentError` or `DimensionMismatchError`. On PostgreSQL a call is stored completely or not at all. On
-        Chroma, a crash or a cancellation can leave a part of it. Repeat the call to complete it.
+        Everything is checked before anything is written. If chunks cannot be stored, one `InvalidDocumentError` lists
+        all problems, or a `DimensionMismatchError` if all of them are vectors of another length. With
+        ``on_invalid="skip"`` the other chunks are stored. The problems are logged in one line, and the result has them
+        as ``left_out``. If no vector has the store's length, the call is refused nevertheless.
+
+        On PostgreSQL a call is stored completely or not at all. On Chroma, a crash or a cancellation can leave a part
+        of it. Repeat the call to complete it.
 
         On PostgreSQL, a call that writes at least 1,000 chunks, and as many as the store held, builds the vector index
         anew. This is several times faster than adding to it.
@@ -196,12 +217,14 @@ class StorageBackend(Protocol):
         embeddings: Vectors,
         documents: Sequence[str],
         metadatas: Metadatas,
+        on_invalid: OnInvalid = "refuse",
     ) -> ReplaceResult:
         """Store the given chunks and delete every other chunk that matches ``where``. Use it to index one file again.
 
         On PostgreSQL this is one transaction, so a reader sees either the old chunks or the new ones. Chroma writes the
         new chunks first and then deletes, so a reader may see both. An empty ``where`` raises `InvalidFilterError`.
-        Chunks are checked as in `upsert_documents`.
+        Chunks are checked as in `upsert_documents`. A chunk that is left out with ``on_invalid="skip"`` does not keep
+        an older version of itself from being deleted.
         """
 
     async def vector_search(

@@ -27,9 +27,11 @@ from agent_brain_store.protocol import (
     Health,
     IndexReport,
     Metadatas,
+    OnInvalid,
     ProgressCallback,
     ReplaceResult,
     SearchResult,
+    Upserted,
     Vector,
     Vectors,
     Where,
@@ -121,12 +123,17 @@ class Store:
     # --- writing ---
 
     async def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
-    ) -> int:
+        self,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Metadatas,
+        on_invalid: OnInvalid = "refuse",
+    ) -> Upserted:
         repository = self._writable()
-        batch = await self._prepare(ids, embeddings, documents, metadatas)
+        batch = await self._prepare(ids, embeddings, documents, metadatas, on_invalid)
         await repository.upsert(batch)
-        return len(batch)
+        return Upserted(len(batch), batch.left_out)
 
     async def replace_documents(
         self,
@@ -135,16 +142,23 @@ class Store:
         embeddings: Vectors,
         documents: Sequence[str],
         metadatas: Metadatas,
+        on_invalid: OnInvalid = "refuse",
     ) -> ReplaceResult:
         repository, filter = self._writable(), parse_required(where, "replace_documents")
-        batch = await self._prepare(ids, embeddings, documents, metadatas)
-        return ReplaceResult(await repository.replace(filter, batch), len(batch))
+        batch = await self._prepare(ids, embeddings, documents, metadatas, on_invalid)
+        return ReplaceResult(await repository.replace(filter, batch), len(batch), batch.left_out)
 
     async def _prepare(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
+        self,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Metadatas,
+        on_invalid: OnInvalid,
     ) -> Batch:
         """Check a call in a thread, because checking many chunks would block the event loop."""
-        return await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas)
+        on_invalid = arguments.check_on_invalid(on_invalid)
+        return await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas, on_invalid)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
         repository, wanted = self._opened(), arguments.check_ids(ids)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from agent_brain_store.checks.chunks import clean_text
 from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
+from agent_brain_store.protocol import OnInvalid
 
 LARGEST = 2**31 - 1  # an int4
 LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
@@ -59,6 +60,13 @@ def check_fusion(fusion: str) -> str:
     if fusion not in ("rrf", "relative_score"):
         raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'rrf' or 'relative_score'")
     return fusion
+
+
+def check_on_invalid(on_invalid: OnInvalid) -> OnInvalid:
+    """Return what to do with chunks that cannot be stored: ``refuse`` or ``skip``."""
+    if on_invalid not in ("refuse", "skip"):
+        raise InvalidQueryError(f"on_invalid is {on_invalid!r}; it must be 'refuse' or 'skip'")
+    return on_invalid
 
 
 def check_rrf_k(rrf_k: int) -> int:

@@ -20,23 +20,26 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from agent_brain_store.checks.vectors import ChunkRules, Float32, chunk_vectors, kind_of_value
-from agent_brain_store.errors import InvalidDocumentError
+from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError
+from agent_brain_store.problems import ChunkProblem
 from agent_brain_store.protocol import Metadata, Metadatas, Vectors
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAX_ID_BYTES = 512  # a btree entry of PostgreSQL holds 2704 bytes; Chroma's hosted service allows 128
 MAX_TEXT_BYTES = 16 * 2**20
 MAX_METADATA_BYTES = 2**20
 MAX_DEPTH = 32
+SHOWN_PROBLEMS = 20  # lines of one message; the error has them all
 INT64 = range(-(2**63), 2**63)
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -48,13 +51,14 @@ class Batch:
     """Chunks that are ready to be written.
 
     Ids are distinct and in code point order, which is also the order of row locks. ``vectors`` has one float32 row for
-    each id.
+    each id. ``left_out`` says why other chunks of the call are not in the batch.
     """
 
     ids: list[str]
     vectors: Float32
     texts: list[str]
     metadatas: list[Metadata]
+    left_out: tuple[ChunkProblem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,29 +75,60 @@ def prepare(
     embeddings: Vectors,
     documents: Sequence[str],
     metadatas: Metadatas,
+    on_invalid: str = "refuse",
 ) -> Batch:
     """Check a whole call and bring it into its stored form. If an id is repeated, the last chunk wins.
 
-    Raises ``ValueError`` if an argument is not a list or the lists differ in length. Raises `InvalidDocumentError` or
-    `DimensionMismatchError` for the first chunk that cannot be stored.
+    Raises ``ValueError`` if an argument is not a list or the lists differ in length. Chunks that cannot be stored are
+    left out if ``on_invalid`` is ``skip``. Otherwise they raise one `InvalidDocumentError` or `DimensionMismatchError`.
     """
     _check_lists(ids=ids, embeddings=embeddings, documents=documents, metadatas=metadatas)
-    for position, chunk_id in enumerate(ids):
-        _check_id(chunk_id, position)
-    vectors = chunk_vectors(rules, embeddings, ids)
+    vectors, wrong = chunk_vectors(rules, embeddings)
     records = [_ChunkChecker(rules, *item) for item in zip(ids, range(len(ids)), strict=True)]
-    texts = [record.text(text) for record, text in zip(records, documents, strict=True)]
-    metas = [record.metadata(metadata) for record, metadata in zip(records, metadatas, strict=True)]
+    for record in records:
+        record.tried(record.id, None)
+        if record.position in wrong:
+            record.note("embedding", *wrong[record.position])
+    texts = [record.tried(record.text, text) for record, text in zip(records, documents, strict=True)]
+    metas = [record.tried(record.metadata, metadata) for record, metadata in zip(records, metadatas, strict=True)]
     _log_replaced(sum(record.replaced for record in records))
-    last = {chunk_id: position for position, chunk_id in enumerate(ids)}
-    if len(last) < len(ids):
-        log.warning("%d ids were repeated in one call: the last chunk of each was kept", len(ids) - len(last))
+    problems = tuple(problem for record in records for problem in record.problems)
+    if problems:
+        _refuse_or_log(problems, rules, len(ids), on_invalid)
+    last = {chunk_id: i for i, chunk_id in enumerate(ids) if not records[i].problems}
+    if len(last) < (good := sum(not record.problems for record in records)):
+        log.warning("%d ids were repeated in one call: the last chunk of each was kept", good - len(last))
     order = [last[chunk_id] for chunk_id in sorted(last)]
     return Batch(
         [ids[i] for i in order],
         vectors if order == list(range(len(ids))) else vectors[order],
         [texts[i] for i in order],
         [metas[i] for i in order],
+        problems,
+    )
+
+
+def _refuse_or_log(problems: tuple[ChunkProblem, ...], rules: ChunkRules, chunks: int, on_invalid: str) -> None:
+    """Raise one error for all problems, or log them.
+
+    If no vector of the call has the store's length, the vectors are another model's, and leaving out all would hide it.
+    """
+    of_length = sum(problem.dimensions is not None for problem in problems)
+    bad = len({problem.position for problem in problems})
+    if on_invalid == "skip" and of_length < chunks:
+        log.warning(
+            "%d of %d chunks cannot be stored and were left out; the first problem: %s", bad, chunks, problems[0]
+        )
+        return
+    first, lines = problems[0], [str(problem) for problem in problems[:SHOWN_PROBLEMS]]
+    message = f"{first}; nothing was written"
+    if len(problems) > 1:
+        more = [f"and {len(problems) - len(lines)} more problems"] if len(problems) > len(lines) else []
+        message = "\n  ".join([f"{bad} of {chunks} chunks cannot be stored; nothing was written:", *lines, *more])
+    if of_length == len(problems) and first.dimensions is not None:
+        raise DimensionMismatchError(message, expected=rules.dimensions, actual=first.dimensions, problems=problems)
+    raise InvalidDocumentError(
+        message, chunk_id=first.chunk_id, position=first.position, field=first.field, problems=problems
     )
 
 
@@ -108,37 +143,53 @@ def _check_lists(**lists: Any) -> None:
         raise ValueError(f"the lists have different lengths: {counted}")
 
 
-# --- ids -------------------------------------------------------------------------------------------------------------
+# --- ids, texts and metadata -----------------------------------------------------------------------------------------
 
 
-def _check_id(chunk_id: object, position: int) -> None:
-    problem = None
-    if not isinstance(chunk_id, str):
-        problem = f"is {kind_of_value(chunk_id)}, not a string"
-    elif not chunk_id:
-        problem = "is empty"
-    elif _UNSTORABLE.search(chunk_id):
-        problem = "contains a NUL or a lone surrogate, which cannot be stored"
-    elif len(chunk_id) * 4 > MAX_ID_BYTES and len(chunk_id.encode()) > MAX_ID_BYTES:
-        problem = f"has {len(chunk_id.encode())} bytes, more than {MAX_ID_BYTES}"
-    if problem:
-        raise InvalidDocumentError.at(position, chunk_id, "id", problem)
-
-
-# --- text and metadata -----------------------------------------------------------------------------------------------
+class _UnstorableError(Exception):
+    """A field of a chunk cannot be stored. The arguments are the field's name and the problem."""
 
 
 class _ChunkChecker:
-    """Checks the text and the metadata of one chunk. ``replaced`` counts the strings in which it replaced something."""
+    """Checks the id, the text and the metadata of one chunk, and collects its problems.
 
-    __slots__ = ("_id", "_position", "_rules", "replaced")
+    ``replaced`` counts the strings in which it replaced something.
+    """
 
-    def __init__(self, rules: ChunkRules, chunk_id: str, position: int) -> None:
-        self._rules, self._id, self._position, self.replaced = rules, chunk_id, position, 0
+    __slots__ = ("_id", "_rules", "position", "problems", "replaced")
 
-    def fail(self, field: str, problem: str) -> InvalidDocumentError:
+    def __init__(self, rules: ChunkRules, chunk_id: object, position: int) -> None:
+        self._rules, self._id, self.position, self.replaced = rules, chunk_id, position, 0
+        self.problems: list[ChunkProblem] = []
+
+    def tried(self, check: Callable[[Any], T], value: Any) -> T | Any:
+        """Return what a check makes of a value. If it fails, note the problem and return the value."""
+        try:
+            return check(value)
+        except _UnstorableError as error:
+            self.note(*error.args)
+            return value
+
+    def note(self, field: str, problem: str, dimensions: int | None = None) -> None:
+        """Add a problem of this chunk."""
+        known = self._id if isinstance(self._id, str) else None
+        self.problems.append(ChunkProblem(self.position, known, field, problem, dimensions))
+
+    def fail(self, field: str, problem: str) -> _UnstorableError:
         """Return the error for one field of this chunk. ``problem`` continues the sentence."""
-        return InvalidDocumentError.at(self._position, self._id, field, problem)
+        return _UnstorableError(field, problem)
+
+    def id(self, _: None) -> None:
+        """Check the chunk's id."""
+        chunk_id = self._id
+        if not isinstance(chunk_id, str):
+            raise self.fail("id", f"is {kind_of_value(chunk_id)}, not a string")
+        if not chunk_id:
+            raise self.fail("id", "is empty")
+        if _UNSTORABLE.search(chunk_id):
+            raise self.fail("id", "contains a NUL or a lone surrogate, which cannot be stored")
+        if len(chunk_id) * 4 > MAX_ID_BYTES and len(chunk_id.encode()) > MAX_ID_BYTES:
+            raise self.fail("id", f"has {len(chunk_id.encode())} bytes, more than {MAX_ID_BYTES}")
 
     def clean(self, text: str, field: str) -> str:
         """Return a string in the form that can be stored. Raises the error instead if ``on_invalid_text`` is ``reject``."""

@@ -5,7 +5,7 @@ An embedding is a list of numbers or a numpy array.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
+from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError
 from agent_brain_store.protocol import Vector, Vectors
 
 Float32 = NDArray[np.float32]
@@ -44,33 +44,37 @@ def query_vector(rules: ChunkRules, embedding: Vector) -> Float32:
     row = _as_array(embedding, 1)
     if row is None:
         raise InvalidQueryError("query_embedding is not a list or array of numbers")
-    _check_dimensions(rules, len(row), "query_embedding")
+    if len(row) != rules.dimensions:
+        raise DimensionMismatchError(
+            f"query_embedding {_other_length(rules, len(row))}", expected=rules.dimensions, actual=len(row)
+        )
     problem = _problem(rules, row)
     if problem:
         raise InvalidQueryError(f"query_embedding {problem}")
     return row
 
 
-def chunk_vectors(rules: ChunkRules, embeddings: Vectors, ids: Sequence[str]) -> Float32:
-    """Return the embeddings of chunks as one float32 array with a row for each chunk.
+def chunk_vectors(rules: ChunkRules, embeddings: Vectors) -> tuple[Float32, dict[int, tuple[str, int | None]]]:
+    """Return the embeddings of chunks as one float32 array with a row for each chunk, and what is wrong with them.
 
-    Raises `InvalidDocumentError` or `DimensionMismatchError`. To name the chunk in the error, each embedding is checked
-    alone, but only after the array as a whole was found wrong.
+    The latter has the position of each wrong embedding, with the problem in words, and the vector's length if that is
+    the problem. Each embedding is converted alone, but only after the array as a whole was found wrong.
     """
+    wrong: dict[int, tuple[str, int | None]] = {}
     rows = _as_rows(embeddings, rules.dimensions)
     if rows is None or (len(rows) and rows.shape[1] != rules.dimensions):
+        rows = np.ones((len(embeddings), rules.dimensions), np.float32)
         for position, embedding in enumerate(embeddings):
             row = _as_array(embedding, 1)
             if row is None:
-                raise InvalidDocumentError.at(position, ids[position], "embedding", _why_not_numbers(embedding))
-            _check_dimensions(rules, len(row), f"chunk {ids[position]!a} (position {position}): embedding")
-        return np.empty((0, rules.dimensions), np.float32)
-    good = _good_rows(rules, rows)
-    if not good.all():
-        worst = int(np.argmin(good))
-        problem = _problem(rules, rows[worst]) or "cannot be stored"
-        raise InvalidDocumentError.at(worst, ids[worst], "embedding", problem)
-    return rows
+                wrong[position] = _why_not_numbers(embedding), None
+            elif len(row) != rules.dimensions:
+                wrong[position] = _other_length(rules, len(row)), len(row)
+            else:
+                rows[position] = row
+    for position in np.flatnonzero(~_good_rows(rules, rows)).tolist():
+        wrong[position] = _problem(rules, rows[position]) or "cannot be stored", None
+    return rows, wrong
 
 
 def kind_of_value(value: object) -> str:
@@ -122,14 +126,11 @@ def _why_not_numbers(embedding: object) -> str:
     return next((f"holds a value of type {kind}, not a number" for kind in kinds), "holds a number beyond float32")
 
 
-def _check_dimensions(rules: ChunkRules, actual: int, what: str) -> None:
-    if actual != rules.dimensions:
-        raise DimensionMismatchError(
-            f"{what} has {actual} dimensions, but the store has {rules.dimensions}: use the model that filled it, "
-            "or another store for the other model",
-            expected=rules.dimensions,
-            actual=actual,
-        )
+def _other_length(rules: ChunkRules, actual: int) -> str:
+    return (
+        f"has {actual} dimensions, but the store has {rules.dimensions}: use the model that filled it, "
+        "or another store for the other model"
+    )
 
 
 def _good_rows(rules: ChunkRules, rows: Float32) -> NDArray[np.bool_]:
