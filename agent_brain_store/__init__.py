@@ -23,7 +23,7 @@ from agent_brain_store.errors import (
 )
 from agent_brain_store.factory import create_backend, open_store
 from agent_brain_store.lifespan import lifespan
-from agent_brain_store.problems import ChunkProblem
+from agent_brain_store.outcomes import ChunkProblem, ReplaceResult, Upserted
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -33,10 +33,8 @@ from agent_brain_store.protocol import (
     IndexReport,
     Progress,
     ProgressCallback,
-    ReplaceResult,
     SearchResult,
     StorageBackend,
-    Upserted,
 )
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
 

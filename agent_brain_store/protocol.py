@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from agent_brain_store.problems import ChunkProblem
+from agent_brain_store.outcomes import ReplaceResult, Upserted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,26 +68,6 @@ class Document:
     text: str
     metadata: Metadata
     embedding: Embedding | None = field(default=None, compare=False)
-
-
-class Upserted(int):
-    """The number of distinct chunks that `upsert_documents` stored. ``left_out`` says why others were left out."""
-
-    left_out: tuple[ChunkProblem, ...]
-
-    def __new__(cls, chunks: int = 0, left_out: tuple[ChunkProblem, ...] = ()) -> Upserted:
-        number = super().__new__(cls, chunks)
-        number.left_out = left_out
-        return number
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceResult:
-    """How many chunks `replace_documents` deleted, and how many distinct ones it stored. ``left_out`` is as in `Upserted`."""
-
-    deleted: int
-    upserted: int
-    left_out: tuple[ChunkProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +251,7 @@ class StorageBackend(Protocol):
         source_types: Sequence[str] | None = None,
         languages: Sequence[str] | None = None,
         explain: bool = False,
+        normalize: bool = False,
     ) -> list[SearchResult]:
         """Search by vector and by words, and fuse both rankings. Returns the best chunks first.
 
@@ -279,7 +260,8 @@ class StorageBackend(Protocol):
 
         ``candidates`` is how many chunks each ranking contributes. None means ``max(50, 2 * top_k)``. It is never taken
         as less than ``top_k``. Weights are at least 0, and one of them is above 0. A ranking of weight 0 is not
-        searched. The other parameters are those of `vector_search` and `keyword_search`.
+        searched. ``normalize`` divides the scores by the best one, which then is 1. The other parameters are those of
+        `vector_search` and `keyword_search`.
         """
 
     async def get_count(self, where: Where | None = None) -> int:

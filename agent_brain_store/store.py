@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from agent_brain_store.checks import arguments, startup
@@ -18,6 +19,7 @@ from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
+from agent_brain_store.outcomes import ReplaceResult, Upserted
 from agent_brain_store.progress import Loader, deferring_errors
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -29,9 +31,7 @@ from agent_brain_store.protocol import (
     Metadatas,
     OnInvalid,
     ProgressCallback,
-    ReplaceResult,
     SearchResult,
-    Upserted,
     Vector,
     Vectors,
     Where,
@@ -213,6 +213,7 @@ class Store:
         source_types: Sequence[str] | None = None,
         languages: Sequence[str] | None = None,
         explain: bool = False,
+        normalize: bool = False,
     ) -> list[SearchResult]:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
         weights = arguments.check_weights(vector_weight, keyword_weight)
@@ -227,7 +228,9 @@ class Store:
             arguments.check_candidates(candidates, top_k, weights),
             explain,
         )
-        return await repository.hybrid_search(asked) if top_k else []
+        found = await repository.hybrid_search(asked) if top_k else []
+        best = found[0].score if found and normalize else 1.0
+        return [replace(result, score=result.score / best) for result in found] if 0 < best < 1 else found
 
     # --- looking up ---
 

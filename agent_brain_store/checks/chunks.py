@@ -29,7 +29,7 @@ import numpy as np
 
 from agent_brain_store.checks.vectors import ChunkRules, Float32, chunk_vectors, kind_of_value
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError
-from agent_brain_store.problems import ChunkProblem
+from agent_brain_store.outcomes import ChunkProblem
 from agent_brain_store.protocol import Metadata, Metadatas, Vectors
 
 log = logging.getLogger(__name__)

@@ -121,3 +121,15 @@ async def test_a_question_of_unknown_words_keeps_the_vector_order_and_scores_0(s
         assert [hit.chunk_id for hit in hits] == [hit.chunk_id for hit in await store.vector_search(embed("bear"), 10)]
         assert {hit.keyword_rank for hit in hits} == {None}
         assert {hit.keyword_score for hit in hits} == {None if fusion == "rrf" else 0.0}
+
+
+@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+async def test_normalized_scores_begin_with_one_and_keep_their_proportions(store, fusion):
+    await fill(store, ("a", "a bear"), ("b", "a cat"), ("c", "a bear and a cat"))
+    question = ("cat", embed("a bear"), 3)
+    plain = await store.hybrid_search(*question, fusion=fusion)
+    normalized = await store.hybrid_search(*question, fusion=fusion, normalize=True)
+    assert plain[0].score < normalized[0].score == 1
+    assert [hit.score * plain[0].score for hit in normalized] == pytest.approx([hit.score for hit in plain])
+    assert [hit.chunk_id for hit in normalized] == [hit.chunk_id for hit in plain]
+    assert await store.hybrid_search(*question, normalize=True, where={"n": 1}) == []
