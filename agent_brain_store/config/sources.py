@@ -5,6 +5,7 @@ Problems are returned and not raised, because a traceback from here would hold t
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from agent_brain_store.config.rules import (
     shown_value,
 )
 from agent_brain_store.config.url import parse_connection_url
+
+log = logging.getLogger(__name__)
 
 _FILE_ONLY: dict[str, dict[str, Rule]] = {
     "storage": dict.fromkeys(("chroma", "postgres", "keyword"), ANYTHING),
@@ -176,6 +179,7 @@ class _Draft:
         embedding = self.given["embedding"]
         if self.env.get("EMBEDDING_MODEL", "") not in ("", embedding.get("model", DEFAULT_MODEL[1])):
             embedding.pop("dimensions", None)
+            embedding.pop("params", None)
         for variable, (section, key) in _VARIABLES.items():
             if variable in self.env:
                 text = self.env[variable]
@@ -183,6 +187,7 @@ class _Draft:
 
     def _settle_embedding(self) -> None:
         given = self.given["embedding"]
+        self._settle_params(given)
         if str(given.setdefault("provider", DEFAULT_MODEL[0])).lower() == DEFAULT_MODEL[0]:
             given.setdefault("model", DEFAULT_MODEL[1])
         if "model" not in given:
@@ -194,6 +199,19 @@ class _Draft:
                 self._report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
             given["dimensions"] = size or 1
 
+    def _settle_params(self, given: dict[str, Any]) -> None:
+        """Read ``params.dimensions``, by which a model is told to make shorter vectors."""
+        params = given.pop("params", None)
+        size = params.get("dimensions") if isinstance(params, Mapping) else None
+        if size is None or ("embedding", "dimensions") in self.origins:
+            return
+        size = _number_if_any(size) if isinstance(size, str) else size
+        if given.setdefault("dimensions", size) != size:
+            other, shown = (shown_value("dimensions", value) for value in (given["dimensions"], size))
+            self._report(
+                "embedding", "dimensions", f"{other} differs from embedding.params.dimensions, {shown}; expected one"
+            )
+
     def _settle_language(self) -> None:
         keyword = self.given["storage.keyword"]
         language = self.given[_PG].pop("language", None)
@@ -203,8 +221,10 @@ class _Draft:
 
     def _settle_connection(self) -> None:
         postgres = self.given[_PG]
-        for ignored in ("debug", "cloud_sql_instance", "connection_strategy"):
-            postgres.pop(ignored, None)
+        postgres.pop("connection_strategy", None)
+        unused = [f"{_PG}.{key}" for key in ("debug", "cloud_sql_instance") if postgres.pop(key, None)]
+        if unused:
+            log.warning("the configuration has keys without an effect here: %s", ", ".join(unused))
         if str(self.given["storage"].get("backend", "chroma")).lower() == "chroma":
             for unread in ("url", "password_env", "password_file"):
                 postgres.pop(unread, None)

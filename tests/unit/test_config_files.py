@@ -188,6 +188,34 @@ def test_a_file_of_the_former_client_is_read() -> None:
     assert config.postgres.pool_timeout == 30.0
 
 
+def test_params_may_name_the_dimensions() -> None:
+    def dimensions(embedding: dict[str, Any], env: dict[str, str] | None = None) -> int:
+        return StoreConfig.from_dict({"embedding": embedding}, env).embedding.dimensions
+
+    shorter: dict[str, Any] = {"model": "text-embedding-3-large", "params": {"dimensions": 256, "batch_size": 100}}
+    assert dimensions(shorter) == 256
+    assert dimensions({**shorter, "params": {"dimensions": "512"}}) == 512
+    assert dimensions({**shorter, "dimensions": 256}) == 256
+    assert dimensions(shorter, {"EMBEDDING_DIMENSIONS": "1024"}) == 1024
+    assert dimensions(shorter, {"EMBEDDING_MODEL": "text-embedding-3-small"}) == 1536
+    assert dimensions({**shorter, "params": None}) == 3072
+    differ = problem_of({"embedding": {**shorter, "dimensions": 3072}})
+    assert differ == "embedding.dimensions: 3072 differs from embedding.params.dimensions, 256; expected one"
+    assert "is not accepted, expected an integer" in problem_of(
+        {"embedding": {**shorter, "params": {"dimensions": 0.5}}}
+    )
+
+
+def test_keys_without_an_effect_are_named_in_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    postgres_config(debug=True, cloud_sql_instance="a:b:c", connection_strategy="cloud_sql_proxy", host="127.0.0.1")
+    assert caplog.messages == [
+        "the configuration has keys without an effect here: storage.postgres.debug, storage.postgres.cloud_sql_instance"
+    ]
+    caplog.clear()
+    postgres_config(debug=False, cloud_sql_instance="", connection_strategy="direct")
+    assert not caplog.messages
+
+
 def test_environment_names_the_file_and_an_argument_wins(tmp_path: Path) -> None:
     for name in ("env", "argument"):
         (tmp_path / name).write_text(f"storage: {{chroma: {{collection: from-{name}}}}}", encoding="utf-8")
