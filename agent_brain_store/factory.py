@@ -37,7 +37,7 @@ def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") ->
     """
     from agent_brain_store.store import Store
 
-    config = _config(source)
+    config = configuration(source)
     if on_mismatch not in ("refuse", "warn"):
         raise InvalidQueryError(f"on_mismatch is {on_mismatch!r}; it must be 'refuse' or 'warn'")
     try:
@@ -78,7 +78,8 @@ async def open_store(
         await store.close()
 
 
-def _config(source: Source) -> StoreConfig:
+def configuration(source: Source) -> StoreConfig:
+    """Return the configuration that a source means, with the environment applied."""
     if isinstance(source, StoreConfig):
         return source
     return StoreConfig.from_dict(source, os.environ) if isinstance(source, Mapping) else load_config(source)

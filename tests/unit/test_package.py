@@ -124,6 +124,7 @@ LAYERS = [
     {"postgres", "chroma", "store"},
     {"factory"},
     {"lifespan", "transfer"},
+    {"integrations"},
     {"__init__"},
 ]
 # Inside a room, a module may import those that stand before it.
@@ -133,6 +134,7 @@ ROOMS = {
     "filters": "parse evaluate",
     "textsearch": "searchable words frequencies fusion index",
     "transfer": "files moving",
+    "integrations": "agent_brain_parts agent_brain",
     "postgres": "sql timings background jsonpath embedded errors connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock threads stored where client directory searching reading writing repository",
