@@ -207,6 +207,15 @@ class StorageBackend(Protocol):
         an older version of itself from being deleted.
         """
 
+    async def update_metadata(
+        self, changes: Mapping[str, Any], ids: Sequence[str] | None = None, where: Where | None = None
+    ) -> int:
+        """Set keys in the metadata of chunks that are stored. Returns how many chunks there were.
+
+        A key whose value is None is removed, and other keys stay. The chunks are those of ``ids``, or those that match
+        ``where``, or with both, those that are in both. Texts and vectors stay. On PostgreSQL it is one transaction.
+        """
+
     async def vector_search(
         self,
         query_embedding: Vector,

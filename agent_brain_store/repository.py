@@ -17,7 +17,14 @@ from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import Document, EmbeddingMetadata, IndexReport, ProgressCallback, SearchResult
+from agent_brain_store.protocol import (
+    Document,
+    EmbeddingMetadata,
+    IndexReport,
+    Metadata,
+    ProgressCallback,
+    SearchResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,11 @@ class Repository(Protocol):
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store a batch and delete every other chunk that matches. Returns how many chunks were deleted."""
+
+    async def update_metadata(
+        self, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
+    ) -> int:
+        """Set and remove metadata keys. Returns how many chunks match. Either ``ids`` or ``filter`` is not None."""
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete chunks by their distinct ids. Returns how many there were."""

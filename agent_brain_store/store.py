@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from agent_brain_store.checks import arguments, startup
-from agent_brain_store.checks.chunks import Batch, prepare
+from agent_brain_store.checks.chunks import Batch, prepare, prepare_changes
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import NotInitialized, StorageError
+from agent_brain_store.errors import InvalidFilterError, NotInitialized, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
 from agent_brain_store.outcomes import ReplaceResult, Upserted
 from agent_brain_store.progress import Loader, deferring_errors
@@ -159,6 +159,18 @@ class Store:
         """Check a call in a thread, because checking many chunks would block the event loop."""
         on_invalid = arguments.check_on_invalid(on_invalid)
         return await asyncio.to_thread(prepare, self._rules, ids, embeddings, documents, metadatas, on_invalid)
+
+    async def update_metadata(
+        self, changes: Mapping[str, Any], ids: Sequence[str] | None = None, where: Where | None = None
+    ) -> int:
+        repository, filter = self._opened(), parse(where)
+        wanted = None if ids is None else arguments.check_ids(ids)
+        new, removed = prepare_changes(self._rules, changes)
+        if wanted is None and filter is None:
+            raise InvalidFilterError(
+                "update_metadata needs ids or a filter, so that it cannot change everything by mistake"
+            )
+        return 0 if wanted == [] else await repository.update_metadata(wanted, filter, new, removed)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
         repository, wanted = self._opened(), arguments.check_ids(ids)

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from agent_brain_store.checks.vectors import ChunkRules, Float32, chunk_vectors, kind_of_value
-from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError
+from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
 from agent_brain_store.outcomes import ChunkProblem
 from agent_brain_store.protocol import Metadata, Metadatas, Vectors
 
@@ -106,6 +106,35 @@ def prepare(
         [metas[i] for i in order],
         problems,
     )
+
+
+def prepare_changes(rules: ChunkRules, changes: Mapping[str, Any]) -> tuple[Metadata, list[str]]:
+    """Return the metadata keys to set, in their stored form, and those to remove, whose value is None.
+
+    Raises `InvalidQueryError` for a value that cannot be stored, and if nothing is to be changed.
+    """
+    if not isinstance(changes, Mapping) or not changes:
+        raise InvalidQueryError("changes must be a mapping of metadata keys to values, with at least one key")
+    checker = _ChunkChecker(rules, None, 0)
+    try:
+        new = checker.metadata(changes)
+        removed = {checker.key(key, "metadata") for key, value in changes.items() if value is None}
+    except _UnstorableError as error:
+        raise InvalidQueryError(f"changes cannot be stored: {' '.join(error.args)}") from None
+    return new, sorted(removed - new.keys())
+
+
+def json_bytes(metadata: Metadata) -> int:
+    """Return the size of metadata as JSON, in bytes."""
+    return len(json.dumps(metadata, ensure_ascii=False).encode())
+
+
+def check_size(size: int) -> None:
+    """Raise `InvalidQueryError` if changed metadata of so many bytes is too large for a chunk."""
+    if size > MAX_METADATA_BYTES:
+        raise InvalidQueryError(
+            f"with these changes, the metadata of a chunk has {size} bytes as JSON, more than {MAX_METADATA_BYTES}"
+        )
 
 
 def _refuse_or_log(problems: tuple[ChunkProblem, ...], rules: ChunkRules, chunks: int, on_invalid: str) -> None:
@@ -220,7 +249,7 @@ class _ChunkChecker:
             if value is not None
         }
         if len(metadata) > 64 or any(len(v) > 1000 for v in result.values() if isinstance(v, (str, list, dict))):
-            size = len(json.dumps(result, ensure_ascii=False).encode())
+            size = json_bytes(result)
             if size > MAX_METADATA_BYTES:
                 raise self.fail("metadata", f"has {size} bytes as JSON, more than {MAX_METADATA_BYTES}")
         return result

@@ -25,6 +25,7 @@ from agent_brain_store.protocol import (
     Document,
     EmbeddingMetadata,
     IndexReport,
+    Metadata,
     Progress,
     ProgressCallback,
     SearchResult,
@@ -130,6 +131,12 @@ class ChromaRepository:
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store the given chunks, then delete every other chunk that matches."""
         return await self._write(partial(writing.replace, filter=filter, batch=batch))
+
+    async def update_metadata(
+        self, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
+    ) -> int:
+        update = partial(writing.update_metadata, ids=ids, filter=filter, changes=changes, removed=removed)
+        return await self._write(update)
 
     async def delete(self, ids: Sequence[str]) -> int:
         return await self._write(partial(writing.delete, ids=ids))

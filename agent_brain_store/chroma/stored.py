@@ -53,17 +53,27 @@ def to_stored(
     text: str, metadata: Metadata, vector: NDArray[np.float32], kept: NDArray[np.float32] | None = None
 ) -> Stored:
     """Return what Chroma keeps as a chunk's metadata. ``kept`` is the vector in the form in which it is stored."""
-    whole = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
-    stored: Stored = {METADATA: whole, DIGEST: _digest(text, vector)}
+    stored = metadata_to_stored(metadata) | {DIGEST: _digest(text, vector)}
+    if kept is not None and kept.tobytes() != vector.tobytes():
+        stored[VECTOR] = packed(vector)
+    return stored
+
+
+def metadata_to_stored(metadata: Metadata) -> Stored:
+    """Return the part of it that the metadata alone decide."""
+    stored: Stored = {METADATA: json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))}
     for key, value in metadata.items():
         if has_copy(key):
             stored.update(_copies(key, value))
     source = metadata.get("source")
     if isinstance(source, str):
         stored.update((folder_key(depth), folder) for depth, folder in enumerate(folders(source), 1))
-    if kept is not None and kept.tobytes() != vector.tobytes():
-        stored[VECTOR] = packed(vector)
     return stored
+
+
+def kept_part(stored: Mapping[str, Any]) -> Stored:
+    """Return the part of it that text and vector decide."""
+    return {key: stored[key] for key in (DIGEST, VECTOR) if key in stored}
 
 
 def from_stored(stored: Mapping[str, Any] | None) -> Metadata:

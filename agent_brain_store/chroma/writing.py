@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.chunks import Batch, check_size, json_bytes
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import matching_ids
@@ -16,12 +16,15 @@ from agent_brain_store.chroma.stored import (
     METADATA,
     from_stored,
     in_searched_form,
+    kept_part,
+    metadata_to_stored,
     to_stored,
     with_removed_keys,
 )
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import Written
+from agent_brain_store.protocol import Metadata
 
 Indexed: TypeAlias = Callable[[int, int], None]
 """It is called with the number of chunks in the index so far, and the number of all chunks."""
@@ -34,6 +37,29 @@ def upsert(collection: Collection, batch: Batch, written: Written | None = None)
         _upsert_page(collection, _part(batch, np.arange(start, stop)))
         if written is not None:
             written(stop)
+
+
+def update_metadata(
+    collection: Collection, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
+) -> int:
+    """Set and remove metadata keys. Texts and vectors stay. Returns how many chunks match."""
+    rows = collection.rows
+    found = rows.existing(ids or []) if filter is None else matching_ids(rows, filter, collection.any_index)
+    if ids is not None:
+        wanted = set(ids)
+        found = [chunk_id for chunk_id in found if chunk_id in wanted]
+
+    def changed(row: client.Row) -> Metadata:
+        new = from_stored(row.stored) | changes
+        return {key: value for key, value in new.items() if key not in removed}
+
+    check_size(max((json_bytes(changed(row)) for row in rows.read(found, stored=True)), default=0))
+    for piece in rows.pieces(len(found)):
+        page = list(rows.read(found[piece], text=True, stored=True))
+        with collection.changing():
+            _relabel(collection, page, [changed(row) for row in page])
+        collection.directory.threads.run_urgent()
+    return len(found)
 
 
 def delete(collection: Collection, ids: Sequence[str]) -> int:
@@ -76,6 +102,20 @@ def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed 
         if indexed is not None and (done % client.PAGE == 0 or done == len(ids)):
             indexed(done, len(ids))
     collection.indexes[config] = index
+
+
+def _relabel(collection: Collection, page: Sequence[client.Row], metadatas: Sequence[Metadata]) -> None:
+    """Give the chunks of a page other metadata. Those that have it already are not written."""
+    ids, stored = [], []
+    for row, metadata in zip(page, metadatas, strict=True):
+        old, new = row.stored or {}, metadata_to_stored(metadata)
+        if new[METADATA] != old.get(METADATA):
+            ids.append(row.chunk_id)
+            stored.append(with_removed_keys(new | kept_part(old), old))
+            for index in collection.indexes.values():
+                index.put(row.chunk_id, row.text, metadata)
+    if ids:
+        collection.rows.put_metadata(ids, stored)
 
 
 def _upsert_page(collection: Collection, batch: Batch) -> None:

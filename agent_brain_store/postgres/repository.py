@@ -30,7 +30,14 @@ from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import Document, EmbeddingMetadata, IndexReport, ProgressCallback, SearchResult
+from agent_brain_store.protocol import (
+    Document,
+    EmbeddingMetadata,
+    IndexReport,
+    Metadata,
+    ProgressCallback,
+    SearchResult,
+)
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 
 
@@ -95,6 +102,11 @@ class PostgresRepository:
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         return await self._writer.replace(filter, batch)
+
+    async def update_metadata(
+        self, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
+    ) -> int:
+        return await self._writer.update_metadata(ids, filter, changes, removed)
 
     async def delete(self, ids: Sequence[str]) -> int:
         return await self._writer.delete(ids)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from asyncpg import Record
 from pgvector import Vector
 
-from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.chunks import Batch, check_size
 from agent_brain_store.checks.startup import StoreFacts, check_unchanged
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.errors import OutcomeUnknown
@@ -23,7 +23,7 @@ from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.progress import Written
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.protocol import EmbeddingMetadata, Metadata
 
 Result = TypeVar("Result")
 
@@ -56,6 +56,19 @@ class Writer:
             return int(rows[0]["deleted"])
 
         return await self._write("replace_documents", work, len(batch))
+
+    async def update_metadata(
+        self, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
+    ) -> int:
+        """Set and remove metadata keys. Returns how many chunks match."""
+        values = {"ids": ids or [], **filter_values(filter), "changes": changes, "removed": removed}
+
+        async def work(connection: Connection) -> int:
+            (row,) = await run(connection, "update_metadata", **values)
+            check_size(row["largest"] or 0)  # an error ends the transaction, so nothing was written
+            return int(row["matched"])
+
+        return await self._write("update_metadata", work)
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete chunks by id. Returns how many there were."""

@@ -57,6 +57,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "metadatas": r'{"{\"n\": 1}","{}"}',
         "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
     },
+    "update_metadata": {"ids": "{a,nobody}", "changes": '{"n": 1}', "removed": "{k}"},
     "upsert_chunks": {
         "ids": "{x,y}",
         "texts": '{"one \\"quoted\\"",two}',
