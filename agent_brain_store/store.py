@@ -61,13 +61,14 @@ class Store:
     async def initialize(self, progress: ProgressCallback | None = None) -> None:
         self._loop = self._loop or asyncio.get_running_loop()
         self._require_loop()
+        was_open = self.is_initialized
         try:
             with deferring_errors(progress) as report:
                 await self.repository.open(report, self._tolerant)
         except Exception:
             await self.repository.close()
             raise
-        if mismatch := self._mismatch():
+        if not was_open and (mismatch := self._mismatch()):
             log.warning("the store is open for reading alone: %s", mismatch.message)
 
     async def close(self) -> None:

@@ -116,6 +116,9 @@ class PostgresRepository:
 
     async def reset(self) -> None:
         await self.pools.write("reset", lambda connection: run(connection, "truncate_store"))
+        if self.stored.fixed == configured_facts(self._config).fixed:
+            self._adopt(replace(self.stored, profile=None))
+            return
         with translated("reset"):
             connection = await self.pools.connect(self._config.postgres.command_timeout)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,25 @@ async def fill_eight(store, chunk_id):
 async def close_again(store):
     await store.initialize()
     await store.close()
+
+
+async def test_a_write_and_a_start_for_other_dimensions_at_once_end_as_one_after_the_other(make):
+    """Either the write came first, and the start is refused, or the store is made anew, and the write is refused."""
+    former = make()
+    for round_ in range(3):
+        await former.initialize()
+        await former.reset()
+        other = make(dimensions=8)
+        ended: Any = await asyncio.gather(
+            fill(former, (f"{round_}", "text")), other.initialize(), return_exceptions=True
+        )
+        written, started = ended
+        assert isinstance(written, StorageError) != isinstance(started, StorageError), (written, started)
+        if started is None:
+            assert await other.get_count() == 0
+            await fill_eight(other, "a")
+            await other.reset()
+            await other.close()
+        else:
+            assert [c.chunk_id async for c in former.iter_documents(include_embeddings=True)] == [f"{round_}"]
+        await former.close()

@@ -189,7 +189,8 @@ async def test_another_model_starts_with_a_warning_and_a_forced_job_repairs_it(b
     await index(first, *ANIMALS)
     await first.close()
     second, dimensions = await brain(**other), other.get("dimensions", DIMENSIONS)
-    assert "the store is open for reading alone" in caplog.text
+    await second.initialize()
+    assert sum("the store is open for reading alone" in message for message in caplog.messages) == 1
     assert await second.get_embedding_metadata() == EmbeddingMetadata("test", "hashed", DIMENSIONS)
     with pytest.raises(ClientMismatch, match="test/hashed, not test/newer"):
         await index(second, *ANIMALS, model="newer", dimensions=dimensions)
