@@ -3,7 +3,7 @@
 -- term  text
 --
 -- returns text
--- called by: question_words, plan_query
+-- called by: question_words, question_names, plan_query
 -- inlined: yes
 create or replace function quoted(term text) returns text language sql immutable strict parallel safe
 return '''' || replace(replace(term, '\', '\\'), '''', '''''') || '''';

@@ -9,7 +9,7 @@
 -- text  text
 --
 -- returns text
--- called by: chunk_terms, question_words, plan_query, keyword_ranking
+-- called by: chunk_terms, question_words, question_names, plan_query, keyword_ranking
 -- inlined: no. It sets plan_cache_mode for itself, so PostgreSQL 18 keeps its plan for the session. Without that, a
 --   session that plans every statement anew would make a plan for each text.
 -- stored data: version 1

@@ -2,17 +2,20 @@
 --
 -- 'rrf' is weighted Reciprocal Rank Fusion: the sum of weight / (rrf_k + rank), divided by the largest possible sum.
 -- 'relative_score' is the weighted mean of both scores, each divided by the best score of its ranking. Unlike ranks,
--- scores say how much better one chunk is than the next. So both scores are computed for every candidate.
+-- scores say how much better one chunk is than the next. Both scores are computed for every candidate.
+-- 'convex' is such a mean with weights that follow the question: a ranking counts the more, the further its best score is
+-- ahead of its 20th. A candidate that is in one ranking only counts in the other as its last chunk. And an exact name in
+-- the question that at most three candidates have brings these among the first three. docs/ranking.md says more.
 --
 -- $1  query            text
 -- $2  query_embedding  vector
 -- $3  top_k            int4
 -- $4  filter           text    a jsonpath; '' matches every chunk
 -- $5  source_prefix    text    what metadata.source begins with, where the filter implies it; '' otherwise
--- $6  fusion           text    rrf or relative_score
+-- $6  fusion           text    convex, rrf or relative_score
 -- $7  vector_weight    float8  0 leaves the ranking out
 -- $8  keyword_weight   float8  0 leaves the ranking out
--- $9  rrf_k            int4    usually 60; relative_score does not use it
+-- $9  rrf_k            int4    usually 60; only rrf uses it
 -- $10  candidates      int4    how many are taken from each ranking
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
@@ -20,7 +23,7 @@
 --
 -- gave_up is true if the vector index missed chunks, so that all had to be compared.
 --
--- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' rrf 0.5 0.5 60 50
+-- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' convex 0.5 0.5 60 50
 --       \i sql/queries/hybrid_search.sql
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
@@ -79,22 +82,87 @@ relative as materialized (
     coalesce(keyword_score / nullif(max(keyword_score) over (), 0), keyword_score) as relative_keyword_score
   from candidates
 ),
-fused as materialized (
+best as (
+  -- last is what a chunk counts that is not in the ranking. If the keyword ranking is not full, no other chunk has a word.
+  select
+    max(vector_score) as vector,
+    min(vector_score) as last_vector,
+    min(vector_score) filter (where vector_rank <= 20) as next_vector,
+    nullif(max(keyword_score), 0) as keyword,
+    case when max(keyword_rank) = $10::int4 then min(keyword_score) else 0 end as last_keyword,
+    case
+      when max(keyword_rank) >= 20 or max(keyword_rank) = $10::int4 then min(keyword_score) filter (where keyword_rank <= 20)
+      else 0
+    end as next_keyword
+  from candidates
+),
+weights as materialized (
+  -- vector and keyword are the weights. last_vector and last_keyword are relative to the best scores.
+  select $7::float8 as vector, $8::float8 as keyword, 0::float8 as last_vector, 0::float8 as last_keyword
+  where $6::text <> 'convex'
+  union all
+  select
+    coalesce($7::float8 * 3 * unit * vector * sqrt(greatest(0.001, unit * (vector - next_vector))), 0),
+    coalesce($8::float8 * greatest(0.1, (keyword - next_keyword) / keyword) ^ 1.5, 0),
+    coalesce(last_vector / nullif(vector, 0), 0),
+    coalesce(last_keyword / keyword, 0)
+  from
+    best,
+    -- For unit vectors, a difference in cosine is about four times as large as in the score of another distance.
+    (select case distance when 'cosine' then 1 else 4 end as unit from store_settings) scale
+  where $6::text = 'convex'
+),
+scored as materialized (
   select
     chunk_id,
     case $6::text
       when 'rrf' then
         (coalesce($7::float8 / ($9::int4::float8 + vector_rank), 0) + coalesce($8::float8 / ($9::int4::float8 + keyword_rank), 0))
-          * ($9::int4::float8 + 1)
-      else $7::float8 * coalesce(relative_vector_score, 0) + $8::float8 * coalesce(relative_keyword_score, 0)
-    end / ($7::float8 + $8::float8) as score,
+          * ($9::int4::float8 + 1) / ($7::float8 + $8::float8)
+      else
+        coalesce(
+          (w.vector * coalesce(relative_vector_score, last_vector) + w.keyword * coalesce(relative_keyword_score, last_keyword))
+            / nullif(w.vector + w.keyword, 0),
+          0)
+    end as score,
     vector_rank,
     keyword_rank,
     vector_score,
     relative_keyword_score as keyword_score
-  from relative
+  from relative, weights w
+),
+named as materialized (
+  -- The candidates with an exact name. The rarest names come first, as long as they have no more than three in all.
+  select distinct unnest(holders) as chunk_id
+  from (
+    select array_agg(c.chunk_id) as holders, sum(count(*)) over (order by count(*)) as up_to
+    from unnest(question_names($1::text)) as name
+    join chunks c on c.chunk_id = any(array(select chunk_id from candidates)) and c.tsv @@ name
+    where $6::text = 'convex' and $7::float8 > 0 and $8::float8 > 0
+    group by name
+  ) names
+  where up_to <= 3
+),
+fused as materialized (
+  select
+    chunk_id,
+    -- A named chunk has at least the score of the place that brings it among the first three.
+    case when n.chunk_id is null then score else greatest(score, (
+      select (array_agg(s.score order by s.score desc))[least(4 - (select count(*) from named), count(*))]
+      from scored s
+    )) end as score,
+    row_number() over (
+      order by score desc, case when $6::text <> 'rrf' then vector_rank end, chunk_id collate "C"
+    ) as place,
+    n.chunk_id is not null as is_named,
+    vector_rank,
+    keyword_rank,
+    vector_score,
+    keyword_score
+  from scored
+  left join named n using (chunk_id)
   -- Many similarities can be 0. The ranks still tell those chunks apart.
-  order by score desc, case when $6::text = 'relative_score' then vector_rank end, chunk_id collate "C"
+  order by score desc, is_named desc, place
   limit $3::int4
 )
 -- Texts are fetched last, and only for the rows that are returned.
@@ -103,4 +171,4 @@ select
   (select coalesce(bool_or(gave_up), false) from by_vector) as gave_up
 from fused f
 join chunks c using (chunk_id)
-order by f.score desc, case when $6::text = 'relative_score' then f.vector_rank end, c.chunk_id;
+order by f.score desc, f.is_named desc, f.place;

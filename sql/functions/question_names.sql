@@ -1,0 +1,31 @@
+-- question_names: the exact names in a question, each as a tsquery that finds the chunks with all of its terms.
+--
+-- A name is a word that looks like a code, a number, an identifier or a path. What stands in double quotes or in
+-- backticks is a name, too. A dot needs two characters on each side, because 'e.g.' is not a name. In Python,
+-- textsearch/names.py does the same.
+--
+-- Example: 'Who closed ticket MER-0237?' gives {"'0237' & 'mer'"}.
+--
+-- query  text
+--
+-- returns tsquery[]
+-- called by: hybrid_search.sql
+-- inlined: no
+create or replace function question_names(query text) returns tsquery[]
+language sql stable parallel safe
+begin atomic
+  select coalesce(array_agg(distinct form), '{}')
+  from (
+    select word as name
+    from regexp_split_to_table(query, '[ \t\n\v\f\r]+') as word
+    where word ~ '[0-9]|[A-Za-z0-9](_|::|:?\\|@)[A-Za-z0-9]|[A-Za-z0-9]{2}\.[A-Za-z0-9]{2}|/.*[/.][A-Za-z0-9]|[a-z][A-Z]'
+    union
+    select coalesce(quotation[1], quotation[2])
+    from regexp_matches(query, '"([^"]+)"|`([^`]+)`', 'g') as quotations(quotation)
+  ) words,
+  lateral (
+    select string_agg(quoted(term), ' & ')::tsquery as form
+    from unnest(tsvector_to_array(to_tsvector(search_config(), searchable(name)))) as term
+  ) forms
+  where form is not null;
+end;
