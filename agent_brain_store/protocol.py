@@ -27,8 +27,8 @@ else:  # importing this package does not import numpy
 Metadata: TypeAlias = dict[str, Any]
 Metadatas: TypeAlias = Sequence[Mapping[str, Any]]
 Where: TypeAlias = Mapping[str, Any]
-Fusion: TypeAlias = Literal["rrf", "relative_score"]
 OnInvalid: TypeAlias = Literal["refuse", "skip"]
+Fusion: TypeAlias = Literal["convex", "rrf", "relative_score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,7 @@ class StorageBackend(Protocol):
         vector_weight: float = 0.5,
         keyword_weight: float = 0.5,
         rrf_k: int = 60,
-        fusion: Fusion = "rrf",
+        fusion: Fusion = "convex",
         candidates: int | None = None,
         where: Where | None = None,
         source_types: Sequence[str] | None = None,
@@ -264,8 +264,11 @@ class StorageBackend(Protocol):
     ) -> list[SearchResult]:
         """Search by vector and by words, and fuse both rankings. Returns the best chunks first.
 
-        ``fusion="rrf"`` is weighted Reciprocal Rank Fusion (Cormack, Clarke and Büttcher, 2009, who set ``rrf_k`` to
-        60). ``fusion="relative_score"`` is the weighted sum of both scores, each divided by the best of its kind.
+        ``fusion="relative_score"`` is the weighted mean of both scores, each divided by the best of its kind.
+        ``fusion="convex"`` is the same, but each ranking counts the more, the further its best chunks are ahead of the
+        others. A code, a number, an identifier, a path or a quotation that few chunks contain brings these among the
+        first three. ``fusion="rrf"`` is weighted Reciprocal Rank Fusion (Cormack, Clarke and Büttcher, 2009, who set
+        ``rrf_k`` to 60). ``docs/ranking.md`` has the formulas.
 
         ``candidates`` is how many chunks each ranking contributes. None means ``max(50, 2 * top_k)``. It is never taken
         as less than ``top_k``. Weights are at least 0, and one of them is above 0. A ranking of weight 0 is not

@@ -220,7 +220,7 @@ class Store:
         vector_weight: float = 0.5,
         keyword_weight: float = 0.5,
         rrf_k: int = 60,
-        fusion: Fusion = "rrf",
+        fusion: Fusion = "convex",
         candidates: int | None = None,
         where: Where | None = None,
         source_types: Sequence[str] | None = None,

@@ -30,8 +30,10 @@ WAYS: dict[str, Search] = {
     "vector": lambda store, text, vector: store.vector_search(vector, DEPTH),
     "keyword": lambda store, text, vector: store.keyword_search(text, DEPTH),
     "keyword, top 10 only": lambda store, text, vector: store.keyword_search(text, 10),
-    "hybrid, RRF": lambda store, text, vector: store.hybrid_search(text, vector, 10),
-    "hybrid, RRF, 100": lambda store, text, vector: store.hybrid_search(text, vector, DEPTH),
+    "hybrid": lambda store, text, vector: store.hybrid_search(text, vector, 10),
+    "hybrid, 100": lambda store, text, vector: store.hybrid_search(text, vector, DEPTH),
+    "hybrid, RRF": lambda store, text, vector: store.hybrid_search(text, vector, 10, fusion="rrf"),
+    "hybrid, RRF, 100": lambda store, text, vector: store.hybrid_search(text, vector, DEPTH, fusion="rrf"),
     "hybrid, relative score": lambda store, text, vector: store.hybrid_search(
         text, vector, 10, fusion="relative_score"
     ),

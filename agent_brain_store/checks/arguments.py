@@ -56,9 +56,9 @@ def check_ids(ids: Sequence[str]) -> list[str]:
 
 
 def check_fusion(fusion: str) -> str:
-    """Return the name of a fusion: ``rrf`` or ``relative_score``."""
-    if fusion not in ("rrf", "relative_score"):
-        raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'rrf' or 'relative_score'")
+    """Return the name of a fusion: ``convex``, ``rrf`` or ``relative_score``."""
+    if fusion not in ("convex", "rrf", "relative_score"):
+        raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'convex', 'rrf' or 'relative_score'")
     return fusion
 
 

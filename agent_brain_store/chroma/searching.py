@@ -55,6 +55,11 @@ class VectorQuestion:
             return 1.0 / (1.0 + distance)
         return (1.0 - distance / (1.0 + abs(distance))) / 2.0
 
+    @property
+    def cosine_unit(self) -> float:
+        """How many times as large a difference in cosine is as the difference in score, for unit vectors."""
+        return 1.0 if self.distance == "cosine" else 4.0
+
     def from_chroma(self, distance: float) -> float:
         """Turn Chroma's distance into the store's. Chroma's L2 is squared, and its inner product p comes as ``1 - p``."""
         if self.distance == "l2":
@@ -186,21 +191,18 @@ def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion,
     near = nearest(collection, question, asked.candidates, asked.filter) if asked.vector_weight else []
     near = near[: asked.candidates]
     hits = index.search(asked.text, asked.candidates, asked.filter) if asked.keyword_weight else []
+    if asked.fusion == "relative_score":
+        return _by_score(collection, index, question, asked, near, hits)
+    similarities = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
+    weights = asked.vector_weight, asked.keyword_weight
     if asked.fusion == "rrf":
-        return _by_rank(question, asked, near, hits)
-    return _by_score(collection, index, question, asked, near, hits)
-
-
-def _by_rank(question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits) -> Fused:
-    ranked = fusion.reciprocal_rank_fusion(
-        [chunk_id for chunk_id, _ in near],
-        [chunk_id for chunk_id, _ in hits],
-        asked.vector_weight,
-        asked.keyword_weight,
-        asked.rrf_k,
-    )
-    similarities = {chunk_id: question.similarity(distance) for chunk_id, distance in near}
-    return Fused(ranked, _ranks(near), _ranks(hits), similarities, _relative(dict(hits), hits))
+        ranked = fusion.reciprocal_rank_fusion([i for i, _ in near], [i for i, _ in hits], *weights, asked.rrf_k)
+    else:
+        ranked = fusion.convex_combination(similarities, hits, *weights, asked.candidates, question.cosine_unit)
+        if all(weights):
+            holders = index.holders(asked.text, [chunk_id for chunk_id, _ in ranked])
+            ranked = fusion.lift_named(ranked, holders)
+    return Fused(ranked, _ranks(near), _ranks(hits), dict(similarities), _relative(dict(hits), hits))
 
 
 def _by_score(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 Ranked = list[tuple[str, float]]
+
+LEAD_OVER = 20  # the lead of a ranking is the distance between its best score and the one at this place
+LEAST_VECTOR_LEAD, LEAST_KEYWORD_LEAD = 0.001, 0.1  # so that a ranking without a lead still counts a little
+FEW = 3  # chunks with an exact name that may come first
 
 
 def reciprocal_rank_fusion(
@@ -57,6 +63,90 @@ def relative_score_fusion(
 
     scored = ((chunk_id, score(chunk_id)) for chunk_id in vector_scores.keys() | keyword_scores.keys())
     return _best_first(scored, vector_ids)
+
+
+def convex_combination(
+    by_vector: Ranked,
+    by_keyword: Ranked,
+    vector_weight: float = 0.5,
+    keyword_weight: float = 0.5,
+    candidates: int = 50,
+    cosine_unit: float = 1.0,
+) -> Ranked:
+    """Fuse by scores, with weights that follow the question. Returns ids and scores, best first.
+
+    A chunk's score is the weighted mean of both scores, each divided by the best of its kind. A ranking whose best
+    chunks are far ahead knows the answer, and one whose chunks are all alike does not. So each weight is multiplied by
+    what the lead of its ranking says::
+
+        vector_weight  · 3 · best · sqrt(lead)
+        keyword_weight · (lead / best) ** 1.5
+
+    A lead is the best score less the 20th. Keyword scores have no upper bound, so their lead is relative. Similarities
+    keep their scale, because a small lead in cosine says little. ``cosine_unit`` brings the scores of other distances to
+    that scale: it is how many times as large a difference in cosine is.
+
+    A chunk that is in one ranking only counts in the other as its last chunk. If the keyword ranking has fewer than
+    ``candidates`` chunks, no other chunk has a word of the question, so it counts 0 there. Ties are in the order of the
+    vector ranking, and then of ids.
+
+    A convex combination of scores is from Bruch, Gai and Ingber, 2023. The weights are our own.
+    """
+    every_match = len(by_keyword) < candidates
+    vectors = _Side.of(by_vector, by_vector[-1][1] if by_vector else 0.0)
+    keywords = _Side.of(by_keyword, 0.0 if every_match else by_keyword[-1][1])
+    lead = cosine_unit * vectors.lead
+    vector_weight *= 3.0 * cosine_unit * vectors.best * math.sqrt(max(LEAST_VECTOR_LEAD, lead))
+    if keywords.best > 0:
+        keyword_weight *= max(LEAST_KEYWORD_LEAD, keywords.lead / keywords.best) ** 1.5
+    else:
+        keyword_weight = 0.0
+    total = vector_weight + keyword_weight or 1.0
+    scored = (
+        (chunk_id, (vector_weight * vectors.relative(chunk_id) + keyword_weight * keywords.relative(chunk_id)) / total)
+        for chunk_id in vectors.scores.keys() | keywords.scores.keys()
+    )
+    return _best_first(scored, list(vectors.scores))
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A ranking as `convex_combination` sees it. ``outside`` is what a chunk counts that is not in it."""
+
+    scores: dict[str, float]
+    best: float
+    lead: float
+    outside: float
+
+    @classmethod
+    def of(cls, ranked: Ranked, outside: float) -> _Side:
+        best = ranked[0][1] if ranked else 0.0
+        following = ranked[LEAD_OVER - 1][1] if len(ranked) >= LEAD_OVER else outside
+        return cls(dict(ranked), best, best - following, outside)
+
+    def relative(self, chunk_id: str) -> float:
+        return self.scores.get(chunk_id, self.outside) / self.best if self.best > 0 else 0.0
+
+
+def lift_named(ranked: Ranked, holders: Iterable[Collection[str]]) -> Ranked:
+    """Bring the chunks that have an exact name of the question among the first three.
+
+    ``holders`` has the candidates with a name, for each name. The rarest names come first, as long as they have no more
+    than three chunks in all. A chunk with one of these gets at least the score of the place that it needs, and stands
+    before others of that score.
+    """
+    found = [ids for ids in holders if ids]
+    named = {
+        chunk_id
+        for ids in found
+        if sum(len(other) for other in found if len(other) <= len(ids)) <= FEW
+        for chunk_id in ids
+    }
+    if not named:
+        return ranked
+    needed = ranked[min(FEW - len(named), len(ranked) - 1)][1]
+    lifted = [(i, max(score, needed) if i in named else score) for i, score in ranked]
+    return sorted(lifted, key=lambda item: (-item[1], item[0] not in named))
 
 
 def _best_first(scored: Iterable[tuple[str, float]], vector_ids: Sequence[str] = ()) -> Ranked:

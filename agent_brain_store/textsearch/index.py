@@ -23,6 +23,7 @@ from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.protocol import Metadata
 from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
+from agent_brain_store.textsearch.names import exact_names
 from agent_brain_store.textsearch.words import question_words, terms
 
 Hits = list[tuple[str, float]]
@@ -117,6 +118,18 @@ class KeywordIndex:
             scores = self._all_scores(asked)
             slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
         return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
+
+    def holders(self, query: str, ids: Iterable[str]) -> list[set[str]]:
+        """Return which of the given chunks have all terms of an exact name in a question, for each name."""
+        given = list(ids)
+        found = []
+        with self._lock:
+            slots = [self._slots.get(chunk_id, -1) for chunk_id in given]
+            for asked in {frozenset(self._terms_of(name)) for name in exact_names(query)}:
+                if asked:
+                    contained = [np.isin(slots, self._postings_of(term)[:, 0]) for term in asked]
+                    found.append({given[place] for place in np.flatnonzero(np.all(contained, axis=0)).tolist()})
+        return found
 
     def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
         """Return for each chunk the question's words that it contains in any form.

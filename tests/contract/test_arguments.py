@@ -87,7 +87,7 @@ async def test_weights_beyond_floating_point_are_refused(store, weight):
         {"rrf_k": 10**12},
     ],
 )
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 async def test_extreme_weights_give_scores_as_any_others(store, extreme, fusion):
     await fill(store, ("a", "apple"), ("b", "pear"))
     hits = await store.hybrid_search("apple", embed("apple"), 2, fusion=fusion, **extreme)

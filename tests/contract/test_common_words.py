@@ -20,7 +20,7 @@ async def test_the_best_chunks_of_a_common_word_are_found(make):
     )
     await fill(store, ("newest", "kubernetes, and again kubernetes: a kubernetes"))
     assert set(await ids(store, "kubernetes", 2)) == {"heading", "newest"}
-    for fusion in ("rrf", "relative_score"):
+    for fusion in ("convex", "rrf", "relative_score"):
         hits = await store.hybrid_search("kubernetes", embed("x"), 2, 0.0, 1.0, fusion=fusion)
         assert {hit.chunk_id for hit in hits} == {"heading", "newest"}
 
@@ -97,14 +97,14 @@ async def test_common_words_count_where_the_rare_ones_are_filtered_out(make):
     question, where = "rareword common", {"late": True}
     expected = [hit.chunk_id for hit in await store.keyword_search(question, 10, where=where)]
     assert len(expected) == 10
-    for fusion in ("rrf", "relative_score"):
+    for fusion in ("convex", "rrf", "relative_score"):
         hits = await store.hybrid_search(question, embed("x"), 10, 0.0, 1.0, fusion=fusion, where=where)
         assert [hit.chunk_id for hit in hits] == expected
     hits = await store.hybrid_search(question, embed("x"), 10, where=where)
     assert any(hit.keyword_rank for hit in hits)
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 async def test_hits_of_the_vector_ranking_do_not_shorten_the_keyword_ranking(make, fusion):
     """Most chunks that pass the filter are near and hold one word. The best by words is not among them."""
     store = make(keyword={"budget": 50})

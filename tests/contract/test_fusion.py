@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_brain_store.textsearch.fusion import reciprocal_rank_fusion, relative_score_fusion
+from agent_brain_store.textsearch.fusion import convex_combination, reciprocal_rank_fusion, relative_score_fusion
 from tests.support.stores import DIMENSIONS, embed, fill
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 async def test_one_ranking_alone_keeps_its_order_within_a_budget(make, fusion):
     store = make(keyword={"budget": 30})
     await store.initialize()
@@ -61,7 +61,7 @@ async def test_reciprocal_rank_fusion_is_that_of_fusion_py(
     asked = sorted((name for name in names if by_keyword[int(name)]), key=lambda name: -by_keyword[int(name)])
     assert keyword_ids == asked[:candidates]
     expected = reciprocal_rank_fusion(vector_ids, keyword_ids, *weights, rrf_k)[:top_k]
-    hits = await store.hybrid_search(question, by_vector, top_k, *weights, rrf_k, candidates=candidates)
+    hits = await store.hybrid_search(question, by_vector, top_k, *weights, rrf_k, "rrf", candidates)
     assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected])
     assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
     for hit in hits:
@@ -87,6 +87,54 @@ async def test_relative_score_fusion_is_that_of_fusion_py(store):
         hits = await store.hybrid_search(question, vector, 10, *weights, fusion="relative_score", candidates=20)
         assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected]
         assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], rel=1e-3)
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2", "inner_product"])
+async def test_convex_combination_is_that_of_fusion_py(make, elsewhere, distance):
+    store = make(distance=distance, **elsewhere("convex"))
+    await store.initialize()
+    rng = np.random.default_rng(3)
+    words = [f"word{letter}{i}" for letter in "ab" for i in range(20)]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(120)]
+    vectors = rng.normal(size=(120, DIMENSIONS))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    await store.upsert_documents([f"{i:03}" for i in range(120)], vectors, texts, [{}] * 120)
+    for candidates, asked in ((10, 3), (25, 2), (60, 1)) * 3:
+        question = (
+            "worda " + " ".join(rng.choice(["word", "a", "b"], asked)) + f" {rng.integers(20)} {rng.integers(20)}"
+        )
+        vector, weights = rng.normal(size=DIMENSIONS), (1.0, float(rng.uniform(0.1, 1)))
+        by_vector = [(hit.chunk_id, hit.score) for hit in await store.vector_search(vector, candidates)]
+        by_keyword = [(hit.chunk_id, hit.score) for hit in await store.keyword_search(question, candidates)]
+        expected = convex_combination(by_vector, by_keyword, *weights, candidates, 1 if distance == "cosine" else 4)
+        hits = await store.hybrid_search(question, vector, 10, *weights, candidates=candidates)
+        assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected[:10]], rel=1e-3)
+        assert [hit.chunk_id for hit in hits] == [chunk_id for chunk_id, _ in expected[:10]]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is the status of ticket MER-0237?", {"237"}),
+        ("compare the status of MER-0100, MER-0200 and MER-0300 in the login page", {"100", "200", "300"}),
+        ('who saw the "purple login page"', {"007"}),
+        ("does handleLogin23 fail like /srv/login/p42.log", {"023", "042"}),
+    ],
+)
+async def test_an_exact_name_comes_among_the_first_three_whatever_the_vectors_say(store, question, expected):
+    texts = [
+        f"Ticket MER-{i:04}: the login page fails in handleLogin{i}, see /srv/login/p{i}.log. The status is open. " * 2
+        for i in range(400)
+    ]
+    texts[7] += "The purple page."
+    rng = np.random.default_rng(5)
+    vectors = 1 + rng.normal(scale=0.2, size=(400, DIMENSIONS))
+    await store.upsert_documents([f"{i:03}" for i in range(400)], vectors, texts, [{}] * 400)
+    named = [int(chunk) for chunk in expected]
+    for asked in (np.ones(DIMENSIONS), -vectors[named].sum(axis=0), vectors[0]):
+        hits = await store.hybrid_search(question, asked, 10)
+        assert expected <= {hit.chunk_id for hit in hits[:3]}
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
 async def test_the_order_is_always_the_same_and_ties_are_ordered_by_id(make, elsewhere):
@@ -116,11 +164,11 @@ WORDS = ["bear", "wolf", "fox", "hare", "deer", "owl", "crow", "swan", "duck", "
 
 async def test_a_question_of_unknown_words_keeps_the_vector_order_and_scores_0(store):
     await fill(store, *((word, word) for word in WORDS))
-    for fusion in ("rrf", "relative_score"):
+    for fusion in ("convex", "rrf", "relative_score"):
         hits = await store.hybrid_search("zzz", embed("bear"), 10, fusion=fusion)
         assert [hit.chunk_id for hit in hits] == [hit.chunk_id for hit in await store.vector_search(embed("bear"), 10)]
         assert {hit.keyword_rank for hit in hits} == {None}
-        assert {hit.keyword_score for hit in hits} == {None if fusion == "rrf" else 0.0}
+        assert {hit.keyword_score for hit in hits} == {0.0 if fusion == "relative_score" else None}
 
 
 @pytest.mark.parametrize("fusion", ["rrf", "relative_score"])

@@ -136,7 +136,10 @@ async def test_filters_of_keyword_search_combine(store):
 
 async def test_hybrid_search_shows_the_ranks_of_both_rankings(store):
     await fill(store, *ANIMALS)
-    hits = {hit.chunk_id: hit for hit in await store.hybrid_search("bear", embed("rockets fly to the moon"), 4)}
+    hits = {
+        hit.chunk_id: hit
+        for hit in await store.hybrid_search("bear", embed("rockets fly to the moon"), 4, fusion="rrf")
+    }
     assert hits["d"].vector_rank == 1
     assert hits["d"].keyword_rank is None
     assert hits["d"].vector_score == pytest.approx(1, abs=1e-5)
@@ -146,7 +149,7 @@ async def test_hybrid_search_shows_the_ranks_of_both_rankings(store):
     assert best.score == pytest.approx((0.5 / 61 + 0.5 / (60 + best.vector_rank)) / (1 / 61))
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 async def test_hybrid_search_with_one_weight_is_that_ranking_alone(store, fusion):
     await fill(store, *ANIMALS)
     vector = [hit.chunk_id for hit in await store.vector_search(embed("moon"), 4)]
@@ -158,7 +161,7 @@ async def test_hybrid_search_with_one_weight_is_that_ranking_alone(store, fusion
     assert only_keyword[0].score == 1.0
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 async def test_a_ranking_without_weight_is_not_searched(store, fusion):
     await fill(store, *ANIMALS)
     for hit in await store.hybrid_search("growling bear", embed("moon"), 4, 1.0, 0.0, fusion=fusion):

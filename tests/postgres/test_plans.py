@@ -139,7 +139,7 @@ async def test_keyword_search_reads_chunks_only_by_an_index(connection, where, h
     assert scans["chunks_metadata_gin" if where else "chunks_tsv_gin"] >= 7
 
 
-@pytest.mark.parametrize("fusion", ["rrf", "relative_score"])
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 @pytest.mark.parametrize(
     ("where", "indexes"),
     [

@@ -66,7 +66,7 @@ SCANS = """
 
 def arguments(name: str, **values: Any) -> list[Any]:
     """Return the parameters of a query file, in order. Those that are not given have their defaults."""
-    given = {"filter": "", "source_prefix": "", "fusion": "rrf", **values}
+    given = {"filter": "", "source_prefix": "", "fusion": "convex", **values}
     return [given[parameter] for parameter, _ in queries()[name].parameters]
 
 

@@ -132,7 +132,7 @@ ROOMS = {
     "config": "embedding_models rules url sources model __init__",
     "checks": "vectors chunks arguments startup",
     "filters": "parse evaluate",
-    "textsearch": "searchable words frequencies fusion index",
+    "textsearch": "searchable names words frequencies fusion index",
     "transfer": "files moving",
     "integrations": "agent_brain_parts agent_brain",
     "postgres": "sql timings background jsonpath embedded errors connection transactions pools derivation index_builds indexes"
