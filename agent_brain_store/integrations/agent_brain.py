@@ -159,6 +159,7 @@ class _Backend:
             vector_weight,
             keyword_weight,
             rrf_k,
+            fusion="rrf",
             candidates=max(1, 2 * top_k),
             normalize=True,
         )
