@@ -26,6 +26,8 @@ from agent_brain_store.errors import TransferError
 from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
 from agent_brain_store.transfer.files import (
     BEGUN_ELSEWHERE,
+    PART,
+    PART_BYTES,
     begin,
     chunks_in,
     file_errors,
@@ -38,7 +40,6 @@ from agent_brain_store.transfer.files import (
     write_part,
 )
 
-PART, PART_BYTES = 2000, 64 * 2**20  # the most chunks of a part, and about the most bytes that they take in memory
 PAGE = 100  # chunks that are read at a time; they take memory in addition to the part
 
 
@@ -102,8 +103,8 @@ async def import_documents(
         await _check_profile(store, manifest["profile"])
         done = 0
         async with store.bulk_load(_without_loading(progress)) as load:
-            for part in manifest["parts"]:
-                documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
+            for number in range(len(manifest["parts"])):
+                documents = await asyncio.to_thread(read_part, directory, manifest, number)
                 await _store(load, documents)
                 done += len(documents)
                 _report(progress, "importing", done, manifest["chunks"])
@@ -128,7 +129,7 @@ async def copy_documents(
     async with target.bulk_load(_without_loading(progress)) as load:
         async for batch in _pages(source, None):
             await _store(load, batch)
-            digest.add(batch)
+            await asyncio.to_thread(digest.add, batch)
             done += len(batch)
             _report(progress, "copying", done, max(total, done))
     await _adopt_profile(target, profile)
@@ -156,7 +157,7 @@ async def _store(load: Any, documents: list[Document]) -> None:
 
 async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[str, Any]) -> str:
     """Return the id of the last chunk in the files. Raises `TransferError` if the store does not have the same chunk."""
-    last = (await asyncio.to_thread(read_lines, directory, manifest["parts"][-1]))[-1]
+    last = (await asyncio.to_thread(read_lines, directory, manifest, len(manifest["parts"]) - 1))[-1]
     found = await store.get_by_id(last["id"])
     if found != {"text": last["text"], "metadata": last["metadata"]}:
         difference = "does not have its chunk" if found is None else "has another chunk, or a newer one, with the id"
@@ -246,7 +247,7 @@ async def _digest_store(
                 wanted = await anext(ids, None)
             if document.chunk_id == wanted:
                 sent.append(document)
-        digest.add(sent)
+        await asyncio.to_thread(digest.add, sent)
         _report(progress, "verifying", digest.chunks, total)
     return digest.report()
 
@@ -257,8 +258,8 @@ async def _ids_in(store: StorageBackend) -> AsyncIterator[str]:
 
 
 async def _ids_of(directory: Path, manifest: dict[str, Any]) -> AsyncIterator[str]:
-    for part in manifest["parts"]:
-        lines = await asyncio.to_thread(read_lines, directory, part)
+    for number in range(len(manifest["parts"])):
+        lines = await asyncio.to_thread(read_lines, directory, manifest, number)
         for line in lines:
             yield str(line["id"])
 
@@ -266,8 +267,8 @@ async def _ids_of(directory: Path, manifest: dict[str, Any]) -> AsyncIterator[st
 async def _digest_parts(directory: Path, manifest: dict[str, Any], progress: ProgressCallback | None) -> TransferReport:
     """Read every part again, and check it against the manifest. Returns the digest of what is on disk."""
     digest = _Digest()
-    for part in manifest["parts"]:
-        documents = await asyncio.to_thread(read_part, directory, part, manifest["dimensions"])
+    for number in range(len(manifest["parts"])):
+        documents = await asyncio.to_thread(read_part, directory, manifest, number)
         await asyncio.to_thread(digest.add, documents)
         _report(progress, "verifying", digest.chunks, chunks_in(manifest))
     return digest.report()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,3 +35,37 @@ async def everything(store: StorageBackend) -> dict[str, tuple[Any, ...]]:
         chunk.chunk_id: (chunk.text, chunk.metadata, np.asarray(chunk.embedding).tobytes())
         async for chunk in store.iter_documents(include_embeddings=True)
     }
+
+
+def forge(directory: Path, lines: bytes, vectors: bytes, part: dict[str, Any], manifest: dict[str, Any]) -> Path:
+    """Write a complete export of one part by hand, with its right checksums, and whatever a stranger puts into it.
+
+    ``lines`` and ``vectors`` are compressed already. ``part`` and ``manifest`` replace what the manifest says.
+    """
+    directory.mkdir()
+    (directory / "part-00000.jsonl.gz").write_bytes(lines)
+    (directory / "part-00000.f32.gz").write_bytes(vectors)
+    entry = {
+        "name": "part-00000",
+        "chunks": 2,
+        "last": "b",
+        "documents_sha256": hashlib.sha256(lines).hexdigest(),
+        "vectors_sha256": hashlib.sha256(vectors).hexdigest(),
+    }
+    said = {
+        "format": "agent_brain_store export",
+        "version": 1,
+        "profile": None,
+        "dimensions": DIMENSIONS,
+        "parts": [entry | part],
+        "complete": True,
+        "chunks": 2,
+        "sha256": "0" * 64,
+    }
+    (directory / "manifest.json").write_text(json.dumps(said | manifest))
+    return directory
+
+
+def line(**fields: Any) -> bytes:
+    """Return the line of a chunk, with whatever a stranger puts into it."""
+    return json.dumps({"id": "a", "text": "text", "metadata": {}} | fields).encode() + b"\n"

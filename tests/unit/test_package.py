@@ -133,7 +133,7 @@ ROOMS = {
     "checks": "vectors chunks arguments startup",
     "filters": "parse evaluate",
     "textsearch": "searchable names words frequencies fusion index",
-    "transfer": "files moving",
+    "transfer": "reading files moving",
     "integrations": "agent_brain_parts agent_brain",
     "postgres": "sql timings background jsonpath embedded errors connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
