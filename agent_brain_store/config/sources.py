@@ -58,20 +58,40 @@ _VARIABLES = {
 _PASSWORDS = ("password", "password_env", "password_file")
 _REPLACED_BY_URL = ("host", "port", "database", "user")
 _PG = "storage.postgres"
+_TWICE = "a key is there twice in one mapping"
+_UNREPLACED = (
+    "holds ${...}, which is not replaced by a variable; write the value itself, or use password_env, password_file, "
+    "or a variable that overrides the file, such as DATABASE_URL"
+)
+_PLACEHOLDER = r"\$\{[A-Za-z_]\w*(?::?[-+?=].*)?\}"  # ${NAME}, ${NAME:-default}
 
 
 def read_yaml(path: str | os.PathLike[str]) -> tuple[Any, str | None]:
     """Return a file's content, or why it cannot be read. The parser's own message is dropped: it may quote a password."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a key that a mapping has twice. YAML forbids it, but by default the last one wins in silence."""
+
+        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+            node = super().compose_mapping_node(anchor)
+            seen = set()
+            for key, _ in node.value:
+                named = (key.tag, str(key.value))
+                if named in seen:
+                    raise yaml.composer.ComposerError(None, None, _TWICE, key.start_mark)
+                seen.add(named)
+            return node
+
     try:
-        content = yaml.safe_load(expanded(path).read_bytes())
+        content = yaml.load(expanded(path).read_bytes(), Loader)
     except OSError as error:
         return None, f"the file can't be read: {error.strerror}"
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", near line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        return None, f"not valid YAML{place}"
+        is_twice = getattr(error, "problem", None) == _TWICE
+        return None, f"{_TWICE}; keep one of them{place}" if is_twice else f"not valid YAML{place}"
     return ({} if content is None else content), None
 
 
@@ -85,6 +105,12 @@ def gather(
 
 def _number_if_any(text: str) -> int | str:
     return int(text) if re.fullmatch(r"\s*-?[0-9]{1,18}\s*", text) else text
+
+
+def _is_unreplaced(key: str, value: object) -> bool:
+    """Return whether a value has a ``${NAME}`` that nobody replaced. Inside a password, this may be meant."""
+    find = re.fullmatch if key == "password" else re.search
+    return isinstance(value, str) and find(_PLACEHOLDER, value) is not None
 
 
 def _if_named(text: str, pattern: str) -> str:
@@ -157,6 +183,8 @@ class _Draft:
             self._report(section, str(name), f"unknown key, {self._suggestion(section, str(key))}")
         elif value is None or (value == "" and self._optional(section, key)):
             pass
+        elif rule is not ANYTHING and _is_unreplaced(key, value):
+            self._report(section, key, _UNREPLACED)
         elif key in _FILE_ONLY.get(section, {}) and not rule.accepts(value):
             self._report(section, key, refusal(key, value, rule))
         else:
@@ -238,7 +266,9 @@ class _Draft:
         variable = self.env.get("DATABASE_URL")
         if "embedded_path" in postgres and (url or postgres.keys() & {"host", "port"}):
             self._report(_PG, "embedded_path", "is set together with a server's address; set only one of the two")
-        if variable:
+        if variable and _is_unreplaced("url", variable):
+            self.problems.append(f"DATABASE_URL: {_UNREPLACED.partition(';')[0]}; write the value itself")
+        elif variable:
             for key in (*_PASSWORDS, "embedded_path"):
                 postgres.pop(key, None)
             self._apply_url(postgres, variable, "DATABASE_URL")

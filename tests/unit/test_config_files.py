@@ -24,7 +24,7 @@ from agent_brain_store.config import (
     load_config,
 )
 from agent_brain_store.errors import ConfigError
-from tests.support.configs import CANARY, assert_hidden, postgres_config, problem_of
+from tests.support.configs import CANARY, assert_hidden, postgres_config, problem_of, problems_of, revealed
 from tests.support.internals import is_chroma
 
 # --- defaults and shape ----------------------------------------------------------------------------------------------
@@ -261,6 +261,65 @@ def test_broken_yaml_is_located_but_never_quoted(tmp_path: Path, content: str | 
     assert expected in str(caught.value)
     assert str(file) in str(caught.value)
     assert_hidden(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (f"storage: {{}}\nstorage: {{chroma: {{path: {CANARY}}}}}\n", "line 2, column 1"),
+        (f"storage:\n  postgres:\n    host: a\n    password: {CANARY}\n    host: b\n", "line 5, column 5"),
+        ("application: [{a: 1, 'a': 2}]\n", "line 1, column 22"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, content: str, place: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=f"a key is there twice in one mapping; keep one of them, near {place}") as e:
+        load_config(file, {})
+    assert_hidden(e.value)
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "x: {y: &base {collection: one, path: a}}\nz: {<<: *base, path: c}\n"
+        "storage: {chroma: {<<: *base, path: b}}\nembedding: {}\n"
+    )
+    assert load_config(file, {}).chroma == ChromaConfig(Path("b"), "one")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("host", "${DB_HOST}"),
+        ("host", "db-${STAGE}.example"),
+        ("database", "${DB:-brain}"),
+        ("password", "${DB_PASSWORD}"),
+        ("password_file", "${HOME}/secret"),
+        ("url", f"postgresql://me:{CANARY}@${{DB_HOST}}/brain"),
+        ("port", "${DB_PORT}"),
+        ("ssl_mode", "${MODE:?}"),
+    ],
+)
+def test_a_variable_that_nobody_replaced_is_refused(key: str, value: str) -> None:
+    problems = problems_of({"storage": {"backend": "postgres", "postgres": {key: value}}})
+    assert f"storage.postgres.{key}: holds ${{...}}, which is not replaced by a variable" in problems[0]
+    assert CANARY not in str(problems)
+
+
+def test_it_is_refused_in_every_section_and_in_a_url_of_the_environment() -> None:
+    assert "storage.chroma.path: holds ${...}" in problem_of({"storage": {"chroma": {"path": "${DATA}/chroma"}}})
+    assert "embedding.model: holds ${...}" in problem_of({"embedding": {"model": "${M}", "dimensions": 3}})
+    url = {"DATABASE_URL": f"postgresql://me:{CANARY}@${{DB_HOST}}/brain"}
+    problem = problem_of({"storage": {"backend": "postgres"}}, url)
+    assert "DATABASE_URL: holds ${...}" in problem
+    assert CANARY not in problem
+
+
+def test_a_password_and_the_keys_of_the_application_may_hold_anything() -> None:
+    assert revealed(postgres_config(password="p${a}w")) == "p${a}w"
+    assert revealed(postgres_config({"W": "${a}"}, password_env="W")) == "${a}"
+    StoreConfig.from_dict({"embedding": {"api_key": "${KEY}", "params": {"a": "${B}"}}, "other": "${X}"})
 
 
 def test_empty_file_and_empty_sections_mean_defaults(tmp_path: Path) -> None:
