@@ -13,6 +13,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from agent_brain_store.textsearch.names import exact_names
 from agent_brain_store.textsearch.words import question_words, terms
 
 Hits = list[tuple[str, float]]
+
+EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
 
 
 class KeywordIndex:
@@ -134,17 +137,18 @@ class KeywordIndex:
     def matched(self, query: str, ids: Iterable[str]) -> dict[str, list[str]]:
         """Return for each chunk the question's words that it contains in any form.
 
-        The words are in lower case and in the order of the question.
+        The words are in lower case and in the order of the question. Only the first of very many are looked at.
         """
         asked: dict[str, set[str]] = {}
-        for word, shown in question_words(query):
+        words = dict.fromkeys(pair for pair in question_words(query) if pair[0])
+        for word, shown in islice(words, EXPLAINED_WORDS):
             if stems := self._terms_of(word):
                 asked.setdefault(shown, set()).update(stems)
         result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
         with self._lock:
             slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
             for shown, forms in asked.items():
-                contained = [np.isin(slots, self._postings_of(stem)[:, 0]) for stem in forms]
+                contained = [np.isin(slots, self._postings_of(f)[:, 0]) for f in sorted(forms)[:EXPLAINED_FORMS]]
                 for place in np.flatnonzero(np.any(contained, axis=0)).tolist():
                     found[place].append(shown)
         return result

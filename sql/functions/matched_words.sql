@@ -12,6 +12,8 @@ language sql immutable strict parallel safe
 set plan_cache_mode = force_generic_plan
 begin atomic
   select coalesce(array_agg(word order by place), '{}')
-  from unnest(words, forms) with ordinality as shown (word, form, place)
-  where tsv @@ form;
+  from
+    (select tsv || '' as terms offset 0) unpacked,  -- once; otherwise a long chunk is unpacked again for each word
+    unnest(words, forms) with ordinality as shown (word, form, place)
+  where terms @@ form;
 end;

@@ -1,5 +1,8 @@
 -- question_words: the words of a question as the user wrote them, and for each a tsquery that finds all its forms.
 --
+-- A question may have many thousand words, and a word many thousand parts. Only the first 1000 words count, and of a word
+-- the first 1000 terms. A longer tsquery would exceed the server's stack. In Python, textsearch/index.py does the same.
+--
 -- Example: 'Loading chunks?' gives the words {loading,chunks} and the forms {'load','chunk'}.
 --
 -- query  text
@@ -12,14 +15,21 @@ language sql stable parallel safe
 begin atomic
   select coalesce(array_agg(word order by place), '{}'), coalesce(array_agg(form order by place), '{}')
   from (
-    select
-      lower(word) as word,
-      min(place) as place,
-      string_agg(quoted(term), ' | ')::tsquery as form
+    select word, place, (select string_agg(quoted(term), ' | ') from unnest(terms) as term)::tsquery as form
     from (
-      select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
-      from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
-    ) words, unnest(tsvector_to_array(to_tsvector(search_config(), searchable(word)))) as term
-    group by lower(word)
+      select lower(word) as word, min(place) as place, (array_agg(distinct term collate "C"))[1:1000] as terms
+      from (
+        select word, min(place) as place
+        from (
+          select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
+          from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
+        ) words
+        where word <> ''
+        group by word
+        order by 2
+        limit 1000
+      ) first_words, unnest(tsvector_to_array(to_tsvector(search_config(), searchable(word)))) as term
+      group by lower(word)
+    ) distinct_words
   ) shown;
 end;

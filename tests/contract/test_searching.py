@@ -116,6 +116,20 @@ async def test_explain_names_the_words_that_were_found(store):
     assert terms["d"] == []
 
 
+async def test_questions_of_any_allowed_length_are_explained(store):
+    """Each has something often: one word, several words, and the parts of one word. Servers have a limit for each."""
+    names = [f"{a}{b}{c}uk" for a in "bdfgklmnprtvz" for b in "aeiou" for c in "bcdfghjklmnpqrstvwxz"][:1100]
+    await fill(store, ("long", " ".join(names)), ("short", f"{names[0]} and {names[-1]}"))
+
+    async def explained(query: str) -> dict[str, list[str] | None]:
+        return {hit.chunk_id: hit.matched_terms for hit in await store.keyword_search(query, 2, explain=True)}
+
+    assert await explained("zz " * 16_600 + "babuk") == {"long": ["babuk"], "short": ["babuk"]}
+    assert await explained(" ".join([*names, *names])) == {"long": names[:1000], "short": names[:1]}
+    compound = "_".join(names * 2)
+    assert await explained(f"babuk {compound}") == {"long": ["babuk", compound], "short": ["babuk", compound]}
+
+
 async def test_filters_of_keyword_search_combine(store):
     await fill(store, *ANIMALS)
     search = store.keyword_search

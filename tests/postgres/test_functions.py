@@ -121,3 +121,12 @@ async def test_the_ranking_settings_have_defaults(database, plain):
     await own.execute("set agent_brain.b = 0.5; set agent_brain.keyword_budget = 0")
     assert tuple(await own.fetchrow("select * from ranking_settings()")) == (0, 1.2, 0.5, 3.0, 2.0)
     await own.close()
+
+
+async def test_the_forms_of_a_long_question_stay_within_the_stack(plain):
+    """A tsquery is shown, and on some servers evaluated, by a function that calls itself for each term."""
+    await plain.execute("set search_path = agent_brain, public")
+    for question in ("zz " * 16_600, "a1b2 " * 10_000, "_".join(f"{i:x}" for i in range(11_000))):
+        assert await plain.fetchval(
+            "select max(length(form::text)) < 20000 from question_words($1), unnest(forms) form", question
+        )
