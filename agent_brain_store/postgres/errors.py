@@ -9,8 +9,14 @@ from contextlib import contextmanager
 import asyncpg
 
 from agent_brain_store.errors import ConnectionFailed, DimensionMismatchError, QueryFailed, StorageError
+from agent_brain_store.postgres.tracebacks import cut_driver_frames
 
 BACKEND = "postgres"
+
+_TRANSACTION_TIMEOUT = (
+    "the role or the database sets transaction_timeout, which is too short for this work: "
+    "alter role … set transaction_timeout = 0"
+)
 
 RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
 _LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
@@ -34,10 +40,12 @@ def translated(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except StorageError:
-        raise
     except DRIVER_ERRORS as error:
+        cut_driver_frames(error)
         raise _to_storage_error(error, operation) from error
+    except BaseException as error:
+        cut_driver_frames(error)
+        raise
 
 
 def caused_by_lost_connection(error: BaseException | None) -> bool:
@@ -77,6 +85,8 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
         return ConnectionFailed(f"{operation}: the server refuses the user or password ({state}); {hint}", BACKEND)
     if state == "3D000":
         return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
+    if "transaction timeout" in str(error):
+        return QueryFailed(f"{operation}: {error} ({state}); {_TRANSACTION_TIMEOUT}", BACKEND)
     if state in RETRIABLE_STATES or is_lost_connection(error):
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":
