@@ -59,7 +59,7 @@ class Store:
         return self.repository.is_open
 
     async def initialize(self, progress: ProgressCallback | None = None) -> None:
-        self._loop = self._loop or asyncio.get_running_loop()
+        self._loop = self._loop or self._running_loop()
         self._require_loop()
         was_open = self.is_initialized
         try:
@@ -117,9 +117,16 @@ class Store:
         return self.repository
 
     def _require_loop(self) -> None:
-        if self._loop is not asyncio.get_running_loop():
+        if self._loop is not self._running_loop():
             message = "the store belongs to another event loop: create, open and close a store in each"
             raise NotInitialized(message, self.repository.name)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError as error:
+            message = "the store works in an event loop of asyncio, and none is running: trio's loop is no such loop"
+            raise NotInitialized(message, self.repository.name) from error
 
     # --- writing ---
 

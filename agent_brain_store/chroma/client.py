@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from agent_brain_store.chroma.stored import Stored
 from agent_brain_store.chroma.where import Clause
-from agent_brain_store.errors import ConnectionFailed, MissingDependency, QueryFailed, StorageError
+from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDependency, QueryFailed, StorageError
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -57,6 +57,14 @@ def require_packages() -> None:
         except ImportError as error:
             raise MissingDependency(
                 f"storage.backend: chroma needs the package {package}: pip install {package}", "chroma"
+            ) from error
+        except RuntimeError as error:
+            if "home directory" not in str(error):
+                raise
+            raise ConfigError(
+                f"the package {package} needs a home directory, and this process has none: set the variable HOME to a "
+                "directory of its user",
+                "chroma",
             ) from error
 
 

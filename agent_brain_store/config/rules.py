@@ -124,8 +124,10 @@ def matching(pattern: str, expected: str, convert: Callable[[str], str] = str) -
 
 
 def is_path(value: object) -> bool:
-    """Return whether a value can be a path: a string or a ``Path``, not empty and without NUL."""
-    return isinstance(value, (str, Path)) and str(value) != "" and "\0" not in str(value)
+    """Return whether a value can be a path: a string or a ``Path``, not empty, without NUL and without an unknown home."""
+    if not isinstance(value, (str, Path)) or str(value) == "" or "\0" in str(value):
+        return False
+    return not str(expanded(value)).startswith("~")  # an unknown home stays a ~, and would become a folder of that name
 
 
 def expanded(value: str | os.PathLike[str]) -> Path:
@@ -151,10 +153,11 @@ def _kept_port(value: Any) -> int | tuple[int, ...]:
     return tuple(map(int, value)) if isinstance(value, tuple) else int(value)
 
 
-TEXT = matching(r"[^\0]*[^\0\s][^\0]*", "a text")
+TEXT = matching("[^\0\ud800-\udfff]*[^\0\\s\ud800-\udfff][^\0\ud800-\udfff]*", "a text")  # what can be sent as UTF-8
 NAME = Rule("a name (a URL belongs in storage.postgres.url)", lambda v: TEXT.accepts(v) and "://" not in v)
-PATH = Rule("a path", is_path, expanded)
-ROOT_CERT = Rule("a path, or system", is_path, lambda v: v if v == "system" else expanded(v))
+_PATH = "a path; if it starts with ~, the home directory must be known"
+PATH = Rule(_PATH, is_path, expanded)
+ROOT_CERT = Rule(f"{_PATH}; or system", is_path, lambda v: v if v == "system" else expanded(v))
 HOST = Rule(
     "a host name, an address, or a socket directory that starts with /; several with commas",
     _is_host,
@@ -163,7 +166,7 @@ HOST = Rule(
 PORT = Rule("an integer from 1 to 65535", _is_port, _kept_port)
 PASSWORD = Rule(
     "a text, in quotes",
-    lambda v: isinstance(v, Secret) or (isinstance(v, str) and "\0" not in v),
+    lambda v: isinstance(v, Secret) or (isinstance(v, str) and re.search("[\0\ud800-\udfff]", v) is None),
     lambda v: v if isinstance(v, Secret) else Secret(v),
 )
 LANGUAGE = choice(*LANGUAGES)

@@ -308,7 +308,7 @@ class _Draft:
 
     def _password_from(self, path: Path) -> str | None:
         try:
-            text = path.read_text(encoding="utf-8").rstrip("\r\n")
+            text = path.read_text(encoding="utf-8-sig").rstrip("\r\n")  # Windows writes a mark before the text
             reason = "" if text else "it is empty"
         except (OSError, ValueError) as error:
             text, reason = "", getattr(error, "strerror", None) or "it isn't UTF-8 text"

@@ -18,6 +18,7 @@ from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.errors import ConnectionFailed
 from agent_brain_store.postgres.errors import BACKEND, RETRIABLE_STATES, is_lost_connection, translated
 from agent_brain_store.postgres.sql import queries
+from agent_brain_store.postgres.surroundings import surroundings_explained
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,10 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
+        # A role or a database may set these. Names in quotes, escapes in strings and rows left out would be misread.
+        "quote_all_identifiers": "off",
+        "standard_conforming_strings": "on",
+        "gin_fuzzy_search_limit": "0",
         # It is five more than configured, because nearest() reads five rows behind the last. They would start a second
         # scan. pgvector allows at most 1000.
         "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 5, 1000)),
@@ -113,7 +118,8 @@ async def connect(arguments: dict[str, Any], patience: float) -> Connection:
 
 async def _connect_once(arguments: dict[str, Any]) -> Connection:
     try:
-        return await asyncpg.connect(**arguments)
+        with surroundings_explained():
+            return await asyncpg.connect(**arguments)
     except TimeoutError as error:
         raise ConnectionFailed(
             f"connecting: no answer within {arguments['timeout']:g} s (storage.postgres.connect_timeout)", BACKEND

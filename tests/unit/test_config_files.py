@@ -322,6 +322,12 @@ def test_a_password_and_the_keys_of_the_application_may_hold_anything() -> None:
     StoreConfig.from_dict({"embedding": {"api_key": "${KEY}", "params": {"a": "${B}"}}, "other": "${X}"})
 
 
+def test_a_home_that_is_unknown_is_not_taken_for_a_folder() -> None:
+    assert "if it starts with ~, the home directory must be known" in problem_of(
+        {"storage": {"chroma": {"path": "~no-such-user-here/chroma"}}}
+    )
+
+
 def test_empty_file_and_empty_sections_mean_defaults(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     for content in (

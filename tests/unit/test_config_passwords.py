@@ -66,6 +66,18 @@ def test_missing_password_is_reported_and_never_quoted(settings: dict[str, Any],
     assert "123" not in problem
 
 
+def test_a_mark_that_windows_writes_before_a_text_is_no_part_of_the_password(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"\xef\xbb\xbf" + CANARY.encode() + b"\r\n")
+    assert revealed(postgres_config(password_file=str(file))) == CANARY
+
+
+@pytest.mark.parametrize("key", ["password", "user", "database"])
+def test_what_cannot_be_sent_is_refused(key: str) -> None:
+    """A variable that is not UTF-8 arrives so. The driver would wait for an answer until its timeout."""
+    assert f"storage.postgres.{key}: " in postgres_problem(**{key: "a\udc80"})
+
+
 def test_unreadable_password_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "password"
     for content, reason in ((b"\n", "empty"), (b"\xff" + CANARY.encode(), "UTF-8")):

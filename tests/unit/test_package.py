@@ -135,7 +135,8 @@ ROOMS = {
     "textsearch": "searchable names words frequencies fusion index",
     "transfer": "reading files moving",
     "integrations": "agent_brain_parts agent_brain",
-    "postgres": "sql timings background jsonpath embedded errors connection transactions pools derivation index_builds indexes"
+    "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
+    " connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock threads stored where client directory searching reading writing repository",
 }
