@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.chroma import client
+from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Threads
 from agent_brain_store.config import KeywordConfig, StoreConfig
@@ -41,6 +42,7 @@ class Directory:
         self.collections: dict[str, Collection] = {}
         self._path, self._lock = path, DirectoryLock(path)
         try:
+            check_directory(path)
             self.client = client.open_client(path)
         except BaseException:
             self._lock.release()
@@ -70,6 +72,7 @@ class Directory:
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
+            check_collection(self._path, name)
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
         _check_form(collection)

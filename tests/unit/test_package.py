@@ -138,7 +138,7 @@ ROOMS = {
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
-    "chroma": "lock threads stored where client directory searching reading writing repository",
+    "chroma": "lock damage threads stored where client directory searching reading writing repository",
 }
 
 
