@@ -14,6 +14,7 @@ A vector index is four files, in a format of hnswlib:
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 from contextlib import closing
@@ -30,6 +31,7 @@ DATABASE = "chroma.sqlite3"
 LINKS_AT_START = 64 * 2**20  # bytes of the largest file whose links are checked at every start
 
 _FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin")
+_IDS = "index_metadata.pickle"  # which chunk each label is of; Chroma writes it with the first vectors
 _HEADER = struct.Struct("<iQQQQQQiIQQQdQ")
 _VERSION = 1
 
@@ -64,6 +66,8 @@ def check_collection(directory: Path, collection: str) -> None:
     for folder, has_vectors in _vector_indexes(directory / DATABASE, collection):
         files = [directory / folder / name for name in _FILES]
         missing = [path.name for path in files if not path.is_file()]
+        if has_vectors and not (directory / folder / _IDS).is_file():
+            missing.append(_IDS)
         if not missing:
             _check_index(*files)
         elif has_vectors or len(missing) < len(files):
@@ -111,7 +115,8 @@ def _is_possible(header: _Header) -> bool:
         and header.element_bytes == header.label_offset + 8
         and -1 <= header.top_level < 64
         and (header.entry < header.elements or header.elements == 0)
-        and header.effort > 0
+        and math.isclose(header.level_factor, 1 / math.log(header.links), rel_tol=1e-6)
+        and 0 < header.effort < 2**20
     )
 
 

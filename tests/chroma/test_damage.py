@@ -75,7 +75,7 @@ async def test_a_missing_or_empty_database_beside_vector_files_is_refused(damage
     await refused(damaged, "it holds vector files, but its chroma.sqlite3 is missing")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, "index_metadata.pickle"])
 async def test_a_missing_file_of_the_vector_index_is_refused(damaged, name):
     index_file(damaged, name).unlink()
     await refused(damaged, f"its vector index lacks {name}")
