@@ -110,7 +110,7 @@ ALTERING = """
         files = [next(directory.glob(f"*/{name}")) for name in ("header.bin", "data_level0.bin", "link_lists.bin")]
         good = [path.read_bytes() for path in files]
         size, links = 4 * 33 + 4 * DIMENSIONS + 8, 4 * 33
-        for _ in range(40):
+        for _ in range(30):
             which = numbers.choice([0, 1, 1, 2])
             data = bytearray(good[which])
             place = numbers.randrange(len(data))
@@ -130,7 +130,7 @@ ALTERING = """
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_altered_links_do_not_end_the_process(damaged, seed):
     """Chroma follows them wherever they lead. One bit of a header or of a link is altered at a time."""
     said = run(ALTERING, str(damaged), str(seed))
