@@ -54,7 +54,8 @@ from agent_brain_store.config.rules import (
     number,
     setting,
 )
-from agent_brain_store.config.sources import gather, read_yaml
+from agent_brain_store.config.sources import gather
+from agent_brain_store.config.yaml_file import read_yaml
 
 __all__ = [
     "LANGUAGES",
