@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store.chroma.stored import Stored
+from agent_brain_store.chroma.database import Database
+from agent_brain_store.chroma.stored import METADATA, Stored
 from agent_brain_store.chroma.where import Clause
 from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDependency, QueryFailed, StorageError
 
@@ -32,9 +35,9 @@ SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}
 
 PAGE = 1000  # rows of one read; SQLite takes no more than 32,766 ids
 NUMBERS = 100_000  # floats of one read; each becomes a Python object on its way
-HOLD_SECONDS = 0.05  # seconds; a write should hold the interpreter's lock for about this long
-MIN_PIECE = 16  # rows; every call waits for the disk, so smaller pieces would only cost throughput
-MAX_PIECE = 256
+HOLD_SECONDS = 0.2  # seconds; a write should hold the interpreter's lock for about this long
+MIN_PIECE = 256  # rows; every call waits for the disk several times, so with fewer rows it is mostly waiting
+MAX_PIECE = 512
 
 _HINTS = {
     "disk is full": "the disk is full",
@@ -135,7 +138,8 @@ def delete_collection(client: ClientAPI, name: str) -> None:
 
 
 def _rows(client: ClientAPI, collection: Collection) -> Rows:
-    return Rows(collection, min(MAX_PIECE, client.get_max_batch_size()))
+    database = Database(Path(client.get_settings().persist_directory), str(collection.id))
+    return Rows(collection, database, min(MAX_PIECE, client.get_max_batch_size()))
 
 
 @dataclass(slots=True)
@@ -151,10 +155,10 @@ class Row:
 class Rows:
     """The rows of one collection."""
 
-    def __init__(self, collection: Collection, max_piece: int) -> None:
-        self._collection = collection
+    def __init__(self, collection: Collection, database: Database, max_piece: int) -> None:
+        self._collection, self.database = collection, database
         self._max_piece = max_piece
-        self._piece, self._seconds_taken = MIN_PIECE, 0.0
+        self._piece, self._seconds_taken = min(MIN_PIECE, max_piece), 0.0
         self._counts: list[int] = []  # the count of rows, if it is known; each write starts a new list
 
     # --- the collection itself ---------------------------------------------------------------------------------------
@@ -173,6 +177,11 @@ class Rows:
         """Replace the collection's own metadata."""
         with driver_errors("write the collection's metadata"):
             self._collection.modify(metadata=facts)
+
+    @property
+    def collection_id(self) -> str:
+        """An id that no other collection has, and none that takes this one's place."""
+        return str(self._collection.id)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -212,6 +221,28 @@ class Rows:
             rows = {chunk_id: _row(got, i, chunk_id) for i, chunk_id in enumerate(got["ids"])}
             yield from (rows[chunk_id] for chunk_id in page if chunk_id in rows)
 
+    def contents(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return the text and the metadata, as JSON, of each of the given chunks that exists."""
+        found: dict[str, tuple[str, str]] = {}
+        with suppress(sqlite3.Error):
+            for page in _pages(ids, PAGE):
+                found.update(self.database.contents(page))
+        # Chroma's client knows what to do with the others, or what to say.
+        for row in self.read([chunk_id for chunk_id in ids if chunk_id not in found], text=True, stored=True):
+            found[row.chunk_id] = row.text, (row.stored or {}).get(METADATA, "{}")
+        return found
+
+    def versions(self) -> dict[str, int]:
+        """Return all ids, each with a number that changes whenever the chunk is written.
+
+        All numbers are -1 if Chroma's database cannot be read directly.
+        """
+        self.apply_log()
+        found: dict[str, int] = {}
+        with suppress(sqlite3.Error):
+            found = dict(self.database.versions())
+        return found if len(found) == self.count() else dict.fromkeys(self.ids(), -1)
+
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Clause | None, stored: bool
     ) -> list[tuple[str, float, Stored | None]]:
@@ -240,7 +271,7 @@ class Rows:
             self._seconds_taken = 0.0
             yield piece
             factor = HOLD_SECONDS / max(self._seconds_taken, 1e-6)
-            self._piece = max(MIN_PIECE, min(self._max_piece, int(self._piece * min(1.25, max(0.5, factor)))))
+            self._piece = min(self._max_piece, max(MIN_PIECE, int(self._piece * min(1.25, max(0.5, factor)))))
             start = piece.stop
 
     def put(self, ids: list[str], texts: list[str], stored: list[Stored], vectors: NDArray[np.float32]) -> None:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client
+from agent_brain_store.chroma import client, keywords
 from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Threads
+from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.config import KeywordConfig, StoreConfig
 from agent_brain_store.errors import QueryFailed, SchemaError, SchemaTooNew
 from agent_brain_store.protocol import EmbeddingMetadata
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 FORMAT = 2  # the format of stored chunks; a collection in another format is refused
 
+REMEMBERED = 8  # filters whose matches are kept in memory until the next write
+
 _FACT = "agent_brain:"
 
 
@@ -40,7 +43,7 @@ class Directory:
         self.users = 0
         self.may_hang = False  # whether Chroma's client may hang at the next write
         self.collections: dict[str, Collection] = {}
-        self._path, self._lock = path, DirectoryLock(path)
+        self.path, self._lock = path, DirectoryLock(path)
         try:
             check_directory(path)
             self.client = client.open_client(path)
@@ -59,8 +62,9 @@ class Directory:
             for collection in self.collections.values():
                 alone.enter_context(collection.changing())
             client.close_client(self.client)
-            self.client = client.open_client(self._path)
+            self.client = client.open_client(self.path)
             for collection in self.collections.values():
+                collection.rows.database.close()
                 collection.rows = client.find_rows(self.client, collection.name) or collection.rows
         self.may_hang = False
 
@@ -99,6 +103,9 @@ class Directory:
     def close(self) -> None:
         """Let running work end, then close everything."""
         self.threads.close()
+        for collection in self.collections.values():
+            collection.save_indexes()
+            collection.rows.database.close()
         client.close_client(self.client)
         self._lock.release()
 
@@ -112,9 +119,13 @@ class Collection:
     def __init__(self, directory: Directory, name: str, rows: client.Rows) -> None:
         self.directory, self.name, self.rows = directory, name, rows
         self.indexes: dict[KeywordConfig, KeywordIndex] = {}
+        self.vectors: Vectors | None = None  # all vectors, if a search has brought them into memory
+        self.is_large = False  # whether a search has found that there are too many for that
+        self.has_equal = False  # whether so many are equal that they are in memory although they are many
         self.exact_fallbacks = 0
         self._stored: StoreFacts | None = None
         self._lock, self._version = threading.Lock(), 0  # the version is odd while something changes
+        self._remembered: dict[tuple[int, str], Any] = {}
         self._process = os.getpid()
 
     @property
@@ -156,10 +167,12 @@ class Collection:
     def reset(self, config: StoreConfig) -> StoreFacts:
         """Replace the collection by an empty one. Call it in the writer's thread. Returns what it was made for."""
         with self.changing():
-            self.indexes.clear()
+            self.forget()
             # The collection is missing if an earlier reset failed half way.
             if client.find_rows(self.directory.client, self.name) is not None:
                 client.delete_collection(self.directory.client, self.name)
+            keywords.delete(self.rows, self.directory.path)
+            self.rows.database.close()
             self.rows = client.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
             self._stored = _stored_facts(self.rows.facts)
         return self._stored
@@ -175,20 +188,30 @@ class Collection:
         if self.is_to_be_remade(config):
             self.reset(config)
 
+    def save_indexes(self, may_lag: int = 0) -> None:
+        """Write the keyword indexes to their files, unless these lag by ``may_lag`` chunks at most, or by a fifth."""
+        for config, index in self.indexes.items():
+            keywords.save(self.rows, self.directory.path, config, index, may_lag)
+
+    def forget(self) -> None:
+        """Drop what is in memory. A search brings it back from the rows."""
+        self.indexes.clear()
+        self.vectors, self.is_large, self.has_equal = None, False, False
+
     # --- reading and writing -----------------------------------------------------------------------------------------
 
     def writing(self, work: Callable[[Collection], T]) -> T:
         """Do a write. Call it in the writer's thread.
 
-        If a write fails half way, it is unknown which rows were written. So the keyword indexes are dropped, and built
-        anew when a search needs them.
+        If a write fails half way, it is unknown which rows were written. So the keyword indexes and the vectors in memory
+        are dropped, and made anew when a search needs them.
         """
         if self.directory.may_hang:
             self.directory.renew()
         try:
             return work(self)
         except BaseException as error:
-            self.indexes.clear()
+            self.forget()
             self.directory.may_hang = client.may_hang_after(error)
             raise
 
@@ -201,6 +224,21 @@ class Collection:
                 yield
             finally:
                 self._version += 1
+                self._remembered.clear()
+
+    def remembered(self, what: object, find: Callable[[], T]) -> T:
+        """Return what `find` has returned for the same question since the last write. Call it in `reading`.
+
+        ``what`` is told apart by its `repr`, because a filter for 1 equals a filter for True.
+        """
+        key = self._version, repr(what)
+        found: T | None = self._remembered.get(key)
+        if found is None:
+            found = find()
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = found
+        return found
 
     def reading(self, work: Callable[[client.Rows], T]) -> T:
         """Read as if at one moment. If a piece was written meanwhile, read again, and let the next piece wait."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return ``{"text": ..., "metadata": ...}`` for each of the given chunks that exists, by id."""
-    found = rows.read(ids, text=True, stored=True)
-    return {row.chunk_id: {"text": row.text, "metadata": from_stored(row.stored)} for row in found}
+    found = rows.contents(ids)
+    return {i: {"text": found[i][0], "metadata": json.loads(found[i][1])} for i in ids if i in found}
 
 
 def documents(rows: Rows, ids: Sequence[str], dimensions: int, filter: Filter | None) -> list[Document]:

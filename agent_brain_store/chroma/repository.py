@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.checks.startup import StoreFacts, check_unchanged, config_of, configured_facts
-from agent_brain_store.chroma import directory, reading, writing
+from agent_brain_store.chroma import directory, keywords, reading, writing
 from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import VectorQuestion, count_matching, fused, nearest
@@ -115,13 +115,18 @@ class ChromaRepository:
 
         return await collection.directory.threads.write(partial(collection.writing, checked))
 
-    async def _index(self, indexed: writing.Indexed | None = None) -> KeywordIndex:
+    async def _index(self, indexed: keywords.Indexed | None = None) -> KeywordIndex:
         """Return the keyword index. It is built first if this process has not needed it yet, or after a write has failed."""
         collection, config = self.collection, self._config.keyword
         while (index := collection.indexes.get(config)) is None:
             build = partial(writing.build_index, collection, config, indexed)
             await collection.directory.threads.write_urgently(build)
         return index
+
+    async def _load_vectors(self) -> None:
+        collection = self.collection
+        if collection.vectors is None and not collection.is_large:
+            await collection.directory.threads.write_urgently(partial(writing.load_vectors, collection))
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -161,6 +166,7 @@ class ChromaRepository:
 
     async def vector_search(self, query: VectorQuery) -> list[SearchResult]:
         collection, question = self.collection, VectorQuestion.of(query.vector, self._config.distance)
+        await self._load_vectors()
 
         def search(rows: Rows) -> list[SearchResult]:
             near = nearest(collection, question, query.top_k, query.filter)
@@ -183,6 +189,8 @@ class ChromaRepository:
     async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
         collection, index = self.collection, await self._index()
         question = VectorQuestion.of(query.vector, self._config.distance)
+        if query.vector_weight:
+            await self._load_vectors()
 
         def search(rows: Rows) -> list[SearchResult]:
             rankings = fused(collection, index, question, query)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.directory import Collection
-from agent_brain_store.chroma.stored import from_stored, in_searched_form
+from agent_brain_store.chroma.stored import Stored, from_stored, in_searched_form
+from agent_brain_store.chroma.vectors import LARGEST
 from agent_brain_store.chroma.where import to_where
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
@@ -22,12 +23,15 @@ from agent_brain_store.repository import HybridQuery
 from agent_brain_store.textsearch import fusion
 
 if TYPE_CHECKING:
-    from agent_brain_store.textsearch.index import Hits, KeywordIndex
+    from agent_brain_store.textsearch.index import KeywordIndex
+    from agent_brain_store.textsearch.scored import Hits, Scored
 
 EXTRA_CANDIDATES = 16  # more candidates than asked for, to see ties at the end
 FEW = 400  # comparing this many chunks takes less time than Chroma needs to find the nearest of them
+WIDE = 1000  # among more candidates of all chunks, finding those that match takes longer than Chroma's own filter
 _PART = 100  # vectors that are compared at a time
 
+Raw = list[tuple[str, float, Stored | None]]
 Near = list[tuple[str, float]]
 """Ids and distances, nearest first, with ties in the order of ids.
 
@@ -67,11 +71,10 @@ class VectorQuestion:
         # For unit vectors, 1 - p is the cosine distance.
         return distance - 1.0 if self.distance == "inner_product" else distance
 
-    def distances(self, rows: list[client.Row]) -> NDArray[np.float64]:
-        """Return the exact distances of rows that were read with their vectors."""
+    def distances(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the exact distances of stored vectors."""
         # A matrix product could give different results for equal rows at different places. einsum does not, so ties
         # stay ties.
-        vectors = np.array([row.vector for row in rows], np.float64).reshape(len(rows), -1)
         asked = self.vector.astype(np.float64)
         if self.distance == "l2":
             return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors - asked, vectors - asked)))
@@ -101,61 +104,94 @@ def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter
     If few match, all of these are compared. Otherwise Chroma's index answers. If it finds too few, or cannot say which
     of many equally near chunks come first, all chunks that match are compared after all.
     """
-    rows = collection.rows
-    where, rest = to_where(filter)
-    stored = rows.count()
-    asked = min(stored, (top_k if rest is None else 4 * top_k + 100) + EXTRA_CANDIDATES)
-    if top_k == 0 or asked == 0:
+    stored = collection.rows.count()
+    if top_k == 0 or stored == 0:
         return []
-    few = None if filter is None else _few(collection, filter, 2 * top_k * stored // asked)
-    if few is not None:
-        return scan(rows, question, few)
-    raw = rows.nearest(question.vector, asked, where, rest is not None)
-    near = [(chunk_id, question.from_chroma(distance), meta) for chunk_id, distance, meta in raw]
-    found = sorted(
-        ((i, distance) for i, distance, meta in near if rest is None or matches(rest, from_stored(meta))),
-        key=lambda item: (item[1], item[0]),
-    )
-    if len(raw) == stored or (len(found) >= top_k and found[top_k - 1][1] < max(distance for _, distance, _ in near)):
+    if collection.is_large and 2 * stored * collection.stored.dimensions < LARGEST:
+        collection.is_large = False  # many were deleted
+    known = None if filter is None else matching(collection, filter)
+    vectors = collection.vectors
+    if vectors is not None and (filter is None or known is not None):
+        candidates = vectors.candidates(question.vector, question.distance, top_k, known)
+        return scan(collection, question, sorted(candidates))
+    if known is not None:
+        if len(known) <= FEW:
+            return scan(collection, question, list(known))
+        found, is_complete = _among(collection.rows, question, top_k, known)
+        if is_complete:
+            return found
+    found, is_complete = _by_chroma(collection.rows, question, top_k, filter)
+    if is_complete:
         return found
-    return _exact(collection, question, filter, found)
-
-
-def _few(collection: Collection, filter: Filter, sparse_limit: int) -> list[str] | None:
-    """Return the ids of all chunks that match, if they are few and quickly found. Otherwise return None.
-
-    Few are up to `FEW`. If metadata must be checked after Chroma's search, few are also up to ``sparse_limit``: with so
-    few matches, too few of Chroma's candidates would match.
-    """
-    where, rest = to_where(filter)
-    if rest is None:
-        ids, most = collection.rows.ids(where, FEW + 1), FEW
-    elif collection.any_index is not None:
-        ids, most = matching_ids(collection.rows, filter, collection.any_index), max(FEW, sparse_limit)
-    else:
-        return None
-    return ids if len(ids) <= most else None
-
-
-def _exact(collection: Collection, question: VectorQuestion, filter: Filter | None, found: Near) -> Near:
-    ids = matching_ids(collection.rows, filter, collection.any_index)
+    ids = matching_ids(collection.rows, filter, collection.any_index) if known is None else list(known)
     if len(ids) <= len(found):
         return found
     collection.exact_fallbacks += 1
-    return scan(collection.rows, question, ids)
+    if filter is None:  # so many are equally near: from the next search on, all vectors are in memory
+        collection.has_equal, collection.is_large = True, False
+    return scan(collection, question, ids)
 
 
-def scan(rows: client.Rows, question: VectorQuestion, ids: Sequence[str]) -> Near:
+def matching(collection: Collection, filter: Filter) -> dict[str, None] | None:
+    """Return the ids of all chunks that match, in code point order, if they are quickly found. Otherwise return None."""
+    rows, index = collection.rows, collection.any_index
+    if index is None and to_where(filter)[1] is not None:
+        return None  # Chroma cannot decide the filter, and reading all metadata takes long
+    return collection.remembered(filter, lambda: dict.fromkeys(matching_ids(rows, filter, index)))
+
+
+def _among(rows: client.Rows, question: VectorQuestion, top_k: int, known: Mapping[str, None]) -> tuple[Near, bool]:
+    """Look among the nearest of all chunks for those whose ids are known to match.
+
+    Chroma's own filter takes as long as reading all ids that match. So this comes first if many match.
+    """
+    stored = rows.count()
+    asked = (top_k + EXTRA_CANDIDATES) * stored * 3 // (2 * len(known))  # half as many again as would do on average
+    if asked > WIDE:
+        return [], False
+    raw = rows.nearest(question.vector, min(stored, asked), None, False)
+    return _best(question, raw, top_k, stored, [chunk_id in known for chunk_id, _, _ in raw])
+
+
+def _by_chroma(rows: client.Rows, question: VectorQuestion, top_k: int, filter: Filter | None) -> tuple[Near, bool]:
+    """Let Chroma filter. What it cannot decide is checked on the candidates that it returns."""
+    where, rest = to_where(filter)
+    stored = rows.count()
+    asked = (top_k if rest is None else 4 * top_k + 100) + EXTRA_CANDIDATES
+    raw = rows.nearest(question.vector, min(stored, asked), where, rest is not None)
+    return _best(question, raw, top_k, stored, [rest is None or matches(rest, from_stored(meta)) for _, _, meta in raw])
+
+
+def _best(question: VectorQuestion, raw: Raw, top_k: int, stored: int, are_matches: list[bool]) -> tuple[Near, bool]:
+    """Return the candidates that match, nearest first, and whether no other chunk can be among the first ``top_k``."""
+    near = [(chunk_id, question.from_chroma(distance)) for chunk_id, distance, _ in raw]
+    found = sorted(itertools.compress(near, are_matches), key=lambda item: (item[1], item[0]))
+    if len(raw) == stored:
+        return found, True
+    return found, len(found) >= top_k and found[top_k - 1][1] < max(distance for _, distance in near)
+
+
+def scan(collection: Collection, question: VectorQuestion, ids: Sequence[str]) -> Near:
     """Compare the given chunks with the question. Returns them in the exact order of their distances."""
     present: list[str] = []
     parts: list[NDArray[np.float64]] = []
-    found = rows.read(ids, dimensions=len(question.vector))
-    while part := list(islice(found, _PART)):
-        present.extend(row.chunk_id for row in part)
-        parts.append(question.distances(part))
+    for some, vectors in _vectors(collection, ids):
+        present.extend(some)
+        parts.append(question.distances(vectors.astype(np.float64)))
     distances = np.concatenate(parts) if parts else np.zeros(0)
     order = np.argsort(distances, kind="stable")
     return [(present[i], float(distances[i])) for i in order.tolist()]
+
+
+def _vectors(collection: Collection, ids: Sequence[str]) -> Iterator[tuple[list[str], NDArray[Any]]]:
+    """Yield ids and vectors of the given chunks that exist, some at a time."""
+    if (in_memory := collection.vectors) is not None:
+        for start in range(0, len(ids), client.PAGE):
+            yield in_memory.of(ids[start : start + client.PAGE])
+        return
+    found = collection.rows.read(ids, dimensions=collection.stored.dimensions)
+    while part := list(itertools.islice(found, _PART)):
+        yield [row.chunk_id for row in part], np.array([row.vector for row in part])
 
 
 # --- hybrid search ---------------------------------------------------------------------------------------------------
@@ -190,9 +226,11 @@ def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion,
     """
     near = nearest(collection, question, asked.candidates, asked.filter) if asked.vector_weight else []
     near = near[: asked.candidates]
-    hits = index.search(asked.text, asked.candidates, asked.filter) if asked.keyword_weight else []
+    scored = index.score(asked.text) if asked.keyword_weight else None
+    known = None if asked.filter is None else matching(collection, asked.filter)
+    hits = [] if scored is None else scored.best(asked.candidates, asked.filter, known)
     if asked.fusion == "relative_score":
-        return _by_score(collection, index, question, asked, near, hits)
+        return _by_score(collection, scored, question, asked, near, hits)
     similarities = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
     weights = asked.vector_weight, asked.keyword_weight
     if asked.fusion == "rrf":
@@ -206,15 +244,15 @@ def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion,
 
 
 def _by_score(
-    collection: Collection, index: KeywordIndex, question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits
+    collection: Collection, scored: Scored | None, question: VectorQuestion, asked: HybridQuery, near: Near, hits: Hits
 ) -> Fused:
     """Fuse by scores. Every candidate of either ranking gets both scores."""
     candidates = list(dict.fromkeys(chunk_id for ranking in (near, hits) for chunk_id, _ in ranking))
     known = dict(near)
     if asked.vector_weight:
-        known |= dict(scan(collection.rows, question, [i for i in candidates if i not in known]))
+        known |= dict(scan(collection, question, [i for i in candidates if i not in known]))
     similarities = {chunk_id: question.similarity(distance) for chunk_id, distance in known.items()}
-    keyword_scores = index.scores_of(asked.text, candidates) if asked.keyword_weight else {}
+    keyword_scores = {} if scored is None else scored.of(candidates)
     order = [chunk_id for chunk_id, _ in near]
     ranked = fusion.relative_score_fusion(
         similarities, keyword_scores, asked.vector_weight, asked.keyword_weight, order

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent_brain_store.checks.chunks import Batch, check_size, json_bytes
-from agent_brain_store.chroma import client
+from agent_brain_store.chroma import client, keywords
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.stored import (
@@ -21,13 +22,13 @@ from agent_brain_store.chroma.stored import (
     to_stored,
     with_removed_keys,
 )
+from agent_brain_store.chroma.vectors import LARGEST, Vectors
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import Written
 from agent_brain_store.protocol import Metadata
 
-Indexed: TypeAlias = Callable[[int, int], None]
-"""It is called with the number of chunks in the index so far, and the number of all chunks."""
+SAMPLE = 400  # vectors; with fewer than one in fifty equal, Chroma's index still finds the others
 
 
 def upsert(collection: Collection, batch: Batch, written: Written | None = None) -> None:
@@ -70,7 +71,10 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
             collection.rows.delete(gone[piece])
             for index in collection.indexes.values():
                 index.remove(gone[piece])
+            if collection.vectors is not None:
+                collection.vectors.remove(gone[piece])
         collection.directory.threads.run_urgent()
+    collection.save_indexes(keywords.MAY_LAG)
     return len(gone)
 
 
@@ -89,19 +93,43 @@ def replace(collection: Collection, filter: Filter, batch: Batch) -> int:
     return delete_matching(collection, filter, batch.ids)
 
 
-def build_index(collection: Collection, config: KeywordConfig, indexed: Indexed | None = None) -> None:
-    """Make the keyword index of one configuration from the stored chunks, unless it exists."""
-    from agent_brain_store.textsearch.index import KeywordIndex
+def build_index(collection: Collection, config: KeywordConfig, indexed: keywords.Indexed | None = None) -> None:
+    """Bring the keyword index of one configuration into memory, unless it is there."""
+    if config not in collection.indexes:
+        collection.indexes[config] = keywords.build(collection.rows, collection.directory.path, config, indexed)
 
-    if config in collection.indexes:
+
+def load_vectors(collection: Collection) -> None:
+    """Bring all vectors into memory, if they are few, or if many are equal: see `Vectors`."""
+    rows, dimensions = collection.rows, collection.stored.dimensions
+    if collection.vectors is not None or collection.is_large:
         return
-    index = KeywordIndex(config)
-    ids = collection.rows.ids()
-    for done, row in enumerate(collection.rows.read(ids, text=True, stored=True), 1):
-        index.put(row.chunk_id, row.text, from_stored(row.stored))
-        if indexed is not None and (done % client.PAGE == 0 or done == len(ids)):
-            indexed(done, len(ids))
-    collection.indexes[config] = index
+    ids = rows.ids()
+    if len(ids) * dimensions > LARGEST and not (collection.has_equal or _sample_has_equal(rows, ids, dimensions)):
+        collection.is_large = True
+        return
+    vectors = Vectors(dimensions)
+    for part in _vectors(rows, ids, dimensions):
+        vectors.put(*part)
+    collection.vectors, collection.has_equal = vectors, len(ids) * dimensions > LARGEST
+
+
+def _sample_has_equal(rows: client.Rows, ids: list[str], dimensions: int) -> bool:
+    """Return whether chosen chunks have equal vectors. If one chunk in twenty has the same vector, it is certain."""
+    chosen = np.random.default_rng(len(ids)).choice(len(ids), min(SAMPLE, len(ids)), replace=False)
+    return any(_has_equal(part) for _, part in _vectors(rows, [ids[i] for i in chosen.tolist()], dimensions, SAMPLE))
+
+
+def _has_equal(vectors: NDArray[np.float32]) -> bool:
+    return len({vector.tobytes() for vector in vectors}) < len(vectors)
+
+
+def _vectors(
+    rows: client.Rows, ids: list[str], dimensions: int, size: int = client.PAGE
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    found = rows.read(ids, dimensions=dimensions)
+    while part := list(islice(found, size)):
+        yield [row.chunk_id for row in part], np.array([row.vector for row in part], np.float32)
 
 
 def _relabel(collection: Collection, page: Sequence[client.Row], metadatas: Sequence[Metadata]) -> None:
@@ -132,10 +160,18 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
             with collection.changing():
                 if whole:
                     collection.rows.put(part.ids, part.texts, new, kept[chosen])
+                    if collection.vectors is not None:
+                        collection.vectors.put(part.ids, kept[chosen])
                 else:
                     collection.rows.put_metadata(part.ids, new)
                 _index(collection, part)
             collection.directory.threads.run_urgent()
+    vectors = collection.vectors
+    if vectors is not None and len(vectors) * collection.stored.dimensions > LARGEST and not collection.has_equal:
+        collection.vectors = None
+    if collection.is_large and _has_equal(kept):
+        collection.is_large = False
+    collection.save_indexes(keywords.MAY_LAG)
 
 
 def _index(collection: Collection, batch: Batch) -> None:

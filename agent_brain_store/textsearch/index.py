@@ -7,12 +7,12 @@ its counts to rank-bm25.
 
 from __future__ import annotations
 
+import json
 import math
-import sys
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 import numpy as np
@@ -24,10 +24,10 @@ from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.protocol import Metadata
 from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
+from agent_brain_store.textsearch.kept import Postings
 from agent_brain_store.textsearch.names import exact_names
+from agent_brain_store.textsearch.scored import Hits, Scored, metadata_in, with_shared_keys
 from agent_brain_store.textsearch.words import question_words, terms
-
-Hits = list[tuple[str, float]]
 
 EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
 
@@ -48,11 +48,13 @@ class KeywordIndex:
         self._chunks, self._tokens = 0, 0.0
         self._lengths = array("d")
         self._ids: list[str] = []
-        self._metadatas: list[Metadata] = []
+        self._metadatas: list[Metadata | str] = []
         self._slots: dict[str, int] = {}
         # For each term: slot, frequency, slot, frequency, and so on. All are float32, because a weighted frequency may
         # have a fraction. A float32 holds slots exactly up to 2^24.
         self._postings: dict[str, array[float]] = {}
+        self._kept: Postings | None = None  # what a file has; `_postings` then has what was added since
+        self.unsaved = 0  # chunks that were put or removed since the index was in a file
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -60,7 +62,7 @@ class KeywordIndex:
     def put(self, chunk_id: str, text: str, metadata: Metadata) -> None:
         """Add or replace a chunk."""
         weighted, length = frequencies(text, metadata, self._config)
-        kept = {sys.intern(key): value for key, value in metadata.items()}
+        kept = with_shared_keys(metadata)
         with self._lock:
             self._drop(chunk_id)
             slot = len(self._ids)
@@ -72,6 +74,7 @@ class KeywordIndex:
             self._lengths.append(length)
             self._chunks += 1
             self._tokens += length
+            self.unsaved += 1
         self._pack_if_sparse()
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -90,6 +93,7 @@ class KeywordIndex:
             self._chunks -= 1
             self._tokens -= self._lengths[slot]
             self._lengths[slot] = -1.0
+            self.unsaved += 1
 
     # --- searching ---------------------------------------------------------------------------------------------------
 
@@ -98,29 +102,13 @@ class KeywordIndex:
 
         The best come first, and ties are in the order of ids. You get ``top_k`` chunks, or all if there are fewer.
         """
-        if top_k == 0:
-            return []
-        scores, ids, metadatas = self._scored(query)
-        found = np.flatnonzero(scores)
-        hits: Hits = []
-        last = -1.0
-        for slot in found[np.argsort(-scores[found], kind="stable")].tolist():
-            score = float(scores[slot])
-            if len(hits) >= top_k and score < last:
-                break
-            if filter is None or matches(filter, metadatas[slot]):
-                hits.append((ids[slot], score))
-                last = score
-        hits.sort(key=lambda hit: (-hit[1], hit[0]))
-        return hits[:top_k]
+        return self.score(query).best(top_k, filter) if top_k else []
 
-    def scores_of(self, query: str, ids: Iterable[str]) -> dict[str, float]:
-        """Return the BM25 scores of the given chunks. A chunk without a word of the question has 0."""
+    def score(self, query: str) -> Scored:
+        """Score every chunk for a question."""
         asked = self._terms_of(query)
         with self._lock:
-            scores = self._all_scores(asked)
-            slots = {chunk_id: self._slots.get(chunk_id) for chunk_id in ids}
-        return {chunk_id: 0.0 if slot is None else float(scores[slot]) for chunk_id, slot in slots.items()}
+            return Scored(self._all_scores(asked), self._ids, self._metadatas, self._slots)
 
     def holders(self, query: str, ids: Iterable[str]) -> list[set[str]]:
         """Return which of the given chunks have all terms of an exact name in a question, for each name."""
@@ -160,7 +148,7 @@ class KeywordIndex:
         """Return the ids of chunks whose metadata match, in code point order. ``ids`` restricts it to some chunks."""
         with self._lock:
             slots = self._slots.items() if ids is None else [(i, self._slots[i]) for i in ids if i in self._slots]
-            chunks = [(chunk_id, self._metadatas[slot]) for chunk_id, slot in slots]
+            chunks = [(chunk_id, metadata_in(self._metadatas, slot)) for chunk_id, slot in slots]
         return sorted(chunk_id for chunk_id, metadata in chunks if matches(filter, metadata))
 
     def _all_scores(self, terms: list[str]) -> NDArray[np.float64]:
@@ -169,10 +157,12 @@ class KeywordIndex:
         lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
         for term, times in Counter(terms).items():
             view = self._postings_of(term)
-            view = view[lengths[view[:, 0].astype(np.int64)] >= 0]
-            slots, frequencies = view[:, 0].astype(np.int64), view[:, 1].astype(np.float64)
+            slots = view[:, 0].astype(np.int64)
+            living = lengths[slots]
+            if len(self._slots) < len(self._ids):
+                view, slots, living = view[living >= 0], slots[living >= 0], living[living >= 0]
             if len(slots):
-                scores[slots] += min(times, POSITIONS) * self._bm25(term, frequencies, lengths[slots])
+                scores[slots] += min(times, POSITIONS) * self._bm25(term, view[:, 1].astype(np.float64), living)
         return scores.round(9)
 
     def _bm25(self, term: str, frequencies: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -191,13 +181,49 @@ class KeywordIndex:
         return scores
 
     def _postings_of(self, term: str) -> NDArray[np.float32]:
-        postings = self._postings.get(term)
-        return np.frombuffer(postings or b"", np.float32).reshape(-1, 2)
+        added = np.frombuffer(self._postings.get(term) or b"", np.float32).reshape(-1, 2)
+        return added if self._kept is None else np.concatenate((self._kept.of(term), added))
 
-    def _scored(self, query: str) -> tuple[NDArray[np.float64], list[str], list[Metadata]]:
-        asked = self._terms_of(query)
-        with self._lock:
-            return self._all_scores(asked), self._ids, self._metadatas
+    def _all_postings(self) -> dict[str, NDArray[np.float32]]:
+        found = {} if self._kept is None else dict(self._kept.items())
+        for term, added in self._postings.items():
+            view = np.frombuffer(added, np.float32).reshape(-1, 2)
+            found[term] = np.concatenate((found[term], view)) if term in found else view
+        return found
+
+    # --- in a file ---------------------------------------------------------------------------------------------------
+
+    def arrays(self, versions: Mapping[str, int]) -> Iterator[tuple[str, str, Iterable[bytes]]]:
+        """Yield all that has to be kept, for `kept.write`, while nothing writes to the index.
+
+        ``versions`` says of each chunk which one is in the index. `restore` gives it back.
+        """
+        found = ((term.encode(), view) for term, view in self._all_postings().items())
+        ordered = sorted(found, key=lambda item: item[0])
+        names = [name for name, _ in ordered]
+        sizes = np.fromiter((view.size for _, view in ordered), np.int64, len(names))
+        ids = [chunk_id if self._slots.get(chunk_id) == slot else "" for slot, chunk_id in enumerate(self._ids)]
+        metadatas = [m if isinstance(m, str) else json.dumps(m) for m in self._metadatas]
+        yield "terms", "u1", names
+        yield "term_ends", "<i8", [np.cumsum([len(name) for name in names], dtype=np.int64).tobytes()]
+        yield "postings", "<f4", (view.tobytes() for _, view in ordered)
+        yield "posting_ends", "<i8", [np.cumsum(sizes).tobytes()]
+        yield "lengths", "<f8", [self._lengths.tobytes()]
+        yield "ids", "u1", [json.dumps(ids).encode()]
+        yield "metadatas", "u1", [json.dumps(metadatas).encode()]
+        yield "versions", "<i8", [np.array([versions.get(chunk_id, -1) for chunk_id in ids], np.int64).tobytes()]
+
+    def restore(self, arrays: dict[str, NDArray[np.generic]]) -> dict[str, int]:
+        """Fill an empty index from arrays of `kept.read`. Returns the version of each chunk."""
+        self._kept = Postings(arrays)
+        self._ids, self._metadatas = (json.loads(arrays[name].tobytes()) for name in ("ids", "metadatas"))
+        self._lengths = array("d", arrays["lengths"].tobytes())
+        lengths = np.array(self._lengths)
+        living = np.flatnonzero(lengths >= 0)
+        self._slots = {self._ids[slot]: slot for slot in living.tolist()}
+        self._chunks, self._tokens = len(living), float(lengths[living].sum())
+        versions = arrays["versions"].tolist()
+        return {chunk_id: versions[slot] for chunk_id, slot in self._slots.items()}
 
     # --- packing -----------------------------------------------------------------------------------------------------
 
@@ -216,10 +242,12 @@ class KeywordIndex:
             self._metadatas = [self._metadatas[slot] for slot in living.tolist()]
             self._slots = {chunk_id: slot for slot, chunk_id in enumerate(self._ids)}
             self._lengths = array("d", lengths[living].tobytes())
-            self._postings = {t: packed for t in self._postings if (packed := self._moved(t, moved))}
+            everything = self._all_postings()
+            self._postings = {t: packed for t, view in everything.items() if (packed := _moved(view, moved))}
+            self._kept = None
 
-    def _moved(self, term: str, moved: NDArray[np.int64]) -> array[float]:
-        view = self._postings_of(term)
-        slots = moved[view[:, 0].astype(np.int64)]
-        packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
-        return array("f", packed.tobytes())
+
+def _moved(view: NDArray[np.float32], moved: NDArray[np.int64]) -> array[float]:
+    slots = moved[view[:, 0].astype(np.int64)]
+    packed = np.column_stack((slots, view[:, 1])).astype(np.float32)[slots >= 0]
+    return array("f", packed.tobytes())

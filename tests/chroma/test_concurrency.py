@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.chroma import opened
-from tests.support.internals import wrap
+from tests.support.internals import keep_vectors_out_of_memory, wrap
 from tests.support.stores import embed, fill
 
 
@@ -66,7 +66,8 @@ async def test_a_chunk_that_changes_during_a_search_is_found_only_if_it_still_ma
 READS: dict[str, tuple[str, Callable[[Any], Awaitable[Any]]]] = {
     "keyword": ("score", lambda store: store.keyword_search("word", 9, where={"f": 1})),
     "hybrid": ("score", lambda store: store.hybrid_search("word", embed("word"), 9, where={"f": 1})),
-    "vector": ("nearest", lambda store: store.vector_search(embed("word"), 9)),
+    "vector": ("compare", lambda store: store.vector_search(embed("word"), 9)),
+    "vector, large": ("nearest", lambda store: store.vector_search(embed("word"), 9)),
     "few": ("ids", lambda store: store.vector_search(embed("word"), 9, where={"f": 1})),
     "iterate": ("ids", lambda store: listed(store.iter_documents({"f": 1}))),
 }
@@ -80,8 +81,10 @@ async def listed(documents: AsyncIterator[Any]) -> list[Any]:
 async def test_a_read_sees_the_store_of_one_moment(tmp_path, monkeypatch, name):
     """The chunks are replaced in the middle of a read. It finds the new ones: the old ones are gone."""
     step, read = READS[name]
+    if name == "vector, large":
+        keep_vectors_out_of_memory(monkeypatch)
     async with opened(tmp_path) as store:
-        await fill(store, *((chunk_id, "word", {"f": 1}) for chunk_id in ("old1", "old2")))
+        await fill(store, ("old1", "word", {"f": 1}), ("old2", "word too", {"f": 1}))
         await store.keyword_search("word", 1)
         new = (["new1", "new2"], [embed("word")] * 2, ["word"] * 2, [{"f": 1}] * 2)
         written = interrupt(monkeypatch, step, lambda: store.replace_documents({"f": 1}, *new))

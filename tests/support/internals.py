@@ -20,8 +20,10 @@ import pytest
 from agent_brain_store.checks import vectors
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.chroma import client as driver
-from agent_brain_store.chroma import directory, lock
+from agent_brain_store.chroma import database, directory, lock, searching
+from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
+from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.postgres import guard, index_builds, startup, writing
 from agent_brain_store.postgres.connection import session_settings
 from agent_brain_store.postgres.repository import PostgresRepository
@@ -213,9 +215,14 @@ def statement_sizes(batch: Batch) -> list[int]:
 # What modules of the package do Chroma's work or that of the keyword index, which must not be done on the event loop.
 HEAVY_MODULES = (
     "agent_brain_store.chroma.client",
+    "agent_brain_store.chroma.database",
+    "agent_brain_store.chroma.keywords",
+    "agent_brain_store.chroma.vectors",
     "agent_brain_store.filters.evaluate",
     "agent_brain_store.textsearch.frequencies",
     "agent_brain_store.textsearch.index",
+    "agent_brain_store.textsearch.kept",
+    "agent_brain_store.textsearch.scored",
     "agent_brain_store.textsearch.searchable",
     "agent_brain_store.textsearch.words",
 )
@@ -270,6 +277,22 @@ def forget_keyword_index(store: Any) -> None:
     collection(store).indexes.clear()
 
 
+def keep_vectors_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every collection count as too large for its vectors to be in memory."""
+    monkeypatch.setattr(chroma_writing, "LARGEST", -1)
+    monkeypatch.setattr(searching, "LARGEST", -1)
+
+
+def has_vectors_in_memory(store: Any) -> bool:
+    """Tell whether searches compare the vectors in memory."""
+    return collection(store).vectors is not None
+
+
+def break_direct_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Chroma's database look as if its tables were others."""
+    monkeypatch.setattr(database, "_statement", lambda _: "not a statement")
+
+
 def pretend_to_be_forked(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:
     """Let a store look as it does in a forked child of the process that opened it."""
     monkeypatch.setattr(collection(store), "_process", os.getpid() + 1)
@@ -309,8 +332,10 @@ _STEPS: dict[str, tuple[Any, str]] = {
     "put metadata": (driver.Rows, "put_metadata"),
     "delete": (driver.Rows, "delete"),
     "nearest": (driver.Rows, "nearest"),
+    "compare": (Vectors, "candidates"),
     "ids": (driver.Rows, "ids"),
-    "score": (KeywordIndex, "_scored"),
+    "score": (KeywordIndex, "score"),
+    "index": (KeywordIndex, "put"),
     "create collection": (driver, "create_rows"),
     "write lock file": (lock, "_write"),
     "adopt profile": (transfer, "_adopt_profile"),
@@ -321,7 +346,8 @@ def wrap(monkeypatch: pytest.MonkeyPatch, step: str, around: Callable[..., Any])
     """Call ``around`` in place of a step, with the step itself and its arguments.
 
     ``put``, ``put metadata``, ``delete``, ``nearest`` and ``ids`` are steps of the rows, which are their first
-    argument. ``score`` is one of the keyword index.
+    argument. ``compare`` is one of the vectors in memory, and ``score`` and ``index``
+    are steps of the keyword index.
     """
     owner, name = _STEPS[step]
     original = getattr(owner, name)

@@ -132,13 +132,13 @@ ROOMS = {
     "config": "embedding_models rules url sources yaml_file model __init__",
     "checks": "vectors chunks arguments startup",
     "filters": "parse evaluate",
-    "textsearch": "searchable names words frequencies fusion index",
+    "textsearch": "searchable names words frequencies fusion kept scored index",
     "transfer": "reading files moving",
     "integrations": "agent_brain_parts agent_brain",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
-    "chroma": "lock damage threads stored where client directory searching reading writing repository",
+    "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
 }
 
 
