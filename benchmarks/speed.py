@@ -35,6 +35,7 @@ from benchmarks.by_hand import (
     raw,
     row_by_row,
 )
+from benchmarks.equal_vectors import equal_vectors
 from benchmarks.judged import COLLECTIONS, Collection, load
 from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
 from benchmarks.overview import overview
@@ -261,6 +262,7 @@ MEASUREMENTS = {
     "keyword": keyword,
     "vector": vector,
     "filters": filters,
+    "equal_vectors": equal_vectors,
     "upsert": upsert,
     "bulk": bulk,
     "statistics": statistics_,

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import by_hand, measuring, overview, retrieval, speed
+from benchmarks import by_hand, equal_vectors, measuring, overview, retrieval, speed
 from benchmarks.judged import ndcg, recall
 from tests.support.stores import embed
 
@@ -78,6 +78,15 @@ async def test_retrieval_without_collections_says_what_is_missing(tmp_path, monk
     monkeypatch.setattr(sys, "argv", ["retrieval", str(tmp_path)])
     with pytest.raises(SystemExit, match="no judged collections: make bench-retrieval COLLECTIONS=folder"):
         await retrieval.main()
+
+
+@pytest.mark.postgres
+async def test_recall_beside_equal_vectors_is_measured_on_both_backends(database, tmp_path, monkeypatch, capsys):
+    use_server(monkeypatch, database)
+    monkeypatch.setattr(equal_vectors, "CHUNKS", 40)
+    monkeypatch.setattr(equal_vectors, "SHARES", (0.5,))
+    await equal_vectors.equal_vectors(measuring.Bench(tmp_path, Console(width=100)))
+    assert re.search(r"50% +│ +1.000, \d+.\d+ │ +1.000, \d+.\d+", capsys.readouterr().out)
 
 
 @pytest.mark.postgres
