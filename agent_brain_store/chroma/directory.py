@@ -76,7 +76,7 @@ class Directory:
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
-            check_collection(self._path, name)
+            check_collection(self.path, name)
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
         _check_form(collection)

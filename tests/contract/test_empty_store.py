@@ -19,7 +19,7 @@ async def works(store, dimensions=8):
     vectors = [embed(text, dimensions) for text in texts]
     assert await store.upsert_documents(["a", "b"], vectors, texts, [{}, {}]) == 2
     assert (await store.vector_search(vectors[0], 1))[0].score == pytest.approx(1, abs=1e-4)
-    assert [hit.chunk_id for hit in await store.hybrid_search("Haus Fluss", vectors[1], 2)] == ["a", "b"]
+    assert [hit.chunk_id for hit in await store.hybrid_search("Haus Fluss", vectors[0], 2)] == ["a", "b"]
     assert [hit.chunk_id for hit in await store.keyword_search("Haus", 2)] == ["a"], "the terms are German"
 
 
