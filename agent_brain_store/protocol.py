@@ -282,8 +282,11 @@ class StorageBackend(Protocol):
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         """Return ``{"text": ..., "metadata": ...}`` for one chunk, or None if there is no such chunk."""
 
-    async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return what `get_by_id` returns for many chunks at once, keyed by id. Unknown ids are left out."""
+    async def get_by_ids(self, ids: Sequence[str], include_embeddings: bool = False) -> dict[str, dict[str, Any]]:
+        """Return what `get_by_id` returns for many chunks at once, keyed by id. Unknown ids are left out.
+
+        With ``include_embeddings``, each has its vector too, as a float32 array under ``"embedding"``.
+        """
 
     def iter_documents(
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False

@@ -132,8 +132,8 @@ class Repository(Protocol):
     async def count(self, filter: Filter | None) -> int:
         """Return how many chunks match."""
 
-    async def get(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return ``{"text": ..., "metadata": ...}`` for each chunk that exists, by id."""
+    async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
+        """Return ``{"text": ..., "metadata": ...}`` for each chunk that exists, by id, and its ``"embedding"`` if wanted."""
 
     def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
         """Stream the chunks that match, in the order of their ids, a page at a time."""

@@ -260,8 +260,8 @@ class Store:
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         return (await self.get_by_ids([chunk_id])).get(chunk_id)
 
-    async def get_by_ids(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        return await self._opened().get(arguments.check_ids(ids))
+    async def get_by_ids(self, ids: Sequence[str], include_embeddings: bool = False) -> dict[str, dict[str, Any]]:
+        return await self._opened().get(arguments.check_ids(ids), bool(include_embeddings))
 
     async def iter_documents(
         self, where: Where | None = None, batch_size: int = 1000, include_embeddings: bool = False

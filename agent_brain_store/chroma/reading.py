@@ -39,6 +39,14 @@ def documents(rows: Rows, ids: Sequence[str], dimensions: int, filter: Filter | 
     ]
 
 
+def with_vectors(rows: Rows, ids: Sequence[str], dimensions: int) -> dict[str, dict[str, Any]]:
+    """Return what `by_id` returns, and each chunk's vector under ``"embedding"``."""
+    return {
+        chunk.chunk_id: {"text": chunk.text, "metadata": chunk.metadata, "embedding": chunk.embedding}
+        for chunk in documents(rows, ids, dimensions, None)
+    }
+
+
 def next_page(
     rows: Rows,
     ids: list[str] | None,

@@ -202,7 +202,11 @@ class ChromaRepository:
     async def count(self, filter: Filter | None) -> int:
         return await self._read(partial(count_matching, filter=filter, index=self.collection.any_index))
 
-    async def get(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
+        if with_embeddings:
+            return await self._read(
+                partial(reading.with_vectors, ids=ids, dimensions=self._config.embedding.dimensions)
+            )
         return await self._read(partial(reading.by_id, ids=ids))
 
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
+
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.checks.startup import StoreFacts, config_of, configured_facts
 from agent_brain_store.config import StoreConfig
@@ -144,9 +146,13 @@ class PostgresRepository:
     async def count(self, filter: Filter | None) -> int:
         return await self._searcher.count(filter)
 
-    async def get(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        rows = await self.pools.fetch("get_chunks", ids=ids)
-        return {row["chunk_id"]: {"text": row["text"], "metadata": row["metadata"]} for row in rows}
+    async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
+        rows = await self.pools.fetch("get_chunks", ids=ids, with_embeddings=with_embeddings)
+        found = {row["chunk_id"]: {"text": row["text"], "metadata": row["metadata"]} for row in rows}
+        if with_embeddings:
+            for row in rows:
+                found[row["chunk_id"]]["embedding"] = _vector(row)
+        return found
 
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
         values = {"page_size": size, "with_embeddings": with_embeddings, **filter_values(filter)}
@@ -154,12 +160,7 @@ class PostgresRepository:
         while rows := await self.pools.fetch("list_chunks", after=after, **values):
             after = rows[-1]["chunk_id"]
             yield [
-                Document(
-                    row["chunk_id"],
-                    row["text"],
-                    row["metadata"],
-                    None if row["embedding"] is None else row["embedding"].to_numpy().astype("float32"),
-                )
+                Document(row["chunk_id"], row["text"], row["metadata"], _vector(row) if with_embeddings else None)
                 for row in rows
             ]
 
@@ -197,3 +198,7 @@ class PostgresRepository:
         changed = await rederive(self.pools, progress)
         await self.statistics.refresh()
         return changed
+
+
+def _vector(row: asyncpg.Record) -> Any:
+    return row["embedding"].to_numpy().astype("float32")

@@ -21,6 +21,17 @@ async def test_get_by_ids_returns_the_chunks_that_are_there(store):
         await store.get_by_ids("a")
 
 
+async def test_get_by_ids_returns_vectors_on_request(store):
+    await fill(store, *ANIMALS)
+    found = await store.get_by_ids(["d", "nobody", "a"], include_embeddings=True)
+    assert list(found) == ["a", "d"]
+    for chunk_id, text, metadata in (ANIMALS[0], ANIMALS[3]):
+        embedding = found[chunk_id].pop("embedding")
+        assert found[chunk_id] == {"text": text, "metadata": metadata}
+        assert embedding.dtype == np.float32
+        np.testing.assert_allclose(embedding, embed(text), rtol=1e-6)
+
+
 async def test_get_count_counts_what_a_filter_matches(store):
     await fill(store, *ANIMALS)
     assert await store.get_count() == await store.get_count({}) == await store.get_count(None) == 4

@@ -191,7 +191,7 @@ async def test_counting_everything_reads_no_chunk(connection):
 
 
 async def test_looking_chunks_up_uses_the_primary_key(connection):
-    assert "chunks_pkey" in await explain(connection, "get_chunks", "{a,b}")
+    assert "chunks_pkey" in await explain(connection, "get_chunks", "{a,b}", "false")
     assert "chunks_pkey" in await explain(connection, "list_chunks", "a", 10, "", "", False)
 
 

@@ -36,7 +36,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "delete_chunks": {"ids": "{a,nobody}"},
     "delete_matching_chunks": {"filter": 'strict exists($ ? (@."n" == 2))', "source_prefix": "", "keep": "{b}"},
     "drop_index": {"name": "chunks_embedding_ann"},
-    "get_chunks": {"ids": "{a,b,nobody}"},
+    "get_chunks": {"ids": "{a,b,nobody}", "with_embeddings": "true"},
     "hybrid_search": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "rrf"},
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
