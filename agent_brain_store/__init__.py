@@ -36,6 +36,7 @@ from agent_brain_store.protocol import (
     SearchResult,
     StorageBackend,
 )
+from agent_brain_store.sync import SyncStore, open_store_sync
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ __all__ = [
     "StorageError",
     "StoreConfig",
     "StoreLocked",
+    "SyncStore",
     "TransferError",
     "TransferReport",
     "Upserted",
@@ -81,4 +83,5 @@ __all__ = [
     "lifespan",
     "load_config",
     "open_store",
+    "open_store_sync",
 ]

@@ -123,7 +123,7 @@ LAYERS = [
     {"repository", "textsearch"},
     {"postgres", "chroma", "store"},
     {"factory"},
-    {"lifespan", "transfer"},
+    {"lifespan", "sync", "transfer"},
     {"integrations"},
     {"__init__"},
 ]
