@@ -134,9 +134,9 @@ ROOMS = {
     "filters": "parse evaluate",
     "textsearch": "searchable names words frequencies fusion kept scored index",
     "transfer": "reading files moving",
-    "integrations": "agent_brain_parts agent_brain",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
+    "integrations": "agent_brain_parts agent_brain bridge langchain",
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
 }
