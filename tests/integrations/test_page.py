@@ -12,7 +12,7 @@ from tests.support.pages import TEXTS, blocks, clean_environment
 from tests.support.programs import run
 
 EXAMPLES = [block for block in blocks(TEXTS["docs/integrations.md"], "python") if "\nconfig = {" in block]
-PACKAGES = {"langchain": "langchain_core"}
+PACKAGES = {"langchain": "langchain_core", "llama_index": "llama_index"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))

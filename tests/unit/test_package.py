@@ -136,7 +136,7 @@ ROOMS = {
     "transfer": "reading files moving",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
-    "integrations": "agent_brain_parts agent_brain bridge langchain",
+    "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
 }
