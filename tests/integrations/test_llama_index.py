@@ -97,7 +97,9 @@ def test_nodes_come_back_as_they_were(vectors):
         ),
         IndexNode(id_="index", text="see there", index_id="other", embedding=embed("y")),
         ImageNode(id_="image", text="a cat", image="aGVsbG8=", embedding=embed("z")),
-        Node(id_="media", image_resource=MediaResource(path=Path("cat.png"), mimetype="image/png"), embedding=embed("m")),
+        Node(
+            id_="media", image_resource=MediaResource(path=Path("cat.png"), mimetype="image/png"), embedding=embed("m")
+        ),
     ]
     vectors.add(nodes)
     for was in nodes:

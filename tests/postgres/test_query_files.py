@@ -64,6 +64,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "metadatas": r'{"{\"n\": 1}","{}"}',
         "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
     },
+    "table_columns": {"schema": "agent_brain", "table_name": "chunks"},
     "use_maintenance_timeouts": {"lock_timeout": "60s"},
     "use_schema": {"schema": "agent_brain"},
     "vector_search": {"query_embedding": VECTOR, "top_k": "3"},

@@ -123,7 +123,7 @@ LAYERS = [
     {"repository", "textsearch"},
     {"postgres", "chroma", "store"},
     {"factory"},
-    {"lifespan", "sync", "transfer"},
+    {"lifespan", "sources", "sync", "transfer"},
     {"integrations"},
     {"__init__"},
 ]
@@ -136,6 +136,8 @@ ROOMS = {
     "transfer": "reading files moving",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
+    "transfer": "files moving",
+    "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",

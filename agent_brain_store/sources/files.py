@@ -1,0 +1,116 @@
+"""Read chunks from a file of JSON lines, or from a Parquet file."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from agent_brain_store.errors import MissingDependency, TransferError
+from agent_brain_store.protocol import Document
+from agent_brain_store.sources.importing import Items, LeftOut
+
+ROWS = 500  # that are read at a time
+
+
+async def read_json_lines(
+    path: str | os.PathLike[str],
+    *,
+    chunk_id: str = "id",
+    text: str = "text",
+    embedding: str = "embedding",
+    metadata: str | None = "metadata",
+) -> Items:
+    """Yield the chunks of a file with a JSON object on each line. A name that ends in ``.gz`` is of a compressed file.
+
+    The arguments name the keys of an object. With ``metadata=None``, every other key is metadata.
+    """
+    number = 0
+    with _file_errors(path), _opened(path) as file:
+        while lines := await asyncio.to_thread(lambda: list(islice(file, ROWS))):
+            for line in lines:
+                number += 1
+                if line.strip():
+                    yield _from_json(line, number, chunk_id, text, embedding, metadata)
+
+
+def _opened(path: str | os.PathLike[str]) -> Any:
+    return gzip.open(path, "rb") if Path(path).suffix == ".gz" else Path(path).open("rb")
+
+
+def _from_json(line: bytes, number: int, *keys: Any) -> Document | LeftOut:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        return LeftOut(f"line {number}", f"it is not JSON: {error}")
+    if not isinstance(row, dict):
+        return LeftOut(f"line {number}", "it is not a JSON object")
+    return _document(row, *keys)
+
+
+async def read_parquet(
+    path: str | os.PathLike[str],
+    *,
+    chunk_id: str = "id",
+    text: str = "text",
+    embedding: str = "embedding",
+    metadata: str | None = "metadata",
+) -> Items:
+    """Yield the chunks of a Parquet file. The arguments name its columns.
+
+    The metadata is a struct, or a string of JSON. With ``metadata=None``, every other column is metadata. Needs
+    ``pyarrow``.
+    """
+    try:
+        from pyarrow import lib, parquet
+    except ModuleNotFoundError as error:
+        raise MissingDependency("pyarrow is not installed: pip install 'agent-brain-store[parquet]'") from error
+
+    with _file_errors(path):
+        try:
+            with parquet.ParquetFile(path) as file:
+                _check_columns(file.schema_arrow.names, [chunk_id, text, embedding, metadata])
+                batches = file.iter_batches(ROWS)
+                while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                    for row in batch.to_pylist():
+                        yield _document(row, chunk_id, text, embedding, metadata)
+        except lib.ArrowInvalid as error:
+            raise TransferError(f"{Path(path).name} is no Parquet file, or is damaged: {error}") from error
+
+
+def _check_columns(found: list[str], wanted: list[str | None]) -> None:
+    missing = [name for name in wanted if name is not None and name not in found]
+    if missing:
+        raise TransferError(f"the file has no column {', '.join(missing)}; its columns are {', '.join(found)}")
+
+
+def _document(
+    row: dict[str, Any], chunk_id: str, text: str, embedding: str, metadata: str | None
+) -> Document | LeftOut:
+    """Return a row as a chunk. The store checks what is in it, and names what it cannot keep."""
+    meta: Any = {name: value for name, value in row.items() if name not in (chunk_id, text, embedding)}
+    if metadata is not None:
+        meta = row.get(metadata)
+    if isinstance(meta, str):
+        try:
+            meta = json.loads(meta)
+        except ValueError as error:
+            return LeftOut(str(row.get(chunk_id)), f"its metadata is not JSON: {error}")
+    known: Any = row.get
+    return Document(known(chunk_id), known(text), meta, known(embedding))
+
+
+@contextmanager
+def _file_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:  # the last two are of a compressed file that is damaged
+        reason = getattr(error, "strerror", None) or error
+        raise TransferError(f"reading {Path(path).name}: {reason}") from error

@@ -1,0 +1,68 @@
+"""Collections that Chroma's own client wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent_brain_store import TransferError
+from agent_brain_store.sources import import_from, read_chroma
+from tests.support.chroma import client
+from tests.support.stores import DIMENSIONS, embed
+
+COUNT = 600
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    """Write a collection, and one beside it, with Chroma's own client."""
+    path = tmp_path / "theirs"
+    opened = client(path)
+    for name, count in (("docs", COUNT), ("other", 3)):
+        collection = opened.create_collection(name, embedding_function=None)
+        collection.add(
+            ids=[f"chunk {i}" for i in range(count)],
+            documents=[f"text {i}" for i in range(count)],
+            embeddings=[embed(f"text {i}") for i in range(count)],
+            metadatas=[{"n": i, "ok": i % 2 == 0, "source": f"/{i}.md"} for i in range(count)],
+        )
+    collection.add(ids=["no text"], embeddings=[[1.0] * DIMENSIONS])
+    opened.close()
+    return path
+
+
+def digest(path: Path) -> dict[str, str]:
+    files = (file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+async def test_a_directory_is_read_and_not_changed(store, theirs):
+    before = digest(theirs)
+    report = await import_from(store, read_chroma(theirs, "docs"))
+    assert (report.chunks, report.left_out) == (COUNT, 0)
+    assert digest(theirs) == before
+    found = {d.chunk_id: d async for d in store.iter_documents(include_embeddings=True)}
+    assert len(found) == COUNT
+    for i in range(COUNT):
+        chunk = found[f"chunk {i}"]
+        assert (chunk.text, chunk.metadata) == (f"text {i}", {"n": i, "ok": i % 2 == 0, "source": f"/{i}.md"})
+        np.testing.assert_allclose(chunk.embedding, embed(f"text {i}"), rtol=1e-6)
+
+
+async def test_a_client_is_read_and_stays_open(store, theirs):
+    opened = client(theirs)
+    report = await import_from(store, read_chroma(opened, "other"))
+    assert (report.chunks, report.left_out) == (3, 1)
+    assert report.named[0].name == "no text"
+    assert opened.get_collection("other", embedding_function=None).count() == 4
+    opened.close()
+
+
+async def test_what_is_missing_is_named(store, theirs, tmp_path):
+    with pytest.raises(TransferError, match="nobody"):
+        await import_from(store, read_chroma(theirs, "nobody"))
+    with pytest.raises(TransferError, match=r"chroma\.sqlite3 is missing"):
+        await import_from(store, read_chroma(tmp_path / "empty", "docs"))

@@ -1,0 +1,105 @@
+"""Files of JSON lines and Parquet files, as people have them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent_brain_store import StorageBackend, TransferError
+from agent_brain_store.sources import LeftOut, import_from, read_json_lines, read_parquet
+from tests.support.stores import embed
+
+ROWS: list[dict[str, Any]] = [
+    {
+        "id": f"row {i}",
+        "text": f"text {i}\nwith a line\u2028 and \x85 more",
+        "embedding": embed(f"text {i}"),
+        "metadata": {"n": i, "tags": ["a", "b"]},
+    }
+    for i in range(600)
+]
+
+
+async def same(store: StorageBackend) -> None:
+    found = {d.chunk_id: d async for d in store.iter_documents(include_embeddings=True)}
+    assert found.keys() == {row["id"] for row in ROWS}
+    for row in ROWS:
+        assert (found[row["id"]].text, found[row["id"]].metadata) == (row["text"], row["metadata"])
+        np.testing.assert_array_equal(found[row["id"]].embedding, np.float32(row["embedding"]))
+
+
+def lines(*rows: Any) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+async def test_json_lines(store, tmp_path, name):
+    opened = gzip.open if name.endswith("gz") else Path.open
+    with opened(tmp_path / name, "wt", encoding="utf-8") as file:
+        file.write(lines(*ROWS))
+    assert (await import_from(store, read_json_lines(tmp_path / name))).chunks == 600
+    await same(store)
+
+
+async def test_keys_may_have_other_names(store, tmp_path):
+    (tmp_path / "rows").write_text(lines({"key": "a", "body": "b", "vector": embed("b"), "n": 1, "lang": "en"}))
+    items = read_json_lines(tmp_path / "rows", chunk_id="key", text="body", embedding="vector", metadata=None)
+    await import_from(store, items)
+    assert await store.get_by_id("a") == {"text": "b", "metadata": {"n": 1, "lang": "en"}}
+
+
+async def test_lines_that_are_no_chunk_are_named(store, tmp_path):
+    (tmp_path / "rows").write_text('{"id": "a"\n\n[1]\n' + lines({"id": "b", "text": "c"}, ROWS[0]))
+    report = await import_from(store, read_json_lines(tmp_path / "rows"))
+    assert (report.chunks, report.left_out) == (1, 3)
+    assert {left_out.name for left_out in report.named} == {"line 1", "line 3", "b"}
+    assert LeftOut("line 3", "it is not a JSON object") in report.named
+
+
+async def test_a_file_that_is_missing_or_damaged_is_named(store, tmp_path):
+    with pytest.raises(TransferError, match=r"reading nobody\.jsonl"):
+        await import_from(store, read_json_lines(tmp_path / "nobody.jsonl"))
+    (tmp_path / "rows.gz").write_bytes(gzip.compress(lines(*ROWS).encode())[:-100])
+    with pytest.raises(TransferError, match=r"rows\.gz"):
+        await import_from(store, read_json_lines(tmp_path / "rows.gz"))
+
+
+@pytest.fixture
+def parquet():
+    return pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: pip install -e '.[parquet]'")
+
+
+@pytest.mark.parametrize("is_struct", [True, False])
+async def test_parquet(store, tmp_path, parquet, is_struct):
+    import pyarrow as pa
+
+    rows = ROWS if is_struct else [{**row, "metadata": json.dumps(row["metadata"])} for row in ROWS]
+    schema = pa.schema(
+        {
+            "id": pa.string(),
+            "text": pa.string(),
+            "embedding": pa.list_(pa.float32(), 16),
+            "metadata": pa.struct({"n": pa.int64(), "tags": pa.list_(pa.string())}) if is_struct else pa.string(),
+        }
+    )
+    parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "rows.parquet", row_group_size=350)
+    assert (await import_from(store, read_parquet(tmp_path / "rows.parquet"))).chunks == 600
+    await same(store)
+
+
+async def test_a_parquet_file_that_is_none_is_named(store, tmp_path, parquet):
+    import pyarrow as pa
+
+    (tmp_path / "none").write_bytes(b"PAR1 nothing of the kind PAR1")
+    with pytest.raises(TransferError, match="none is no Parquet file"):
+        await import_from(store, read_parquet(tmp_path / "none"))
+    with pytest.raises(TransferError, match="nobody"):
+        await import_from(store, read_parquet(tmp_path / "nobody"))
+    parquet.write_table(pa.table({"id": ["a"]}), tmp_path / "columns")
+    with pytest.raises(TransferError, match="no column text, embedding, metadata; its columns are id"):
+        await import_from(store, read_parquet(tmp_path / "columns"))
