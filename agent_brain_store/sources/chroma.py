@@ -37,6 +37,11 @@ async def read_chroma(source: str | os.PathLike[str] | Any, collection: str) -> 
             for document in page:
                 yield document
             start += len(page)
+        if start != (count := await asyncio.to_thread(found.count)):
+            raise TransferError(
+                f"the collection {collection!a} holds {count} chunks, and {start} were read: was something writing? "
+                "Repeat the call"
+            )
 
 
 def _page(collection: Any, start: int) -> list[Document]:

@@ -183,6 +183,8 @@ async def _copied(
             yield piece
             pieces.task_done()
         await copying
+    except TimeoutError:
+        raise TransferError(f"the server sent nothing of {schema}.{table} for {PATIENCE:g} s: is it locked?") from None
     finally:
         copying.cancel()
 

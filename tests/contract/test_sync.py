@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from agent_brain_store import (
     open_store,
     open_store_sync,
 )
+from tests.support.programs import run
 from tests.support.stores import ANIMALS, embed
 
 IDS, TEXTS = [animal[0] for animal in ANIMALS], [animal[1] for animal in ANIMALS]
@@ -132,6 +135,37 @@ def test_closing_is_bounded(config, caplog):
     assert not thread.is_alive()
     assert caught
     assert "not closed within 0 seconds" in caplog.text
+
+
+def test_an_interrupted_call_is_cancelled(opened):
+    ended = threading.Event()
+    caller = threading.main_thread().ident
+
+    async def wait() -> None:
+        try:
+            while sys._current_frames()[caller or 0].f_code.co_name != "wait":  # noqa: ASYNC110
+                await asyncio.sleep(0.001)  # until the caller waits for the result
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl+C does
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        opened.run(wait())
+    assert ended.wait(30)
+
+
+def test_a_program_that_forgets_to_close_ends(tmp_path):
+    """Its thread does not keep the process alive."""
+    run(
+        """
+        import sys
+        from agent_brain_store import open_store_sync
+        store = open_store_sync({"storage": {"chroma": {"path": sys.argv[1]}}})
+        assert store.get_count() == 0
+        """,
+        str(tmp_path),
+    )
 
 
 def test_the_thread_of_the_store_cannot_wait_for_itself(opened):

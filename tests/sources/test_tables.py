@@ -15,6 +15,7 @@ from agent_brain_store.sources import (
     read_langchain,
     read_llama_index,
     read_table,
+    tables,
 )
 from tests.support.foreign_stores import CHUNKS, DUMP
 from tests.support.servers import run_psql
@@ -107,6 +108,14 @@ async def test_what_is_missing_is_named(store, foreign):
         await import_from(store, read_table(foreign, "documents"))
     with pytest.raises(ConnectionFailed):
         await import_from(store, read_table({**foreign, "database": "nobody's"}, "documents"))
+
+
+async def test_a_locked_table_is_not_waited_for_without_end(store, foreign, plain, monkeypatch):
+    monkeypatch.setattr(tables, "PATIENCE", 0.5)
+    async with plain.transaction():
+        await plain.execute("lock table public.documents in access exclusive mode")
+        with pytest.raises(TransferError, match=r"nothing of public\.documents"):
+            await import_from(store, read_agent_brain(foreign))
 
 
 async def test_an_import_that_ends_early_gives_its_connection_back(foreign, plain):
