@@ -38,6 +38,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Call = Coroutine[Any, Any, R]
 
+_CLOSED_MEANWHILE = "the store was closed during the call"
+
 
 def open_store_sync(source: Source = None, progress: ProgressCallback | None = None) -> SyncStore:
     """Open a store for callers without an event loop. Close it with ``with``, or with ``close()``.
@@ -89,13 +91,21 @@ class SyncStore:
         future = self._submit(call)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise NotInitialized(_CLOSED_MEANWHILE) from None
         except BaseException:
             future.cancel()
             raise
 
     async def arun(self, call: Call[R]) -> R:
         """Run a coroutine in the store's thread, and await its result in the caller's own event loop."""
-        return await asyncio.wrap_future(self._submit(call))
+        future, caller = self._submit(call), asyncio.current_task()
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if future.cancelled() and not (caller and caller.cancelling()):
+                raise NotInitialized(_CLOSED_MEANWHILE) from None
+            raise
 
     def _submit(self, call: Call[R]) -> concurrent.futures.Future[R]:
         with self._lock:  # whatever is submitted before the end of the loop is run or cancelled
@@ -133,8 +143,9 @@ class SyncStore:
         """
         if self._is_closing or not self._thread.is_alive():
             return
+        closing = self._submit(self.backend.close())
         try:
-            self._submit(self.backend.close()).result(timeout)
+            closing.result(timeout)
         except TimeoutError:
             log.warning("the store was not closed within %.0f seconds: what it was doing is cancelled", timeout)
         finally:

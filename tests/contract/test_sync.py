@@ -120,20 +120,34 @@ def test_a_closed_store_says_so(config):
 def test_closing_is_bounded(config, caplog):
     """Whoever still waits for the store gets an error instead of waiting for ever."""
     store = open_store_sync(config)
-    caught: list[BaseException] = []
+    started = threading.Semaphore(0)
+    caught: list[str] = []
 
-    def wait() -> None:
+    async def sleep() -> None:
+        started.release()
+        await asyncio.sleep(3600)
+
+    def in_thread() -> None:
         try:
-            store.run(asyncio.sleep(3600))
-        except BaseException as error:
-            caught.append(error)
+            store.run(sleep())
+        except NotInitialized as error:
+            caught.append(str(error))
 
-    thread = threading.Thread(target=wait)
-    thread.start()
+    async def in_loop() -> None:
+        try:
+            await store.arun(sleep())
+        except NotInitialized as error:
+            caught.append(str(error))
+
+    threads = [threading.Thread(target=in_thread), threading.Thread(target=lambda: asyncio.run(in_loop()))]
+    for thread in threads:
+        thread.start()
+    assert all(started.acquire(timeout=30) for _ in threads)
     store.close(timeout=0)
-    thread.join(30)
-    assert not thread.is_alive()
-    assert caught
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert caught == ["the store was closed during the call"] * 2
     assert "not closed within 0 seconds" in caplog.text
 
 
