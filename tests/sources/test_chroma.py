@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from agent_brain_store import TransferError
 from agent_brain_store.sources import import_from, read_chroma
 from tests.support.chroma import client
+from tests.support.foreign_stores import CHUNKS, OLD_CHROMA
 from tests.support.stores import DIMENSIONS, embed
 
 COUNT = 600
@@ -50,6 +52,19 @@ async def test_a_directory_is_read_and_not_changed(store, theirs):
         chunk = found[f"chunk {i}"]
         assert (chunk.text, chunk.metadata) == (f"text {i}", {"n": i, "ok": i % 2 == 0, "source": f"/{i}.md"})
         np.testing.assert_allclose(chunk.embedding, embed(f"text {i}"), rtol=1e-6)
+
+
+async def test_a_directory_of_an_older_chroma_is_read_and_not_changed(store, tmp_path):
+    """This version of Chroma would bring the directory up to date, and the older one could not open it again."""
+    with tarfile.open(OLD_CHROMA) as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    before = digest(tmp_path / "old")
+    report = await import_from(store, read_chroma(tmp_path / "old" / "chroma", "agent_brain_collection"))
+    assert (report.chunks, report.left_out) == (len(CHUNKS) - 3, 0)
+    assert digest(tmp_path / "old") == before
+    async for chunk in store.iter_documents(include_embeddings=True):
+        assert (chunk.chunk_id, chunk.text, chunk.metadata) in CHUNKS
+        np.testing.assert_allclose(chunk.embedding, embed(chunk.text), rtol=1e-6)
 
 
 async def test_a_client_is_read_and_stays_open(store, theirs):

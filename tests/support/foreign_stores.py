@@ -1,9 +1,10 @@
-"""Tables as other packages write them, kept as a dump, because their packages cannot be installed beside ours.
+"""Stores as other packages write them, kept as files, because these packages cannot be installed beside ours.
 
-    python -m tests.support.foreign_stores PYTHON        writes tests/sources/foreign.sql
+    python -m tests.support.foreign_stores PYTHON CHROMA     writes foreign.sql and chroma-0.5.23.tar.gz in tests/sources
 
 PYTHON is the interpreter of an environment with langchain-postgres 0.0.19, llama-index-vector-stores-postgres 0.9.0 and
-agent-brain-rag 10.4.0. It runs `WRITERS`, each of which writes the same chunks in its own way.
+agent-brain-rag 10.4.0. It runs `WRITERS`, each of which writes the same chunks in its own way. CHROMA is the
+interpreter of one with chromadb 0.5.23, which Agent Brain uses.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from tests.support.servers import psql_directory, psql_environment, wheel_server
 from tests.support.stores import DIMENSIONS, embed
 
 DUMP = Path(__file__).parents[1] / "sources" / "foreign.sql"
+OLD_CHROMA = DUMP.with_name("chroma-0.5.23.tar.gz")
 CHUNKS: list[tuple[str, str, dict[str, Any]]] = [
     ("one", "a first text\nwith a line, a \\ and a \ttab", {"source": "/a.md", "page": 1, "ok": True}),
     ("two", "Über die Brücke \U0001f43b", {"source": "/b.md", "page": 2.5, "tags": ["x", "y"]}),
@@ -88,7 +92,26 @@ asyncio.run(agent_brain())
 """
 
 
-def main(python: str) -> None:
+CHROMA_WRITER = """
+import json, sys
+import chromadb
+ids, texts, metadatas, vectors = (list(column) for column in zip(*json.load(sys.stdin)))
+client = chromadb.PersistentClient(sys.argv[1], settings=chromadb.config.Settings(anonymized_telemetry=False))
+collection = client.create_collection("agent_brain_collection", metadata={"hnsw:space": "cosine"})
+collection.add(ids=ids, documents=texts, metadatas=metadatas, embeddings=vectors)
+"""
+
+
+def write_chroma(python: str) -> None:
+    """Let an older Chroma write the chunks whose metadata it can hold, and pack its directory."""
+    rows = json.dumps([(chunk_id, text, metadata, embed(text)) for chunk_id, text, metadata in CHUNKS[3:]])
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([python, "-c", CHROMA_WRITER, directory], input=rows, text=True, check=True)
+        with tarfile.open(OLD_CHROMA, "w:gz") as archive:
+            archive.add(directory, "chroma")
+
+
+def write_tables(python: str) -> None:
     """Let each package write its tables, and dump them."""
     rows = json.dumps([(chunk_id, text, metadata, embed(text)) for chunk_id, text, metadata in CHUNKS])
     with wheel_server(16) as location:
@@ -106,4 +129,5 @@ def main(python: str) -> None:
 
 if __name__ == "__main__":
     assert DIMENSIONS == 16
-    main(sys.argv[1])
+    write_tables(sys.argv[1])
+    write_chroma(sys.argv[2])
