@@ -1,6 +1,6 @@
 """Read the chunks of a PostgreSQL table that this library did not make.
 
-A table is read by COPY: as one snapshot, row by row, and whatever its name is. Nothing is written.
+A table is read by COPY, whatever its name is, in a transaction that reads one snapshot and cannot write.
 """
 
 from __future__ import annotations
@@ -115,19 +115,24 @@ async def read_llama_index(database: Database, table: str = "llamaindex", *, sch
 
 @asynccontextmanager
 async def _connected(database: Database) -> AsyncIterator[Connection]:
-    from agent_brain_store.postgres.connection import connect, connect_arguments
+    import asyncpg
+
+    from agent_brain_store.postgres.connection import connect_arguments
     from agent_brain_store.postgres.errors import translated
 
     place = {"url": database} if isinstance(database, str) else dict(database)
     config = StoreConfig.from_dict({"storage": {"backend": "postgres", "postgres": place}}).postgres
-    arguments = connect_arguments(config, {"default_transaction_read_only": "on"})
+    arguments = connect_arguments(config, {})
     arguments.pop("command_timeout", None)  # a table may take as long as it needs, as long as rows come
-    connection = await connect(arguments, config.connect_timeout)
-    try:
-        with translated("reading a table"):
+    with translated("reading a table"):
+        connection = await asyncpg.connect(**arguments)
+        try:
+            # The transaction is not ended: whoever stops reading early leaves a COPY behind, and only the end of the
+            # connection ends that.
+            await connection.transaction(isolation="repeatable_read", readonly=True).start()
             yield connection
-    finally:
-        connection.terminate()
+        finally:
+            connection.terminate()
 
 
 async def _types(connection: Connection, schema: str, table: str) -> dict[str, str]:
