@@ -20,12 +20,14 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent_brain_store.errors import NotInitialized
-from agent_brain_store.factory import Source, create_backend
+from agent_brain_store.factory import OnMismatch, Source, create_backend
+from agent_brain_store.outcomes import Upserted
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
     EmbeddingMetadata,
     Metadatas,
+    OnInvalid,
     ProgressCallback,
     StorageBackend,
     Vectors,
@@ -41,13 +43,15 @@ Call = Coroutine[Any, Any, R]
 _CLOSED_MEANWHILE = "the store was closed during the call"
 
 
-def open_store_sync(source: Source = None, progress: ProgressCallback | None = None) -> SyncStore:
+def open_store_sync(
+    source: Source = None, progress: ProgressCallback | None = None, on_mismatch: OnMismatch = "refuse"
+) -> SyncStore:
     """Open a store for callers without an event loop. Close it with ``with``, or with ``close()``.
 
-    ``source`` and ``progress`` are those of `open_store`, which says what errors they raise. ``progress`` is called in
-    the store's thread.
+    The arguments are those of `open_store`, which says what errors they raise. ``progress`` is called in the store's
+    thread.
     """
-    store = SyncStore(create_backend(source))
+    store = SyncStore(create_backend(source, on_mismatch))
     try:
         store.initialize(progress)
     except BaseException:
@@ -172,6 +176,7 @@ class SyncStore:
 
     upsert_documents = _waiting(StorageBackend.upsert_documents)
     replace_documents = _waiting(StorageBackend.replace_documents)
+    update_metadata = _waiting(StorageBackend.update_metadata)
     vector_search = _waiting(StorageBackend.vector_search)
     keyword_search = _waiting(StorageBackend.keyword_search)
     hybrid_search = _waiting(StorageBackend.hybrid_search)
@@ -223,10 +228,15 @@ class SyncLoader:
         self._store, self._load = store, load
 
     def upsert_documents(
-        self, ids: Sequence[str], embeddings: Vectors, documents: Sequence[str], metadatas: Metadatas
-    ) -> int:
+        self,
+        ids: Sequence[str],
+        embeddings: Vectors,
+        documents: Sequence[str],
+        metadatas: Metadatas,
+        on_invalid: OnInvalid = "refuse",
+    ) -> Upserted:
         """Store chunks as `StorageBackend.upsert_documents` does."""
-        return self._store.run(self._load.upsert_documents(ids, embeddings, documents, metadatas))
+        return self._store.run(self._load.upsert_documents(ids, embeddings, documents, metadatas, on_invalid))
 
 
 async def _next(chunks: AsyncIterator[Document], size: int) -> list[Document]:
