@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, StorageError, TransferError
+from agent_brain_store.errors import DimensionMismatchError, TransferError
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
@@ -106,37 +106,25 @@ class _Taker:
 
     async def take(self, documents: list[Document]) -> None:
         """Store the chunks of a batch that can be stored."""
-        mismatches: list[DimensionMismatchError] = []
-        await self._take(documents, mismatches)
-        if documents and not self.chunks and len(mismatches) == len(documents):
-            raise mismatches[0]
-
-    async def _take(self, documents: list[Document], mismatches: list[DimensionMismatchError]) -> None:
-        """Store chunks in one call. If one of them is refused, store each half."""
         if not documents:
             return
         try:
-            await self._load.upsert_documents(*_columns(documents))
-        except (InvalidDocumentError, DimensionMismatchError) as error:
-            if len(documents) == 1:
-                self.leave_out([LeftOut(str(documents[0].chunk_id), _reason(error))])
-                mismatches += [error] if isinstance(error, DimensionMismatchError) else []
-                return
-            middle = len(documents) // 2
-            await self._take(documents[:middle], mismatches)
-            await self._take(documents[middle:], mismatches)
-        else:
-            self.chunks += await _verify(self._store, documents)
+            stored = await self._load.upsert_documents(*_columns(documents), on_invalid="skip")
+        except DimensionMismatchError:  # no vector of the batch has the store's length
+            if not self.chunks:
+                raise
+            self.leave_out([LeftOut(str(chunk.chunk_id), "embedding has another length") for chunk in documents])
+            return
+        wrong = {problem.position: problem for problem in reversed(stored.left_out)}  # the first problem of each
+        self.leave_out(
+            [LeftOut(str(documents[i].chunk_id), f"{wrong[i].field} {wrong[i].problem}") for i in sorted(wrong)]
+        )
+        self.chunks += await _verify(self._store, [chunk for i, chunk in enumerate(documents) if i not in wrong])
 
     def leave_out(self, items: Sequence[LeftOut]) -> None:
         """Count what could not be taken."""
         self.left_out += len(items)
         self.named += items[: NAMED - len(self.named)]
-
-
-def _reason(error: StorageError) -> str:
-    """Return what is wrong with a chunk, without its position in a call that the caller does not know."""
-    return (error.message.partition("): ")[2] or error.message).removesuffix("; nothing was written")
 
 
 def _columns(documents: list[Document]) -> tuple[list[str], list[Any], list[str], list[dict[str, Any]]]:
@@ -150,7 +138,7 @@ def _columns(documents: list[Document]) -> tuple[list[str], list[Any], list[str]
 
 async def _verify(store: StorageBackend, documents: list[Document]) -> int:
     """Compare chunks with what the store holds now. Returns how many distinct chunks there were."""
-    sent = await asyncio.to_thread(_as_stored, documents)
+    sent = await asyncio.to_thread(_as_stored, documents) if documents else {}
     found = await store.get_by_ids(list(sent), include_embeddings=True)
     for chunk_id, (text, metadata, vector) in sent.items():
         chunk = found.get(chunk_id)
