@@ -134,11 +134,10 @@ ROOMS = {
     "filters": "parse evaluate",
     "textsearch": "searchable names words frequencies fusion kept scored index",
     "transfer": "reading files moving",
-    "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
-    " connection transactions pools derivation index_builds indexes"
-    "transfer": "files moving",
     "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
+    "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
+    " connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
 }
