@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from agent_brain_store.config import StoreConfig, load_config
+from agent_brain_store.config import StoreConfig, read_config
 from agent_brain_store.errors import InvalidQueryError, MissingDependency
 from agent_brain_store.protocol import ProgressCallback, StorageBackend
 
@@ -25,7 +25,7 @@ def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") ->
     """Return the store that the configuration describes. It is not open yet, and only the configuration is read.
 
     ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. The
-    environment overrides a mapping and a file.
+    environment overrides a file, and fills in what a mapping leaves out.
 
     ``on_mismatch`` says what `initialize()` does with a store that holds other vectors than the configuration says.
     ``"refuse"`` raises the mismatch. ``"warn"`` logs it and opens the store as it is, for reading and deleting. Adding
@@ -80,6 +80,4 @@ async def open_store(
 
 def configuration(source: Source) -> StoreConfig:
     """Return the configuration that a source means, with the environment applied."""
-    if isinstance(source, StoreConfig):
-        return source
-    return StoreConfig.from_dict(source, os.environ) if isinstance(source, Mapping) else load_config(source)
+    return source if isinstance(source, StoreConfig) else read_config(source).config

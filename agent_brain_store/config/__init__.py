@@ -5,8 +5,10 @@ from agent_brain_store.config.model import (
     EmbeddingConfig,
     KeywordConfig,
     PostgresConfig,
+    SourcedConfig,
     StoreConfig,
     load_config,
+    read_config,
 )
 from agent_brain_store.config.rules import LANGUAGES, Secret
 
@@ -17,6 +19,8 @@ __all__ = [
     "KeywordConfig",
     "PostgresConfig",
     "Secret",
+    "SourcedConfig",
     "StoreConfig",
     "load_config",
+    "read_config",
 ]

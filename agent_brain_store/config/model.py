@@ -1,9 +1,9 @@
 """Turn a YAML file and the environment into frozen, checked dataclasses.
 
-The environment overrides a file or a mapping, and these override the defaults. A `StoreConfig` that you make by hand,
-or by ``from_dict`` without ``env``, does not read the environment. A class checks itself however it is made.
-``load_config`` and ``StoreConfig.from_dict`` check everything first and raise one ``ConfigError`` that lists all
-problems.
+What is passed in code wins over the environment, the environment wins over a file, and a file wins over the defaults. A
+`StoreConfig` that you make by hand, or by ``from_dict`` without ``env``, does not read the environment. A class checks
+itself however it is made. ``load_config`` and ``StoreConfig.from_dict`` check everything first and raise one
+``ConfigError`` that lists all problems.
 
 ``AGENT_BRAIN_CONFIG``           the file that ``load_config()`` reads
 ``AGENT_BRAIN_STORAGE_BACKEND``  ``storage.backend``
@@ -26,11 +26,13 @@ that nothing sets stays None, so that libpq's own ``PGHOST``, ``PGPASSFILE``, ..
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from agent_brain_store.config.embedding_models import DEFAULT_MODEL
 from agent_brain_store.config.rules import (
@@ -52,9 +54,10 @@ from agent_brain_store.config.rules import (
     integer,
     matching,
     number,
+    ruled_fields,
     setting,
 )
-from agent_brain_store.config.sources import gather
+from agent_brain_store.config.sources import Gathered, gather
 from agent_brain_store.config.yaml_file import read_yaml
 
 __all__ = [
@@ -64,9 +67,13 @@ __all__ = [
     "KeywordConfig",
     "PostgresConfig",
     "Secret",
+    "SourcedConfig",
     "StoreConfig",
     "load_config",
+    "read_config",
 ]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +210,26 @@ class StoreConfig(Section):
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any], env: Mapping[str, str] | None = None) -> StoreConfig:
-        """Check a whole configuration, in the form in which YAML gives it. ``env`` overrides it.
+        """Check a whole configuration, in the form in which YAML gives it. ``env`` overrides it, as it overrides a file.
 
         Only ``storage`` and ``embedding`` are read. The rest of the file belongs to the application. Raises
         `ConfigError`, which lists every problem.
         """
-        config, problems = _build(mapping, env or {})
+        gathered = gather(_SECTIONS, mapping, env or {})
         del mapping, env  # a traceback that shows local variables must not show a password
-        if config is None:
-            raise config_error(problems)
-        return config
+        return _build(gathered, None)
+
+
+class SourcedConfig(NamedTuple):
+    """A configuration, and where its values come from.
+
+    ``sources`` has each key, like ``storage.backend``, with a variable, a file, another key, or ``default``. A key of the
+    connection that nothing sets has ``libpq``. ``notes`` says in words which source was preferred to which other.
+    """
+
+    config: StoreConfig
+    sources: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def load_config(path: str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ) -> StoreConfig:
@@ -221,19 +238,49 @@ def load_config(path: str | os.PathLike[str] | None = None, env: Mapping[str, st
     The file is ``path``, or else the one that ``AGENT_BRAIN_CONFIG`` names. Without either, the defaults count. Raises
     `ConfigError`, which lists every problem.
     """
-    named = path if path is not None else env.get("AGENT_BRAIN_CONFIG") or None
-    source = None
-    if named is None:
-        config, problems = _build({}, env)
-    else:
-        source = os.fspath(named) + (" (named by AGENT_BRAIN_CONFIG)" if path is None else "")
-        mapping, problem = read_yaml(named)
-        config, problems = (None, [problem]) if problem else _build(mapping, env)
-        del mapping
+    read = _read(path, env)
     del env  # as in from_dict
-    if config is None:
-        raise config_error(problems, source)
-    return config
+    return _checked(*read).config
+
+
+def read_config(
+    source: Mapping[str, Any] | str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ
+) -> SourcedConfig:
+    """Do what `load_config` does, and say where each value comes from.
+
+    ``source`` may also be a mapping, which wins over ``env``. Each preference of one source to another is logged once, at
+    level info. Raises `ConfigError`, which lists every problem.
+    """
+    read = _read(source, env)
+    del env, source  # as in from_dict
+    return _checked(*read)
+
+
+def _read(
+    source: Mapping[str, Any] | str | os.PathLike[str] | None, env: Mapping[str, str]
+) -> tuple[Gathered, str, str | None]:
+    """Return the settings of all sources, what the source is called, and the same for the title of an error."""
+    if isinstance(source, Mapping):
+        return gather(_SECTIONS, source, env, env_wins=False), "code", None
+    named = source if source is not None else env.get("AGENT_BRAIN_CONFIG") or None
+    if named is None:
+        return gather(_SECTIONS, {}, env), "default", None
+    name = os.fspath(named)
+    mapping, problem = read_yaml(named)
+    gathered = Gathered({}, [problem], {}, frozenset(), []) if problem else gather(_SECTIONS, mapping, env)
+    return gathered, name, name + (" (named by AGENT_BRAIN_CONFIG)" if source is None else "")
+
+
+def _checked(gathered: Gathered, origin: str, title: str | None) -> SourcedConfig:
+    config = _build(gathered, title)
+    for note in gathered.notes:
+        _log_once(note)
+    return SourcedConfig(config, _sources(config, gathered, origin), tuple(gathered.notes))
+
+
+@cache
+def _log_once(note: str) -> None:
+    log.info(note)
 
 
 _SECTIONS: dict[str, type[Section]] = {
@@ -241,15 +288,30 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
-def _build(mapping: Any, env: Mapping[str, str]) -> tuple[StoreConfig | None, list[str]]:
-    parts, problems = gather(_SECTIONS, mapping, env)
+def _build(gathered: Gathered, title: str | None) -> StoreConfig:
+    """Return the configuration. Raises `ConfigError` if there is a problem. ``title`` names the file."""
+    parts, problems = gathered.parts, gathered.problems
+    del gathered  # as in from_dict
     if problems:
-        return None, problems
-    config = StoreConfig(
+        del parts
+        raise config_error(problems, title)
+    return StoreConfig(
         embedding=EmbeddingConfig(**parts["embedding"]),
         chroma=ChromaConfig(**parts["storage.chroma"]),
         postgres=PostgresConfig(**parts["storage.postgres"]),
         keyword=KeywordConfig(**parts["storage.keyword"]),
         **parts["storage"],
     )
-    return config, []
+
+
+def _sources(config: StoreConfig, gathered: Gathered, origin: str) -> dict[str, str]:
+    """Return where each value comes from. ``origin`` names the file or the mapping."""
+    found = {}
+    for name, section in _SECTIONS.items():
+        values = config if name == "storage" else getattr(config, name.removeprefix("storage."))
+        for key in ruled_fields(section):
+            place = f"{name}.{key}"
+            said = origin if place in gathered.said else "default"
+            unset = "libpq" if getattr(values, key) is None and key != "embedded_path" else said
+            found[place] = gathered.origins.get(place, unset)
+    return found

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_brain_store.config.embedding_models import DEFAULT_MODEL, known_dimensions
 from agent_brain_store.config.rules import (
@@ -57,6 +57,7 @@ _VARIABLES = {
 }
 _PASSWORDS = ("password", "password_env", "password_file")
 _REPLACED_BY_URL = ("host", "port", "database", "user")
+_CONNECTION = ("url", "embedded_path", *_REPLACED_BY_URL, *_PASSWORDS)
 _PG = "storage.postgres"
 _UNREPLACED = (
     "holds ${...}, which is not replaced by a variable; write the value itself, or use password_env, password_file, "
@@ -65,12 +66,32 @@ _UNREPLACED = (
 _PLACEHOLDER = r"\$\{[A-Za-z_]\w*(?::?[-+?=].*)?\}"  # ${NAME}, ${NAME:-default}
 
 
+class Gathered(NamedTuple):
+    """The settings of all sources, section by section.
+
+    ``origins`` says for a key like ``storage.backend`` which variable or other key it comes from. A key that the file or
+    the mapping has itself is in ``said``. ``notes`` says in words which source was preferred to which other.
+    """
+
+    parts: dict[str, dict[str, Any]]
+    problems: list[str]
+    origins: dict[str, str]
+    said: frozenset[str]
+    notes: list[str]
+
+
 def gather(
-    sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return the checked values of each section, and all problems in words."""
-    draft = _Draft(sections, mapping, env)
-    return draft.checked(), draft.problems
+    sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str], env_wins: bool = True
+) -> Gathered:
+    """Return the checked values of each section, and all problems in words.
+
+    If the environment does not win, it only fills in what the mapping leaves out. The connection to PostgreSQL counts as
+    one thing: ``DATABASE_URL`` is not read if the mapping names any part of it.
+    """
+    draft = _Draft(sections, mapping, env, env_wins)
+    origins = {f"{section}.{key}": origin for (section, key), origin in draft.origins.items()}
+    said = frozenset(f"{section}.{key}" for section, key in draft.said)
+    return Gathered(draft.checked(), draft.problems, origins, said, draft.notes)
 
 
 def _number_if_any(text: str) -> int | str:
@@ -95,10 +116,14 @@ def _is_file(path: Path) -> bool:
 class _Draft:
     """The settings of a file and the environment, section by section, on their way to a ``StoreConfig``."""
 
-    def __init__(self, sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str]) -> None:
-        self.sections = sections
+    def __init__(
+        self, sections: Mapping[str, type[Section]], mapping: Any, env: Mapping[str, str], env_wins: bool
+    ) -> None:
+        self.sections, self.env_wins = sections, env_wins
         self.env = {name: value for name, value in env.items() if value}
         self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.said: set[tuple[str, str]] = set()
         self.origins: dict[tuple[str, str], str] = {}
         self.given: dict[str, dict[str, Any]] = {section: {} for section in sections}
         self._read(mapping)
@@ -159,6 +184,7 @@ class _Draft:
             self._report(section, key, refusal(key, value, rule))
         else:
             self.given[section][key] = value
+            self.said.add((section, key))
 
     def _known(self, section: str) -> dict[str, Rule]:
         own = {key: item.metadata["rule"] for key, item in ruled_fields(self.sections[section]).items()}
@@ -175,13 +201,30 @@ class _Draft:
 
     def _apply_variables(self) -> None:
         embedding = self.given["embedding"]
-        if self.env.get("EMBEDDING_MODEL", "") not in ("", embedding.get("model", DEFAULT_MODEL[1])):
+        if self.env_wins and self.env.get("EMBEDDING_MODEL", "") not in ("", embedding.get("model", DEFAULT_MODEL[1])):
             embedding.pop("dimensions", None)
             embedding.pop("params", None)
         for variable, (section, key) in _VARIABLES.items():
-            if variable in self.env:
+            # the dimensions of the environment belong to the model of the environment
+            said = self._said(section, (key, "model") if key == "dimensions" else (key,))
+            if variable in self.env and said:
+                self._leave_out(variable, section, said)
+            elif variable in self.env:
+                if (section, key) in self.said:
+                    self._note_override(variable, section, key)
                 text = self.env[variable]
                 self._override(section, key, _number_if_any(text) if key == "dimensions" else text, variable)
+
+    def _note_override(self, variable: str, section: str, *keys: str) -> None:
+        named = ", ".join(f"{section}.{key}" for key in keys)
+        self.notes.append(f"{variable} overrides {named} of the configuration file")
+
+    def _said(self, section: str, keys: tuple[str, ...]) -> list[str]:
+        """Return which of the keys stand in the mapping, if a mapping wins over the environment."""
+        return [] if self.env_wins else [key for key in keys if (section, key) in self.said]
+
+    def _leave_out(self, variable: str, section: str, said: list[str]) -> None:
+        self.notes.append(f"{variable} is not read, because the mapping has {section}.{said[0]}")
 
     def _settle_embedding(self) -> None:
         given = self.given["embedding"]
@@ -236,6 +279,10 @@ class _Draft:
         variable = self.env.get("DATABASE_URL")
         if "embedded_path" in postgres and (url or postgres.keys() & {"host", "port"}):
             self._report(_PG, "embedded_path", "is set together with a server's address; set only one of the two")
+        said = self._said(_PG, _CONNECTION)
+        if variable and said:
+            self._leave_out("DATABASE_URL", _PG, said)
+            variable = None
         if variable and _is_unreplaced("url", variable):
             self.problems.append(f"DATABASE_URL: {_UNREPLACED.partition(';')[0]}; write the value itself")
         elif variable:
@@ -250,6 +297,9 @@ class _Draft:
     def _apply_url(self, postgres: dict[str, Any], url: str, origin: str) -> None:
         settings, problems = parse_connection_url(self._resolved(url, origin) or "postgresql://")
         self.problems += [f"{origin}: {problem}" for problem in problems]
+        replaced = [key for key in _CONNECTION if (_PG, key) in self.said]
+        if origin == "DATABASE_URL" and replaced:
+            self._note_override(origin, _PG, *replaced)
         for key in (*_REPLACED_BY_URL, *(_PASSWORDS if "password" in settings else ())):
             postgres.pop(key, None)
         for key, value in settings.items():
@@ -263,6 +313,8 @@ class _Draft:
 
     def _settle_password(self, postgres: dict[str, Any]) -> None:
         given = {key: postgres.pop(key) for key in _PASSWORDS if key in postgres}
+        if len(given) == 1 and "password" not in given:
+            self.origins[_PG, "password"] = f"{_PG}.{next(iter(given))}"
         if len(given) > 1:
             self._report(_PG, "password", f"{' and '.join(given)} are set together; set only one of them")
         elif "password_env" in given:
@@ -274,7 +326,9 @@ class _Draft:
         elif given:
             postgres.update(given)
         elif not self.env.keys() & {"PGPASSWORD", "PGPASSFILE"} and "embedded_path" not in postgres:
-            postgres["password"] = self._resolved(self.env.get("POSTGRES_PASSWORD"), "POSTGRES_PASSWORD")
+            origin = "POSTGRES_PASSWORD"
+            postgres["password"] = self._resolved(self.env.get(origin), origin)
+            self.origins |= {(_PG, "password"): origin} if origin in self.env else {}
 
     def _password_from(self, path: Path) -> str | None:
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 
-from agent_brain_store.config import ChromaConfig, EmbeddingConfig, StoreConfig, load_config
+from agent_brain_store import create_backend
+from agent_brain_store.config import ChromaConfig, EmbeddingConfig, StoreConfig, load_config, read_config
 from tests.support.configs import postgres_config, problem_of
 
 # --- environment -----------------------------------------------------------------------------------------------------
@@ -75,6 +77,74 @@ def test_chroma_does_not_read_the_connection() -> None:
     assert config.postgres.password is None
     assert config.postgres.host is None
     assert "pool_size" in problem_of({"storage": {"backend": "chroma", "postgres": {"pool_size": 0}}})
+
+
+# --- a mapping in code -----------------------------------------------------------------------------------------------
+
+IN_CODE = {
+    "embedding": {"provider": "example", "model": "by-hand", "dimensions": 3},
+    "storage": {
+        "backend": "postgres",
+        "chroma": {"path": "/code", "collection": "mine"},
+        "postgres": {"embedded_path": "/code/pg"},
+    },
+}
+SOMEBODY_ELSES = {
+    "AGENT_BRAIN_STORAGE_BACKEND": "chroma",
+    "CHROMA_PERSIST_DIR": "/env",
+    "COLLECTION_NAME": "otherapp",
+    "EMBEDDING_MODEL": "text-embedding-3-small",
+    "EMBEDDING_DIMENSIONS": "1536",
+    "DATABASE_URL": "sqlite:///app.db",
+}
+
+
+def test_what_is_passed_in_code_beats_the_environment(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The variables of another application change nothing, and each is named in the log once."""
+    caplog.set_level(logging.INFO)
+    for name, value in SOMEBODY_ELSES.items():
+        monkeypatch.setenv(name, value)
+    made = [create_backend(IN_CODE).config for _ in range(2)]  # type: ignore[attr-defined]
+    assert made == [StoreConfig.from_dict(IN_CODE)] * 2
+    for name in SOMEBODY_ELSES:
+        assert caplog.text.count(f"{name} is not read") == 1
+
+
+def test_the_environment_fills_in_what_a_mapping_leaves_out() -> None:
+    env = {"DATABASE_URL": "postgresql://u@h/d", "COLLECTION_NAME": "other", "EMBEDDING_DIMENSIONS": "7"}
+    config = read_config({"storage": {"backend": "postgres"}}, env).config
+    assert (config.postgres.host, config.chroma.collection, config.embedding.dimensions) == ("h", "other", 7)
+    named = read_config({"embedding": {"model": "text-embedding-3-small"}}, env).config
+    assert named.embedding.dimensions == 1536, "the dimensions of the environment are those of another model"
+
+
+def test_any_part_of_a_connection_in_code_is_a_whole_connection() -> None:
+    for own in ({"host": "mine"}, {"url": "postgresql://mine/d"}, {"database": "mine"}):
+        read = read_config(
+            {"storage": {"backend": "postgres", "postgres": own}}, {"DATABASE_URL": "postgresql://u@h/d"}
+        )
+        assert read.config.postgres.user is None
+        assert read.notes == (f"DATABASE_URL is not read, because the mapping has storage.postgres.{next(iter(own))}",)
+
+
+def test_each_value_says_where_it_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("storage: {backend: postgres, chroma: {collection: file}, postgres: {host: h, password_env: P}}")
+    env = {"COLLECTION_NAME": "variable", "P": "secret", "DATABASE_URL": "postgresql://u@other/d"}
+    config, sources, notes = read_config(file, env)
+    assert (config.chroma.collection, config.postgres.host) == ("variable", "other")
+    assert sources["storage.backend"] == str(file)
+    assert sources["storage.chroma.collection"] == "COLLECTION_NAME"
+    assert sources["storage.chroma.path"] == "default"
+    assert sources["storage.postgres.host"] == "DATABASE_URL"
+    assert sources["storage.postgres.port"] == "libpq"
+    assert sorted(notes) == [
+        "COLLECTION_NAME overrides storage.chroma.collection of the configuration file",
+        "DATABASE_URL overrides storage.postgres.host, storage.postgres.password_env of the configuration file",
+    ]
+    assert read_config(file, {"P": "secret"}).sources["storage.postgres.password"] == "storage.postgres.password_env"
 
 
 # --- embedding models ------------------------------------------------------------------------------------------------
