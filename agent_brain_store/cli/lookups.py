@@ -1,0 +1,132 @@
+"""``count``, ``get`` and ``search``: what is in a store."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from agent_brain_store.cli import screen
+from agent_brain_store.cli.opening import config_option, configured, json_option, opened, where_option
+from agent_brain_store.cli.running import NO, Failure, command
+from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.protocol import SearchResult
+
+
+@command("count")
+@config_option
+@where_option
+@json_option
+def count(path: Path | None, where: Any, wants_json: bool) -> None:
+    """Count the chunks, or those that match a filter."""
+
+    async def work(config: StoreConfig) -> int:
+        async with opened(config) as store:
+            return await store.get_count(where)
+
+    chunks = asyncio.run(work(configured(path).config))
+    if wants_json:
+        screen.as_json({"chunks": chunks})
+    else:
+        click.echo(chunks)
+
+
+@command("get")
+@click.argument("ids", nargs=-1, required=True)
+@config_option
+@json_option
+def get(path: Path | None, ids: tuple[str, ...], wants_json: bool) -> None:
+    """Show chunks by their ids: the text and the metadata."""
+
+    async def work(config: StoreConfig) -> dict[str, dict[str, Any]]:
+        async with opened(config) as store:
+            return await store.get_by_ids(ids)
+
+    found = asyncio.run(work(configured(path).config))
+    if wants_json:
+        screen.as_json([{"id": chunk_id, **found[chunk_id]} for chunk_id in ids if chunk_id in found])
+    else:
+        for chunk_id in ids:
+            if chunk_id in found:
+                _show(chunk_id, found[chunk_id])
+    missing = [chunk_id for chunk_id in dict.fromkeys(ids) if chunk_id not in found]
+    if missing:
+        raise Failure(f"there is no chunk {', '.join(map(repr, missing))}", exit_code=NO)
+
+
+def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
+    screen.facts({"id": chunk_id, **chunk["metadata"]})
+    click.echo(f"\n{screen.printable(chunk['text'])}\n")
+
+
+@command("search")
+@click.argument("question", default="")
+@click.option(
+    "--vector", "vector_file", type=click.File(encoding="utf-8"), help="A file with a vector as a JSON list, or -."
+)
+@embed_option
+@click.option("-k", "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many chunks.")
+@where_option
+@click.option(
+    "--fusion",
+    type=click.Choice(["rrf", "relative_score"]),
+    default="rrf",
+    show_default=True,
+    help="How a hybrid search fuses both rankings.",
+)
+@config_option
+@json_option
+def search(path: Path | None, wants_json: bool, **asked: Any) -> None:
+    """Search by the words of QUESTION, by a vector, or by both.
+
+    Words alone make a keyword search, and a vector alone makes a vector search. Words with --vector or with --embed make
+    a hybrid search.
+    """
+    if not asked["question"] and asked["vector_file"] is None:
+        raise click.UsageError("Give a QUESTION, a --vector, or both.")
+    hits = asyncio.run(_search(configured(path).config, **asked))
+    if wants_json:
+        screen.as_json([_as_dict(hit) for hit in hits])
+    elif hits:
+        _show_hits(hits)
+    else:
+        screen.note("nothing found")
+
+
+async def _search(
+    config: StoreConfig,
+    question: str,
+    vector_file: IO[str] | None,
+    embedder: str | None,
+    top_k: int,
+    where: Any,
+    fusion: Any,
+) -> list[SearchResult]:
+    vector = None if vector_file is None else read_vector(vector_file)
+    if vector is None and embedder is not None:
+        (vector,) = await embedded(load_embedder(embedder), [question])
+    async with opened(config) as store:
+        if vector is None:
+            return await store.keyword_search(question, top_k, where=where, explain=True)
+        if not question:
+            return await store.vector_search(vector, top_k, where=where)
+        return await store.hybrid_search(question, vector, top_k, fusion=fusion, where=where, explain=True)
+
+
+def _as_dict(hit: SearchResult) -> dict[str, Any]:
+    """Return a hit for a program. What its kind of search does not have is left out."""
+    values = asdict(hit)
+    named = {"id": values.pop("chunk_id"), "score": values.pop("score")}
+    return named | {key: value for key, value in values.items() if value is not None}
+
+
+def _show_hits(hits: list[SearchResult]) -> None:
+    cells = []
+    for place, hit in enumerate(hits, 1):
+        words = hit.matched_terms or []
+        cells.append((place, f"{hit.score:.3f}", hit.chunk_id, screen.snippet(hit.text, words)))
+    screen.rows(("", "score", "chunk", "text"), cells, wide="text")

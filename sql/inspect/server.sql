@@ -1,0 +1,25 @@
+-- server: the server and its extension, this role and this session, and whether there is a store in the schema.
+--
+-- vector_version is what this database has, and vector_newest what the server could install. Both are empty without
+-- pgvector. encrypted says whether this connection uses TLS, and address is empty for a socket.
+--
+-- psql: \i sql/inspect/server.sql
+select
+  current_setting('server_version') as server_version,
+  current_setting('server_version_num')::int4 as server_number,
+  e.extversion as vector_version,
+  a.default_version as vector_newest,
+  n.nspname::text as vector_schema,
+  to_regclass('schema_version') is not null as has_store,
+  current_database()::text as database,
+  current_user::text as role,
+  r.rolsuper as is_superuser,
+  pg_is_in_recovery() as in_recovery,
+  coalesce(s.ssl, false) as encrypted,
+  host(inet_server_addr()) as address
+from pg_roles r
+left join pg_extension e on e.extname = 'vector'
+left join pg_namespace n on n.oid = e.extnamespace
+left join pg_available_extensions a on a.name = 'vector'
+left join pg_stat_ssl s on s.pid = pg_backend_pid()
+where r.rolname = current_user;
