@@ -9,7 +9,18 @@ import click
 from click.shell_completion import get_completion_class
 
 from agent_brain_store import __version__
-from agent_brain_store.cli import changes, initial, loads, lookups, migrating, session, state, transfers
+from agent_brain_store.cli import (
+    changes,
+    doctor,
+    explaining,
+    initial,
+    loads,
+    lookups,
+    migrating,
+    session,
+    state,
+    transfers,
+)
 from agent_brain_store.cli.running import command
 
 NAME = "agent-brain-store"
@@ -54,9 +65,11 @@ for _command in (
     migrating.migrate,
     session.psql,
     state.status,
+    doctor.doctor,
     lookups.count,
     lookups.get,
     lookups.search,
+    explaining.explain,
     loads.load,
     transfers.export,
     transfers.import_,

@@ -20,9 +20,9 @@ def _require_person(what: str, hint: str) -> None:
         raise Failure(f"{what}, and nobody can answer here", hint, WRONG)
 
 
-def _agreed(question: str) -> bool:
-    _require_person(question, "say --yes")
-    return click.confirm(question, err=True)
+def _agreed(matching: int, chunks: int) -> bool:
+    _require_person(f"{matching:,} of {chunks:,} chunks match", "say --yes")
+    return click.confirm(f"Delete {matching:,} of {chunks:,} chunks?", err=True)
 
 
 @command("delete", interrupted="agent-brain-store count says what is left")
@@ -39,7 +39,7 @@ def delete(path: Path | None, ids: tuple[str, ...], where: Any, yes: bool, wants
     async def work() -> int:
         async with opened(configured(path).config) as store:
             matching = await store.get_count(where) if where else len(await store.get_by_ids(ids))
-            if not matching or not (yes or _agreed(f"Delete {matching:,} of {await store.get_count():,} chunks?")):
+            if not matching or not (yes or _agreed(matching, await store.get_count())):
                 return 0
             return await (store.delete_by_metadata(where) if where else store.delete_by_ids(ids))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -69,13 +70,25 @@ async def _load(config: StoreConfig, file: IO[str], embedder: Embedder | None, s
             async with store.bulk_load(progress) as loader:
                 try:
                     lines = _lines(file, embedder is not None)
-                    while batch := list(islice(lines, size)):
+                    while batch := _next(lines, size):
                         loaded += await _send(loader, batch, embedder)
-                except asyncio.CancelledError:
+                except (asyncio.CancelledError, KeyboardInterrupt):
                     screen.note("stopping: the vector index is brought up to date first")
                     raise
         await _name_model(store, config)
     return loaded
+
+
+def _next(lines: Iterator[Line], size: int) -> list[Line]:
+    """Read the next lines. Ctrl-C ends a read that waits for standard input.
+
+    By itself asyncio would only cancel the task, which does not notice while it waits here.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return list(islice(lines, size))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _send(loader: BulkLoader, lines: list[Line], embedder: Embedder | None) -> int:

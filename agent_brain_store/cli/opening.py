@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent_brain_store.cli.running import NO, Failure
-from agent_brain_store.config import SourcedConfig, StoreConfig, read_config
+from agent_brain_store.config import Sourced, StoreConfig, read_config
 from agent_brain_store.errors import MissingDependency
 from agent_brain_store.factory import open_store
 from agent_brain_store.protocol import ProgressCallback, StorageBackend
@@ -51,7 +51,7 @@ where_option: Callable[..., Any] = click.option(
 )
 
 
-def configured(path: Path | None) -> SourcedConfig:
+def configured(path: Path | None) -> Sourced:
     """Read the configuration. Raises `ConfigError`."""
     if path is None and not os.environ.get("AGENT_BRAIN_CONFIG") and Path(FILE).is_file():
         path = Path(FILE)
@@ -124,6 +124,14 @@ class Look:
         """Return the only row of a query file or of a report."""
         (row,) = await self.query(name, **values)
         return row
+
+    async def plan(self, name: str, /, **values: Any) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
+        """Run a query file or a report. Returns its plan as the server describes it, and the rows of ``scans.sql``."""
+        query = _files()[name]
+        prepared = await self.connection.prepare(query.text)
+        async with self.connection.transaction(readonly=True):
+            (plan,) = await prepared.explain(*query.args(values), analyze=True)
+            return plan, await self.query("scans")
 
 
 @cache

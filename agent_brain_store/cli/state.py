@@ -15,7 +15,7 @@ from agent_brain_store import __version__
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import Look, config_option, configured, exists, json_option, looking, store_name
 from agent_brain_store.cli.running import command
-from agent_brain_store.config import SourcedConfig, StoreConfig
+from agent_brain_store.config import Sourced, StoreConfig
 from agent_brain_store.errors import StoreLocked
 from agent_brain_store.factory import open_store
 
@@ -49,7 +49,7 @@ def _here(config: StoreConfig) -> dict[str, Any]:
     return {"backend": config.backend, "store": store_name(config), "library": library}
 
 
-def _settings(read: SourcedConfig) -> list[tuple[str, str, str]]:
+def _settings(read: Sourced) -> list[tuple[str, str, str]]:
     """Return each key with its value and its source. A password is never shown."""
     rows = []
     for place, source in read.sources.items():

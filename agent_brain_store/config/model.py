@@ -67,7 +67,7 @@ __all__ = [
     "KeywordConfig",
     "PostgresConfig",
     "Secret",
-    "SourcedConfig",
+    "Sourced",
     "StoreConfig",
     "load_config",
     "read_config",
@@ -220,7 +220,7 @@ class StoreConfig(Section):
         return _build(gathered, None)
 
 
-class SourcedConfig(NamedTuple):
+class Sourced(NamedTuple):
     """A configuration, and where its values come from.
 
     ``sources`` has each key, like ``storage.backend``, with a variable, a file, another key, or ``default``. A key of the
@@ -245,7 +245,7 @@ def load_config(path: str | os.PathLike[str] | None = None, env: Mapping[str, st
 
 def read_config(
     source: Mapping[str, Any] | str | os.PathLike[str] | None = None, env: Mapping[str, str] = os.environ
-) -> SourcedConfig:
+) -> Sourced:
     """Do what `load_config` does, and say where each value comes from.
 
     ``source`` may also be a mapping, which wins over ``env``. Each preference of one source to another is logged once, at
@@ -271,11 +271,11 @@ def _read(
     return gathered, name, name + (" (named by AGENT_BRAIN_CONFIG)" if source is None else "")
 
 
-def _checked(gathered: Gathered, origin: str, title: str | None) -> SourcedConfig:
+def _checked(gathered: Gathered, origin: str, title: str | None) -> Sourced:
     config = _build(gathered, title)
     for note in gathered.notes:
         _log_once(note)
-    return SourcedConfig(config, _sources(config, gathered, origin), tuple(gathered.notes))
+    return Sourced(config, _sources(config, gathered, origin), tuple(gathered.notes))
 
 
 @cache

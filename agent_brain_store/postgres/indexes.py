@@ -259,7 +259,7 @@ class Indexes:
         for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
                 options = dict(option.split("=") for option in row["options"])
-                return _compare(wanted, row["method"], options)
+                return differences(wanted, row["method"], options)
         return []
 
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
@@ -286,7 +286,8 @@ class Indexes:
         return reporting_builds(self._pools, connection, f"building {what}", progress, self._timings.build_poll)
 
 
-def _compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
+def differences(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
+    """Return in words how the vector index differs from the configuration."""
     if method != wanted.index:
         return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
     asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}

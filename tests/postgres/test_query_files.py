@@ -198,6 +198,8 @@ async def test_the_reports_run_in_psql(opened, path, database):
     assert path.read_text().startswith(f"-- {path.stem}: ")
     store = await opened(database)
     await fill(store, ("a", "the growling bear", {"n": 1}), ("b", "a bear's friend", {"n": 2}))
-    printed = run_psql(database, "-f", str(path))
+    example = re.search(r"^-- psql: (\\bind .*)$", path.read_text(), re.MULTILINE)
+    bind = f"{example[1]}\n" if example else ""
+    printed = run_psql(database, "-f", "-", stdin=f"{bind}\\i {path}\n")
     expected = {"sizes": "2\x1f", "indexes": "chunks_embedding_ann", "activity": "idle", "terms": "bear\x1f2\x1f100.0"}
     assert expected.get(path.stem, "") in printed

@@ -126,6 +126,7 @@ LAYERS = [
     {"lifespan", "sources", "sync", "transfer"},
     {"integrations"},
     {"__init__"},
+    {"cli"},
 ]
 # Inside a room, a module may import those that stand before it.
 ROOMS = {

@@ -1,0 +1,104 @@
+"""What the doctor looks at in a directory of Chroma: who holds it, whether its files are whole, and what it holds.
+
+Each function looks for one kind of finding. They take turns, because nothing can be asked of a directory that another
+process holds, and little of one that is damaged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from contextlib import closing
+
+from agent_brain_store.cli.findings import ERROR, MIGRATE, Finding, no_profile
+from agent_brain_store.cli.opening import exists, store_name
+from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import (
+    ConnectionFailed,
+    DimensionMismatchError,
+    ProviderMismatchError,
+    StorageError,
+    StoreLocked,
+)
+from agent_brain_store.factory import open_store
+from agent_brain_store.protocol import StorageBackend
+
+_DAMAGED = "Restore the directory from a backup, or load the chunks into another one."
+_INTEGRITY = "pragma quick_check"
+
+
+async def check(config: StoreConfig) -> list[Finding]:
+    """Return what is wrong with the configured directory and collection."""
+    for look in (holder, database):
+        if found := await asyncio.to_thread(look, config):
+            return found
+    try:
+        if not await exists(config):
+            evidence = f"the directory has no collection {store_name(config)!r}"
+            return [Finding(ERROR, "there is no store", evidence, MIGRATE)]
+        async with open_store(config) as store:
+            return [*await vectors(store), *await profile(config, store)]
+    except StorageError as error:
+        return [fit(error)]
+
+
+def holder(config: StoreConfig) -> list[Finding]:
+    """Find another process that holds the directory, or a directory that cannot be written."""
+    from agent_brain_store.chroma.lock import DirectoryLock
+
+    if not config.chroma.path.is_dir():
+        evidence = f"{config.chroma.path.absolute()} is no directory"
+        return [Finding(ERROR, "there is no store", evidence, MIGRATE)]
+    try:
+        DirectoryLock(config.chroma.path).release()
+    except StoreLocked as error:
+        named = re.search(r"process (\d+)", error.message)
+        mend = f"Stop that process: kill {named[1]}." if named else "Stop that process."
+        return [Finding(ERROR, "another process has the directory open", error.message, mend)]
+    except ConnectionFailed as error:
+        mend = f"Run: chmod -R u+rwX {config.chroma.path}."
+        return [Finding(ERROR, "the directory cannot be written", error.message, mend)]
+    return []
+
+
+def database(config: StoreConfig) -> list[Finding]:
+    """Find a database file that is damaged."""
+    file = config.chroma.path / "chroma.sqlite3"
+    if not file.is_file():
+        return [Finding(ERROR, "there is no store", f"{config.chroma.path} has no chroma.sqlite3", MIGRATE)]
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            problems = [row[0] for row in connection.execute(_INTEGRITY)]
+    except sqlite3.Error as error:
+        problems = [str(error)]
+    if problems == ["ok"]:
+        return []
+    return [Finding(ERROR, "the database file is damaged", " ".join(problems[0].split()), _DAMAGED)]
+
+
+async def vectors(store: StorageBackend) -> list[Finding]:
+    """Find a vector index that is damaged, or that lacks the vector of a chunk. It reads every vector."""
+    try:
+        async for _ in store.iter_documents(include_embeddings=True):
+            pass
+    except StorageError as error:
+        return [Finding(ERROR, "the vector index cannot be read", error.message, _DAMAGED)]
+    return []
+
+
+async def profile(config: StoreConfig, store: StorageBackend) -> list[Finding]:
+    """Find a store whose embedding model nobody has named."""
+    return no_profile(config, await store.get_embedding_metadata(), await store.get_count())
+
+
+def fit(error: StorageError) -> Finding:
+    """Return the finding for a store that cannot be opened: it is damaged, or not what the configuration asks for."""
+    if isinstance(error, DimensionMismatchError):
+        mend = f"Configure the model that filled the store: its vectors have {error.expected} dimensions."
+        return Finding(ERROR, "the dimensions differ", error.message, mend)
+    if isinstance(error, ProviderMismatchError):
+        mend = f"Set embedding.provider to {error.indexed_provider} and embedding.model to {error.indexed_model}."
+        return Finding(ERROR, "another embedding model filled the store", error.message, mend)
+    mend = _DAMAGED if "damaged" in error.message else "As it says."
+    return Finding(ERROR, "the store cannot be opened", error.message, mend)

@@ -1,0 +1,96 @@
+"""Each finding of the doctor on Chroma, provoked in a real directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_brain_store.chroma.lock import DirectoryLock
+from tests.support.commands import Configure, Run, many_lines
+from tests.support.stores import DIMENSIONS
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> dict[str, Any]:
+    """Keep the store in Chroma."""
+    return {"backend": "chroma", "chroma": {"path": str(tmp_path / "chroma")}}
+
+
+def only(run: Run, *arguments: object) -> dict[str, str]:
+    """Return the one thing that the doctor finds."""
+    (finding,) = json.loads(run("doctor", "--json", *arguments).stdout)["findings"]
+    return dict(finding)
+
+
+def test_a_healthy_store_has_no_finding(filled: Run) -> None:
+    done = filled("doctor")
+    assert (done.exit_code, done.stdout) == (0, "6 checks: all is well\n")
+
+
+def test_a_store_that_is_not_there_is_found(run: Run) -> None:
+    finding = only(run)
+    assert (finding["what"], finding["mend"]) == ("there is no store", "agent-brain-store migrate")
+    assert run("migrate").exit_code == 0
+    assert run("doctor").exit_code == 0
+
+
+def test_the_process_that_holds_the_directory_is_named(filled: Run, tmp_path: Path) -> None:
+    lock = DirectoryLock(tmp_path / "chroma")
+    finding = only(filled)
+    lock.release()
+    assert finding["what"] == "another process has the directory open"
+    assert finding["mend"] == f"Stop that process: kill {os.getpid()}."
+
+
+def test_a_damaged_database_is_found(filled: Run, tmp_path: Path) -> None:
+    file = tmp_path / "chroma" / "chroma.sqlite3"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8192] + b"\xff" * 40960 + whole[8192 + 40960 :])
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("error", "the database file is damaged")
+    file.write_bytes(whole)
+    assert filled("doctor").exit_code == 0
+
+
+def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> None:
+    """Chroma writes its files after a thousand chunks. Until then the vectors are in the database."""
+    assert run("load", "-", stdin=many_lines(1100)).exit_code == 0
+    (header,) = (tmp_path / "chroma").glob("*/header.bin")
+    whole = header.read_bytes()
+    header.write_bytes(b"\xff" * len(whole))
+    finding = only(run)
+    assert (finding["level"], finding["what"]) == ("error", "the store cannot be opened")
+    assert "its vector index is damaged" in finding["evidence"]
+    header.write_bytes(whole)
+    assert run("doctor").exit_code == 0
+    shutil.rmtree(header.parent)
+    finding = only(run)
+    assert (finding["what"], finding["mend"].split()[0]) == ("the vector index cannot be read", "Restore")
+
+
+@pytest.mark.parametrize(
+    ("embedding", "what", "cure"),
+    [
+        ({"dimensions": 8}, "the dimensions differ", f"its vectors have {DIMENSIONS} dimensions"),
+        ({"model": "other"}, "another embedding model filled the store", "embedding.model to hashed"),
+    ],
+)
+def test_a_configuration_of_another_model_is_found(
+    filled: Run, configure: Configure, place: dict[str, Any], embedding: Any, what: str, cure: str
+) -> None:
+    finding = only(filled, "-c", configure(place, "other.yaml", **embedding))
+    assert (finding["level"], finding["what"]) == ("error", what)
+    assert cure in finding["mend"]
+
+
+def test_a_wrong_configuration_is_found_problem_by_problem(run: Run, config_file: Path) -> None:
+    config_file.write_text("storage: {backend: sqlite, chroma: {collection: x}}", encoding="utf-8")
+    done = run("doctor", "--json")
+    assert done.exit_code == 1
+    evidence = [finding["evidence"] for finding in json.loads(done.stdout)["findings"]]
+    assert [text.split(":")[0] for text in evidence] == ["storage.backend", "storage.chroma.collection"]

@@ -1,0 +1,255 @@
+"""Each finding of the doctor on PostgreSQL: it is provoked on a real server, and its command mends it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_brain_store.cli import server_checks
+from tests.support.commands import Configure, Run, many_lines
+from tests.support.servers import Server, run_psql
+from tests.support.stores import DIMENSIONS
+
+pytestmark = pytest.mark.postgres
+
+Finding = dict[str, str]
+
+
+@pytest.fixture
+def place(database: dict[str, Any]) -> dict[str, Any]:
+    """Keep the store in PostgreSQL."""
+    return {"backend": "postgres", "postgres": database}
+
+
+def findings(run: Run, *arguments: object) -> list[Finding]:
+    """Return what the doctor finds."""
+    done = run("doctor", "--json", *arguments)
+    found: list[Finding] = json.loads(done.stdout)["findings"]
+    assert done.exit_code == (1 if any(finding["level"] == "error" for finding in found) else 0)
+    return found
+
+
+def only(run: Run, *arguments: object) -> Finding:
+    """Return the one thing that the doctor finds."""
+    (finding,) = findings(run, *arguments)
+    return finding
+
+
+def mend(run: Run, finding: Finding, database: dict[str, Any]) -> None:
+    """Run the command of a finding, which must mend it."""
+    program, name, *arguments = shlex.split(finding["mend"])
+    assert program == "agent-brain-store"
+    if name == "psql":
+        run_psql(database, *arguments)
+    else:
+        assert run(name, *arguments).exit_code == 0
+    assert findings(run) == []
+
+
+def test_a_healthy_store_has_no_finding(filled: Run) -> None:
+    assert filled("doctor").stdout == "16 checks: all is well\n"
+
+
+# --- the store -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "level", "what", "evidence"),
+    [
+        ("drop index chunks_embedding_ann", "error", "an index is missing", "chunks_embedding_ann"),
+        ("drop index chunks_tsv_gin", "error", "an index is missing", "chunks_tsv_gin"),
+        (
+            "update pg_index set indisvalid = false where indexrelid = 'chunks_metadata_gin'::regclass",
+            "error",
+            "an index is invalid",
+            "chunks_metadata_gin",
+        ),
+        (
+            "drop index chunks_embedding_ann; "
+            "create index chunks_embedding_ann on chunks using hnsw (embedding vector_cosine_ops) "
+            "with (m = 5, ef_construction = 64)",
+            "warning",
+            "the vector index is not as configured",
+            "m = 5, but the configuration says 16",
+        ),
+        (
+            "update schema_functions set hash = 'old' where name = 'bm25'",
+            "warning",
+            "the schema is behind this library",
+            "bm25",
+        ),
+        (
+            "update term_derivation set version = 0 where function = 'chunk_terms'",
+            "warning",
+            "keyword search may miss chunks",
+            "chunk_terms: version 0",
+        ),
+        (
+            "update term_statistics_state set changes = changes - 4",
+            "warning",
+            "keyword ranking works with old word counts",
+            "4 chunks were written or deleted",
+        ),
+        (
+            "delete from embedding_profile",
+            "warning",
+            "another embedding model would not be noticed",
+            "the configuration says test/hashed",
+        ),
+        ("alter table chunks set (autovacuum_enabled = false)", "warning", "autovacuum is off", "for the table chunks"),
+    ],
+)
+def test_what_is_wrong_with_a_store_is_found_and_mended(
+    filled: Run, database: dict[str, Any], damage: str, level: str, what: str, evidence: str
+) -> None:
+    run_psql(database, "-c", damage)
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == (level, what)
+    assert evidence in finding["evidence"]
+    mend(filled, finding, database)
+
+
+def test_dead_rows_and_old_statistics_are_found(filled: Run, database: dict[str, Any]) -> None:
+    run_psql(database, "-c", "alter table chunks set (autovacuum_enabled = false)")
+    many = "insert into chunks select 'x' || i, '', '{}', '', 0, c.embedding from chunks c, generate_series(1, 2000) i "
+    flush = "select pg_stat_force_next_flush()"
+    run_psql(database, "-c", many + "where c.chunk_id = 'a'", "-c", flush, "-c", "select 1")
+    run_psql(database, "-c", "delete from chunks where chunk_id like 'x%'", "-c", flush, "-c", "select 1")
+    found = {finding["what"]: finding for finding in findings(filled)}
+    assert "2,000 dead rows beside " in found["the table is full of dead rows"]["evidence"]
+    assert "4,00" in found["the planner's statistics are old"]["evidence"]
+    run_psql(database, *shlex.split(found["the table is full of dead rows"]["mend"])[2:])
+    left = {finding["what"] for finding in findings(filled)}
+    assert not left & {"the table is full of dead rows", "the planner's statistics are old"}
+
+
+@pytest.mark.parametrize(
+    ("embedding", "storage", "what", "cure"),
+    [
+        ({"dimensions": 8}, {}, "the dimensions differ", f"its vectors have {DIMENSIONS} dimensions"),
+        ({"model": "other"}, {}, "another embedding model filled the store", "embedding.model to hashed"),
+        ({}, {"distance": "l2"}, "the store is not what the configuration asks for", "As it says."),
+        ({}, {"keyword": {"language": "german"}}, "the store is not what the configuration asks for", "As it says."),
+    ],
+)
+def test_a_configuration_of_another_store_is_found(
+    filled: Run, configure: Configure, place: dict[str, Any], embedding: Any, storage: Any, what: str, cure: str
+) -> None:
+    finding = only(filled, "-c", configure(place | storage, "other.yaml", **embedding))
+    assert (finding["level"], finding["what"]) == ("error", what)
+    assert cure in finding["mend"]
+
+
+def test_a_store_that_is_not_there_is_found(filled: Run, configure: Configure, database: dict[str, Any]) -> None:
+    other = configure({"backend": "postgres", "postgres": database | {"schema": "elsewhere"}}, "other.yaml")
+    finding = only(filled, "--config", other)
+    assert (finding["what"], finding["mend"]) == ("there is no store", f"agent-brain-store migrate --config {other}")
+
+
+# --- the server ------------------------------------------------------------------------------------------------------
+
+
+def test_a_role_that_lacks_rights_is_told_which_grants_it_needs(
+    filled: Run, configure: Configure, database: dict[str, Any]
+) -> None:
+    role = (
+        "do $$ begin create role abs_reader login password 'secret'; exception when duplicate_object then null; end $$"
+    )
+    run_psql(database, "-c", role, "-c", "grant usage on schema agent_brain to abs_reader")
+    run_psql(database, "-c", "grant select on all tables in schema agent_brain to abs_reader")
+    limited = configure(
+        {"backend": "postgres", "postgres": database | {"user": "abs_reader", "password": "secret"}}, "r.yaml"
+    )
+    found = {
+        finding["what"].removeprefix("the role abs_reader may not "): finding
+        for finding in findings(filled, "-c", limited)
+    }
+    assert set(found) == {
+        "write and delete chunks",
+        "reset the store",
+        "count the terms, which keyword ranking needs",
+        "build indexes or apply an upgrade",
+    }
+    run_psql(database, "-c", shlex.split(found["write and delete chunks"]["mend"])[-1])
+    left = only(filled, "-c", limited)
+    assert left["what"] == "the role abs_reader may not build indexes or apply an upgrade"
+    run_psql(database, "-c", "drop owned by abs_reader")
+    for finding in findings(filled, "-c", limited):
+        assert finding["level"] in ("error", "warning"), "this role may not even look"
+
+
+def test_an_extension_that_is_missing_or_old_is_found(run: Run, configure: Configure, server: Server) -> None:
+    with server.janitor("abs_extension"):
+        postgres = server.postgres("abs_extension")
+        config = configure({"backend": "postgres", "postgres": postgres}, "bare.yaml")
+        missing = findings(run, "-c", config)[0]
+        assert missing["what"] == "pgvector is not created in this database"
+        run_psql(postgres, *shlex.split(missing["mend"])[4:], options="-c jit=off")
+        assert [finding["what"] for finding in findings(run, "-c", config)] == ["there is no store"]
+        run_psql(
+            postgres,
+            "-c",
+            "update pg_extension set extversion = '0.8.1' where extname = 'vector'",
+            options="-c jit=off",
+        )
+        assert "this pgvector can corrupt an index" in [finding["what"] for finding in findings(run, "-c", config)]
+        run_psql(
+            postgres,
+            "-c",
+            "update pg_extension set extversion = '0.7.4' where extname = 'vector'",
+            options="-c jit=off",
+        )
+        old = findings(run, "-c", config)[0]
+        assert (old["level"], old["what"]) == ("error", "pgvector is too old")
+        assert "alter extension vector update" in old["mend"]
+
+
+def test_a_pool_that_is_too_large_is_found(filled: Run, configure: Configure, database: dict[str, Any]) -> None:
+    large = configure({"backend": "postgres", "postgres": database | {"pool_size": 900}}, "large.yaml")
+    finding = only(filled, "-c", large)
+    assert finding["what"] == "the pool is larger than the server allows"
+    assert "a process may open 910" in finding["evidence"]
+
+
+def test_a_server_whose_cache_is_smaller_than_the_vector_index_is_found(
+    run: Run, configure: Configure, embedded_path: Path
+) -> None:
+    """The server is a private one. It stops after each command, so it starts with its new settings."""
+    config = configure({"backend": "postgres", "postgres": {"embedded_path": str(embedded_path)}}, "embedded.yaml")
+    assert run("load", "-", "-c", config, stdin=many_lines(600)).exit_code == 0
+    assert run("psql", "--config", config, "-c", "alter system set shared_buffers = '128kB'").exit_code == 0
+    finding = only(run, "-c", config)
+    assert finding["what"] == "the vector index does not fit into shared_buffers"
+    command, restart = finding["mend"].split(", and ")
+    assert restart == "restart the server"
+    assert run(*shlex.split(command)[1:]).exit_code == 0
+    assert findings(run, "-c", config) == []
+
+
+def test_too_little_memory_for_the_next_build_is_found(
+    filled: Run, configure: Configure, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shared memory of the machine belongs to others, so only its free room is made up."""
+    monkeypatch.setattr(server_checks, "free_shared_memory", lambda *_: 0)
+    finding = only(filled)
+    assert finding["what"] == "the next build of the vector index may fail"
+    monkeypatch.undo()
+
+
+def test_a_server_that_cannot_be_reached_is_found(run: Run, configure: Configure) -> None:
+    away = configure(
+        {"backend": "postgres", "postgres": {"host": "127.0.0.1", "port": 1, "connect_timeout": 1}}, "away.yaml"
+    )
+    finding = only(run, "-c", away)
+    assert (finding["level"], finding["what"]) == ("error", "the server cannot be reached")
+
+
+def test_a_variable_that_overrides_the_file_is_told(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDING_MODEL", "hashed")
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("note", "a variable is preferred to the file")
+    assert "EMBEDDING_MODEL" in finding["evidence"]
