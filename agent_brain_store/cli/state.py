@@ -128,8 +128,8 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
         "state": "; ".join(state) or "ready",
         "chunks": health["chunks"],
         "profile": _profile(await _stored_profile(look)),
-        "size": f"{_megabytes(health['store_bytes'])} (indexes {sizes['indexes']}, texts and vectors {sizes['table']} "
-        f"and {sizes['toast']})",
+        "size": f"{_megabytes(health['store_bytes'])}: table {sizes['table']}, toast {sizes['toast']}, "
+        f"indexes {sizes['indexes']}",
         "vector index": _vector_index(config, indexes.get("chunks_embedding_ann")),
         "other indexes": _others(indexes, [row["name"] for row in await look.query("missing_indexes")]),
         "word counts": f"{age['changes']:,} changes behind, counted {_ago(age['seconds'])} ago",
