@@ -6,7 +6,10 @@ import asyncio
 import json
 import logging
 import math
+import os
+import socket
 import ssl
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -26,6 +29,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _FIRST_PAUSE = 0.1  # seconds before the second attempt to connect; the pause doubles after each attempt
 _LONGEST_PAUSE = 2.0  # seconds
+_WARN_AT = 3  # attempts that fail before a warning; a server that restarts needs one or two
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -99,21 +103,33 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
 async def connect(arguments: dict[str, Any], patience: float) -> Connection:
     """Open one connection. Raises `ConnectionFailed`.
 
-    While a server is starting or cannot be reached, it tries again for ``patience`` seconds. If the server
-    refuses the user or the database, it does not.
+    While a server is starting or cannot be reached, it tries again for ``patience`` seconds. If the server refuses the
+    user or the database, or if nobody knows its name, it does not.
     """
     loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + patience, _FIRST_PAUSE
+    deadline, pause, tried = loop.time() + patience, _FIRST_PAUSE, 0
     while True:
         try:
-            with translated("connecting"):
+            with translated(f"connecting to {server_name(arguments)}"):
                 return await _connect_once(arguments)
         except ConnectionFailed as error:
             if not _worth_retrying(error.__cause__) or loop.time() + pause > deadline:
                 raise
-            log.info("no connection yet (%s); trying again in %.1f s", error.message, pause)
+            tried += 1
+            level = logging.WARNING if tried == _WARN_AT else logging.INFO
+            log.log(level, "%s; trying again for up to %.0f s", error.message, deadline - loop.time())
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def server_name(arguments: dict[str, Any]) -> str:
+    """Return the server of a connection for a message: what the configuration says, or what libpq's variables say."""
+    hosts = arguments.get("host") or os.environ.get("PGHOST") or "the default host"
+    named = ", ".join(hosts) if isinstance(hosts, list) else str(hosts)
+    ports = arguments.get("port") or os.environ.get("PGPORT")
+    if not ports or named.startswith("/"):
+        return named
+    return f"{named}:{', '.join(map(str, ports)) if isinstance(ports, list) else ports}"
 
 
 async def _connect_once(arguments: dict[str, Any]) -> Connection:
@@ -122,13 +138,31 @@ async def _connect_once(arguments: dict[str, Any]) -> Connection:
             return await asyncpg.connect(**arguments)
     except TimeoutError as error:
         raise ConnectionFailed(
-            f"connecting: no answer within {arguments['timeout']:g} s (storage.postgres.connect_timeout)", BACKEND
+            f"connecting to {server_name(arguments)}: no answer within {arguments['timeout']:g} s "
+            "(storage.postgres.connect_timeout)",
+            BACKEND,
         ) from error
+    except asyncpg.InvalidPasswordError as error:
+        if _has_password(arguments):
+            raise
+        raise ConnectionFailed(
+            f"connecting to {server_name(arguments)}: the server asks for a password, and none is configured "
+            f"({error.sqlstate}); set storage.postgres.password_file or password_env, or PGPASSWORD",
+            BACKEND,
+        ) from error
+
+
+def _has_password(arguments: dict[str, Any]) -> bool:
+    """Return whether there is a password, or a file of libpq's that may have one."""
+    file = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
+    return "password" in arguments or "PGPASSWORD" in os.environ or file.exists()
 
 
 def _worth_retrying(cause: BaseException | None) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
         return (cause.sqlstate or "") in RETRIABLE_STATES or is_lost_connection(cause)
+    if isinstance(cause, socket.gaierror):
+        return cause.errno == socket.EAI_AGAIN  # the name may exist, but nobody who knows could be asked
     return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)
 
 

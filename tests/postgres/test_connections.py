@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,7 +14,8 @@ import pytest
 from agent_brain_store import ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout, QueryFailed, create_backend
 from agent_brain_store.postgres.sql import queries
 from tests.support.internals import pooled_connection
-from tests.support.postgres import KILL_CONNECTIONS, config, lock_counts, slow_down_commits
+from tests.support.postgres import KILL_CONNECTIONS, config, connect, lock_counts, slow_down_commits, until
+from tests.support.servers import wheel_server
 from tests.support.stores import fill
 
 pytestmark = pytest.mark.postgres
@@ -53,6 +56,42 @@ async def test_a_server_that_is_not_there_is_waited_for_no_longer_than_connect_t
     gone = create_backend(config({"host": str(tmp_path), "user": "postgres", "connect_timeout": 0.5}))
     with pytest.raises(ConnectionFailed, match="no connection to the server"):
         await gone.initialize()
+
+
+async def test_a_name_that_nobody_knows_fails_at_once_and_is_told(monkeypatch):
+    def unknown(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    misspelt = create_backend(config({"host": "db.exmaple.org", "port": 5433, "connect_timeout": 600}))
+    with pytest.raises(ConnectionFailed, match=r"connecting to db\.exmaple\.org:5433: .*not known"):
+        await asyncio.wait_for(misspelt.initialize(), 30)
+
+
+async def test_a_long_wait_for_a_server_is_told_once(tmp_path, caplog):
+    gone = create_backend(config({"host": str(tmp_path), "user": "postgres", "connect_timeout": 1.5}))
+    with pytest.raises(ConnectionFailed):
+        await gone.initialize()
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"connecting to {tmp_path}: no connection to the server (")
+    assert "; trying again for up to " in warnings[0]
+
+
+async def test_no_password_and_a_wrong_password_are_two_messages(monkeypatch, tmp_path):
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "none"))
+    with wheel_server(18) as location:
+        admin = await connect({**location, "database": "postgres"})
+        await admin.execute("create role abs_guarded login password 'secret'")
+        (Path(location["host"]) / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+        await admin.execute("select pg_reload_conf()")
+        await until(admin, "select count(*) = 2 from pg_hba_file_rules")
+        await admin.close()
+        guarded = {**location, "database": "postgres", "user": "abs_guarded"}
+        with pytest.raises(ConnectionFailed, match="the server asks for a password, and none is configured"):
+            await create_backend(config(guarded)).initialize()
+        with pytest.raises(ConnectionFailed, match="the server refuses the user or password"):
+            await create_backend(config({**guarded, "password": "wrong"})).initialize()
 
 
 async def test_pooled_sessions_have_the_settings_that_searches_need(store):

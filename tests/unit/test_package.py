@@ -137,6 +137,8 @@ ROOMS = {
     "transfer": "reading files moving",
     "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
+    "cli": "running screen opening vectors lookups loads transfers changes state migrating plans explaining session initial"
+    " findings server_checks store_checks chroma_checks doctor app __init__",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions pools derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
