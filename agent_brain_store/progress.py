@@ -22,6 +22,11 @@ Prepare: TypeAlias = "Callable[[Sequence[str], Vectors, Sequence[str], Metadatas
 """It checks the lists of one call and brings them into their stored form."""
 
 
+def loading(progress: ProgressCallback | None, total: int) -> Written | None:
+    """Return what reports the chunks of one call, of which there are ``total``."""
+    return None if progress is None else lambda chunks: progress(Progress("loading", chunks, total))
+
+
 @contextmanager
 def deferring_errors(progress: ProgressCallback | None) -> Iterator[ProgressCallback | None]:
     """Wrap a callback. If it raises an error, the error is raised at the end of the block.

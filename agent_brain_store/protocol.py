@@ -172,6 +172,7 @@ class StorageBackend(Protocol):
         documents: Sequence[str],
         metadatas: Metadatas,
         on_invalid: OnInvalid = "refuse",
+        progress: ProgressCallback | None = None,
     ) -> Upserted:
         """Store chunks, given as parallel lists. Returns the number of distinct ids that are stored.
 
@@ -188,6 +189,8 @@ class StorageBackend(Protocol):
 
         On PostgreSQL, a call that writes at least 1,000 chunks, and as many as the store held, builds the vector index
         anew. This is several times faster than adding to it.
+
+        ``progress`` hears how many chunks are written, and of that build.
         """
 
     async def replace_documents(

@@ -95,8 +95,8 @@ class Repository(Protocol):
 
     # --- writing ---
 
-    async def upsert(self, batch: Batch) -> None:
-        """Store the chunks of a batch. A batch may be empty."""
+    async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
+        """Store the chunks of a batch. A batch may be empty. ``progress`` hears of chunks and of index builds."""
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store a batch and delete every other chunk that matches. Returns how many chunks were deleted."""

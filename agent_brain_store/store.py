@@ -137,10 +137,12 @@ class Store:
         documents: Sequence[str],
         metadatas: Metadatas,
         on_invalid: OnInvalid = "refuse",
+        progress: ProgressCallback | None = None,
     ) -> Upserted:
         repository = self._writable()
         batch = await self._prepare(ids, embeddings, documents, metadatas, on_invalid)
-        await repository.upsert(batch)
+        with deferring_errors(progress) as report:
+            await repository.upsert(batch, report)
         return Upserted(len(batch), batch.left_out)
 
     async def replace_documents(

@@ -20,7 +20,7 @@ from agent_brain_store.chroma.threads import called_on_this_loop
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.progress import WriteBatch, Written
+from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.protocol import (
     Document,
     EmbeddingMetadata,
@@ -130,8 +130,9 @@ class ChromaRepository:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    async def upsert(self, batch: Batch) -> None:
-        await self._write(partial(writing.upsert, batch=batch))
+    async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
+        with called_on_this_loop(loading(progress, len(batch)) or (lambda _: None)) as call:
+            await self._write(partial(writing.upsert, batch=batch, written=call))
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store the given chunks, then delete every other chunk that matches."""

@@ -19,7 +19,7 @@ from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.writing import Writer, as_parameter
-from agent_brain_store.progress import WriteBatch, Written, deferring_errors
+from agent_brain_store.progress import WriteBatch, Written, deferring_errors, loading
 from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
@@ -48,23 +48,24 @@ class BulkWriter:
         self._pools, self._writer, self._indexes = pools, writer, indexes
         self._statistics, self._background, self._timings = statistics, background, timings
 
-    async def upsert(self, batch: Batch) -> None:
+    async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
         """Store the batch of one call. The index is suspended if the batch is as large as the store was."""
+        written = loading(progress, len(batch))
         if len(batch) < _MIN_CHUNKS or not self._indexes.has_vector_index:
-            await self._writer.upsert(batch)
+            await self._writer.upsert(batch, written)
             return
         suspension = await self._suspension(_MIN_SHARE_OF_ONE_CALL, self._timings.lock_wait)
         try:
             await suspension.suspend_if_worthwhile(batch)
-            await self._writer.upsert(batch)
+            await self._writer.upsert(batch, written)
         finally:
-            building = self._background.start(self._finish(suspension))
+            building = self._background.start(self._finish(suspension, progress))
         await asyncio.shield(building)
 
-    async def _finish(self, suspension: Suspension) -> None:
+    async def _finish(self, suspension: Suspension, progress: ProgressCallback | None) -> None:
         """Build the index after one call. If that fails, it is only logged, because the chunks are stored."""
         try:
-            await suspension.finish()
+            await suspension.finish(progress)
         except StorageError as error:
             log.warning(
                 "the chunks are stored, but the vector index could not be built; trying again: %s", error.message

@@ -99,8 +99,8 @@ class PostgresRepository:
 
     # --- writing ---
 
-    async def upsert(self, batch: Batch) -> None:
-        await self._bulk.upsert(batch)
+    async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
+        await self._bulk.upsert(batch, progress)
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         return await self._writer.replace(filter, batch)
