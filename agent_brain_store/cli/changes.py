@@ -11,8 +11,10 @@ import click
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, opened, store_name, where_option
-from agent_brain_store.cli.running import WRONG, Failure, command
+from agent_brain_store.cli.running import WRONG, Failure, command, interruptible
 from agent_brain_store.protocol import IndexReport
+
+_RESET = "This deletes all {chunks:,} chunks. Type the name of the store, {name}"
 
 
 def _require_person(what: str, hint: str) -> None:
@@ -22,7 +24,8 @@ def _require_person(what: str, hint: str) -> None:
 
 def _agreed(matching: int, chunks: int) -> bool:
     _require_person(f"{matching:,} of {chunks:,} chunks match", "say --yes")
-    return click.confirm(f"Delete {matching:,} of {chunks:,} chunks?", err=True)
+    with interruptible():
+        return click.confirm(f"Delete {matching:,} of {chunks:,} chunks?", err=True)
 
 
 @command("delete", interrupted="agent-brain-store count says what is left")
@@ -64,9 +67,8 @@ def reset(path: Path | None, given: str | None) -> None:
             answer = given
             if answer is None:
                 _require_person(f"{chunks:,} chunks would be deleted", f"give the name of the store: --name {name}")
-                answer = click.prompt(
-                    f"This deletes all {chunks:,} chunks. Type the name of the store, {name}", err=True
-                )
+                with interruptible():
+                    answer = click.prompt(_RESET.format(chunks=chunks, name=name), err=True)
             if answer != name:
                 raise Failure(f"the store is {name!r} and not {answer!r}: nothing was deleted", exit_code=WRONG)
             await store.reset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,7 +14,7 @@ import click
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option
-from agent_brain_store.cli.running import WRONG, Failure, command
+from agent_brain_store.cli.running import WRONG, Failure, command, interruptible
 from agent_brain_store.cli.vectors import Embedder, embed_option, embedded, load_embedder
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.factory import open_store
@@ -80,15 +79,8 @@ async def _load(config: StoreConfig, file: IO[str], embedder: Embedder | None, s
 
 
 def _next(lines: Iterator[Line], size: int) -> list[Line]:
-    """Read the next lines. Ctrl-C ends a read that waits for standard input.
-
-    By itself asyncio would only cancel the task, which does not notice while it waits here.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with interruptible():
         return list(islice(lines, size))
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 async def _send(loader: BulkLoader, lines: list[Line], embedder: Embedder | None) -> int:

@@ -13,9 +13,11 @@ These are the exit codes:
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -102,6 +104,19 @@ class Command(click.Command):
             failure = failure_of(error)
             failure.show()
             ctx.exit(failure.exit_code)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a read or a question in the block, inside a coroutine.
+
+    By itself asyncio would only cancel the task, which does not notice while it waits here.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 command: Callable[..., Callable[[Callable[..., Any]], Command]] = partial(click.command, cls=Command)

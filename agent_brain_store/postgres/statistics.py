@@ -123,7 +123,9 @@ class TermStatistics:
         try:
             rows = await self._pools.fetch("term_statistics_age")
         except StorageError as error:  # the caller's own work is done, so this must not look like its failure
-            log.warning("keyword ranking may use old word counts, because their age could not be read: %s", error.message)
+            log.warning(
+                "keyword ranking may use old word counts, because their age could not be read: %s", error.message
+            )
             rows = []
         return Age(**rows[0]) if rows else Age(0, 0.0, 0, 0, False)
 

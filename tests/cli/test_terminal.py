@@ -100,6 +100,22 @@ def test_ctrl_c_leaves_the_store_whole_and_says_what_to_do_next(config_file: Pat
     assert again.stdout.startswith("loaded 60 chunks")
 
 
+def test_a_question_waits_for_an_answer_and_ctrl_c_answers_it(loaded: Path) -> None:
+    """The terminal is the one of the process, so that Ctrl-C comes from the keyboard."""
+    for typed, code, said in (("y\n", 0, "deleted 1 chunks"), ("\x03", 130, "stopped: agent-brain-store count says")):
+        process, terminal = pty.fork()
+        if process == 0:
+            environment = clean_environment(AGENT_BRAIN_CONFIG=str(loaded), PYTHONPATH=str(ROOT), TERM="xterm")
+            os.execve(PROGRAM[0], [*PROGRAM, "delete", "b" if code == 0 else "c"], environment)
+        shown = read_until(terminal, "[y/N]: ")
+        os.write(terminal, typed.encode())
+        shown += read_until(terminal, None)
+        os.close(terminal)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == code, shown
+        assert said in shown
+    assert called("count", config=loaded).stdout == "3\n"
+
+
 def test_a_reader_that_leaves_early_is_no_error(loaded: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
