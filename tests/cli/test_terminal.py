@@ -13,9 +13,8 @@ import pytest
 from rich.text import Text
 
 from agent_brain_store.cli import screen
-from tests.support.commands import PROGRAM, Configure, called, lines, many_lines
+from tests.support.commands import PROGRAM, Run, called, many_lines
 from tests.support.pages import ROOT, clean_environment
-from tests.support.stores import ANIMALS
 
 
 def on_a_terminal(*arguments: str, config: Path, columns: int, **environment: str) -> tuple[int, str]:
@@ -46,12 +45,17 @@ def read_until(terminal: int, sign: str | None) -> str:
 
 
 @pytest.fixture
-def loaded(configure: Configure, tmp_path: Path) -> Path:
-    """Load four chunks through a pipe, and return the configuration."""
-    config = configure({"backend": "chroma", "chroma": {"path": str(tmp_path / "chroma")}})
-    done = called("load", "-", config=config, input=lines(*ANIMALS))
-    assert (done.returncode, done.stderr) == (0, "")
-    return config
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, object]:
+    """Keep the store in Chroma, unless a test asks for a backend."""
+    if "backend" in request.fixturenames and request.getfixturevalue("backend") == "postgres":
+        return {"backend": "postgres", "postgres": request.getfixturevalue("database")}
+    return {"backend": "chroma", "chroma": {"path": str(tmp_path / "chroma")}}
+
+
+@pytest.fixture
+def loaded(filled: Run, config_file: Path) -> Path:
+    """Load four chunks, and return the configuration."""
+    return config_file
 
 
 def test_a_pipe_gets_lines_with_tabs_and_a_terminal_gets_a_table(loaded: Path) -> None:
@@ -72,7 +76,7 @@ def test_a_pipe_gets_lines_with_tabs_and_a_terminal_gets_a_table(loaded: Path) -
 
 
 @pytest.mark.parametrize("backend", ["chroma", pytest.param("postgres", marks=pytest.mark.postgres)])
-def test_ctrl_c_leaves_the_store_whole_and_says_what_to_do_next(config_file: Path) -> None:
+def test_ctrl_c_leaves_the_store_whole_and_says_what_to_do_next(run: Run, config_file: Path, backend: str) -> None:
     """The load waits for more on standard input when it is stopped. What it has sent is stored."""
     chunks = many_lines(60)  # six batches, so that there is a rate
     here, there = pty.openpty()
@@ -95,12 +99,11 @@ def test_ctrl_c_leaves_the_store_whole_and_says_what_to_do_next(config_file: Pat
     assert "/s" in shown
     assert "stopped: what was loaded is stored; run the same command again" in shown
     assert "Traceback" not in shown
-    assert called("count", config=config_file).stdout == "60\n"
-    again = called("load", "-", config=config_file, input=chunks)
-    assert again.stdout.startswith("loaded 60 chunks")
+    assert run("count").stdout == "60\n"
+    assert run("load", "-", stdin=chunks).stdout.startswith("loaded 60 chunks")
 
 
-def test_a_question_waits_for_an_answer_and_ctrl_c_answers_it(loaded: Path) -> None:
+def test_a_question_waits_for_an_answer_and_ctrl_c_answers_it(filled: Run, loaded: Path) -> None:
     """The terminal is the one of the process, so that Ctrl-C comes from the keyboard."""
     for typed, code, said in (("y\n", 0, "deleted 1 chunks"), ("\x03", 130, "stopped: agent-brain-store count says")):
         process, terminal = pty.fork()
@@ -113,7 +116,7 @@ def test_a_question_waits_for_an_answer_and_ctrl_c_answers_it(loaded: Path) -> N
         os.close(terminal)
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == code, shown
         assert said in shown
-    assert called("count", config=loaded).stdout == "3\n"
+    assert filled("count").stdout == "3\n"
 
 
 def test_a_reader_that_leaves_early_is_no_error(loaded: Path) -> None:
