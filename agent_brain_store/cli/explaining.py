@@ -23,7 +23,7 @@ from agent_brain_store.cli.running import command
 from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
 from agent_brain_store.config import StoreConfig
 
-_HYBRID = {"fusion": "rrf", "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60}
+_HYBRID = {"fusion": "convex", "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60}
 
 
 @command("explain")

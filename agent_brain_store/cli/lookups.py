@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 import click
 
@@ -14,7 +14,7 @@ from agent_brain_store.cli.opening import config_option, configured, json_option
 from agent_brain_store.cli.running import NO, Failure, command
 from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.protocol import SearchResult
+from agent_brain_store.protocol import Fusion, SearchResult
 
 
 @command("count")
@@ -73,8 +73,8 @@ def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
 @where_option
 @click.option(
     "--fusion",
-    type=click.Choice(["rrf", "relative_score"]),
-    default="rrf",
+    type=click.Choice(get_args(Fusion)),
+    default="convex",
     show_default=True,
     help="How a hybrid search fuses both rankings.",
 )

@@ -5,6 +5,7 @@ Each function looks for one kind of finding.
 
 from __future__ import annotations
 
+from agent_brain_store.checks import startup
 from agent_brain_store.cli.findings import (
     ERROR,
     MIGRATE,
@@ -52,7 +53,9 @@ async def fit(config: StoreConfig, look: Look) -> list[Finding]:
     from agent_brain_store.postgres.guard import check_store
 
     try:
-        await check_store(look.connection, config)
+        _, stored = await check_store(look.connection, config)
+        if (await look.row("count_chunks"))["chunks"]:  # an empty store takes the settings of the next start
+            startup.check_store(config, stored, "postgres")
     except DimensionMismatchError as error:
         mend = f"Configure the model that filled the store: its vectors have {error.expected} dimensions."
         return [Finding(ERROR, "the dimensions differ", error.message, mend)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent_brain_store.config.embedding_models import DEFAULT_MODEL, known_dimensions
+from agent_brain_store.config.passwords import PASSWORDS, Passwords
 from agent_brain_store.config.rules import (
     ANYTHING,
     LANGUAGE,
@@ -55,9 +56,8 @@ _VARIABLES = {
     "EMBEDDING_MODEL": ("embedding", "model"),
     "EMBEDDING_DIMENSIONS": ("embedding", "dimensions"),
 }
-_PASSWORDS = ("password", "password_env", "password_file")
 _REPLACED_BY_URL = ("host", "port", "database", "user")
-_CONNECTION = ("url", "embedded_path", *_REPLACED_BY_URL, *_PASSWORDS)
+_CONNECTION = ("url", "embedded_path", *_REPLACED_BY_URL, *PASSWORDS)
 _PG = "storage.postgres"
 _UNREPLACED = (
     "holds ${...}, which is not replaced by a variable; write the value itself, or use password_env, password_file, "
@@ -104,16 +104,11 @@ def _is_unreplaced(key: str, value: object) -> bool:
     return isinstance(value, str) and find(_PLACEHOLDER, value) is not None
 
 
-def _if_named(text: str, pattern: str) -> str:
-    """Quote the name of a variable or file only if it looks like one. Someone may have put a password there."""
-    return f" {text}" if re.fullmatch(pattern, text) else ""
-
-
 def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() fails below a directory that we may not read
 
 
-class _Draft:
+class _Draft(Passwords):
     """The settings of a file and the environment, section by section, on their way to a ``StoreConfig``."""
 
     def __init__(
@@ -139,10 +134,10 @@ class _Draft:
         for section, cls in self.sections.items():
             parts[section], problems = check_values(cls, self.given[section])
             for key, text in problems:
-                self._report(section, key, text)
+                self.report(section, key, text)
         return parts
 
-    def _report(self, section: str, key: str, text: str) -> None:
+    def report(self, section: str, key: str, text: str) -> None:
         origin = self.origins.get((section, key))
         self.problems.append(f"{section}.{key}{f' (from {origin})' if origin else ''}: {text}")
 
@@ -175,13 +170,13 @@ class _Draft:
         if rule is None:
             # If a space is missing, as in {password:text}, the password becomes part of a key.
             name = key if re.fullmatch(r"[\w-]{1,40}", str(key)) else "(a key)"
-            self._report(section, str(name), f"unknown key, {self._suggestion(section, str(key))}")
+            self.report(section, str(name), f"unknown key, {self._suggestion(section, str(key))}")
         elif value is None or (value == "" and self._optional(section, key)):
             pass
         elif rule is not ANYTHING and _is_unreplaced(key, value):
-            self._report(section, key, _UNREPLACED)
+            self.report(section, key, _UNREPLACED)
         elif key in _FILE_ONLY.get(section, {}) and not rule.accepts(value):
-            self._report(section, key, refusal(key, value, rule))
+            self.report(section, key, refusal(key, value, rule))
         else:
             self.given[section][key] = value
             self.said.add((section, key))
@@ -232,12 +227,12 @@ class _Draft:
         if str(given.setdefault("provider", DEFAULT_MODEL[0])).lower() == DEFAULT_MODEL[0]:
             given.setdefault("model", DEFAULT_MODEL[1])
         if "model" not in given:
-            self._report("embedding", "model", "is missing; set it to the name of the provider's model")
+            self.report("embedding", "model", "is missing; set it to the name of the provider's model")
         elif "dimensions" not in given:
             size = known_dimensions(str(given["model"]))
             if size is None:
                 model = shown_value("model", given["model"])
-                self._report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
+                self.report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
             given["dimensions"] = size or 1
 
     def _settle_params(self, given: dict[str, Any]) -> None:
@@ -249,7 +244,7 @@ class _Draft:
         size = _number_if_any(size) if isinstance(size, str) else size
         if given.setdefault("dimensions", size) != size:
             other, shown = (shown_value("dimensions", value) for value in (given["dimensions"], size))
-            self._report(
+            self.report(
                 "embedding", "dimensions", f"{other} differs from embedding.params.dimensions, {shown}; expected one"
             )
 
@@ -258,7 +253,7 @@ class _Draft:
         language = self.given[_PG].pop("language", None)
         if language and str(keyword.setdefault("language", language)).lower() != language.lower():
             other = shown_value("language", keyword["language"])
-            self._report(_PG, "language", f"{language!r} differs from storage.keyword.language, {other}; expected one")
+            self.report(_PG, "language", f"{language!r} differs from storage.keyword.language, {other}; expected one")
 
     def _settle_connection(self) -> None:
         postgres = self.given[_PG]
@@ -271,14 +266,14 @@ class _Draft:
                 postgres.pop(unread, None)
             return
         self._settle_address(postgres)
-        self._settle_password(postgres)
+        self.settle_password(postgres)
         self._check_certificates(postgres)
 
     def _settle_address(self, postgres: dict[str, Any]) -> None:
         url = postgres.pop("url", None)
         variable = self.env.get("DATABASE_URL")
         if "embedded_path" in postgres and (url or postgres.keys() & {"host", "port"}):
-            self._report(_PG, "embedded_path", "is set together with a server's address; set only one of the two")
+            self.report(_PG, "embedded_path", "is set together with a server's address; set only one of the two")
         said = self._said(_PG, _CONNECTION)
         if variable and said:
             self._leave_out("DATABASE_URL", _PG, said)
@@ -286,7 +281,7 @@ class _Draft:
         if variable and _is_unreplaced("url", variable):
             self.problems.append(f"DATABASE_URL: {_UNREPLACED.partition(';')[0]}; write the value itself")
         elif variable:
-            for key in (*_PASSWORDS, "embedded_path"):
+            for key in (*PASSWORDS, "embedded_path"):
                 postgres.pop(key, None)
             self._apply_url(postgres, variable, "DATABASE_URL")
         elif url:
@@ -295,12 +290,12 @@ class _Draft:
             self._apply_docker_port(postgres)
 
     def _apply_url(self, postgres: dict[str, Any], url: str, origin: str) -> None:
-        settings, problems = parse_connection_url(self._resolved(url, origin) or "postgresql://")
+        settings, problems = parse_connection_url(self.resolved(url, origin) or "postgresql://")
         self.problems += [f"{origin}: {problem}" for problem in problems]
         replaced = [key for key in _CONNECTION if (_PG, key) in self.said]
         if origin == "DATABASE_URL" and replaced:
             self._note_override(origin, _PG, *replaced)
-        for key in (*_REPLACED_BY_URL, *(_PASSWORDS if "password" in settings else ())):
+        for key in (*_REPLACED_BY_URL, *(PASSWORDS if "password" in settings else ())):
             postgres.pop(key, None)
         for key, value in settings.items():
             self._override(_PG, key, value, origin)
@@ -311,65 +306,17 @@ class _Draft:
         if text and "://" not in text and "port" not in postgres and "PGPORT" not in self.env:
             self._override(_PG, "port", _number_if_any(text), "POSTGRES_PORT")
 
-    def _settle_password(self, postgres: dict[str, Any]) -> None:
-        given = {key: postgres.pop(key) for key in _PASSWORDS if key in postgres}
-        if len(given) == 1 and "password" not in given:
-            self.origins[_PG, "password"] = f"{_PG}.{next(iter(given))}"
-        if len(given) > 1:
-            self._report(_PG, "password", f"{' and '.join(given)} are set together; set only one of them")
-        elif "password_env" in given:
-            postgres["password"] = self._variable(given["password_env"], f"{_PG}.password_env")
-        elif "password_file" in given:
-            postgres["password"] = self._password_from(expanded(given["password_file"]))
-        elif isinstance(given.get("password"), str):
-            postgres["password"] = self._resolved(given["password"], f"{_PG}.password")
-        elif given:
-            postgres.update(given)
-        elif not self.env.keys() & {"PGPASSWORD", "PGPASSFILE"} and "embedded_path" not in postgres:
-            origin = "POSTGRES_PASSWORD"
-            postgres["password"] = self._resolved(self.env.get(origin), origin)
-            self.origins |= {(_PG, "password"): origin} if origin in self.env else {}
-
-    def _password_from(self, path: Path) -> str | None:
-        try:
-            text = path.read_text(encoding="utf-8-sig").rstrip("\r\n")  # Windows writes a mark before the text
-            reason = "" if text else "it is empty"
-        except (OSError, ValueError) as error:
-            text, reason = "", getattr(error, "strerror", None) or "it isn't UTF-8 text"
-        if reason:
-            name = _if_named(str(path), r".*[/\\].*")
-            self._report(_PG, "password_file", f"the file{name} gives no password: {reason}")
-        return text or None
-
-    def _resolved(self, text: str | None, origin: str) -> str | None:
-        """Replace ``secret://env/NAME`` by the variable's value. Other text is returned as it is."""
-        if text is None or not text.startswith("secret://"):
-            return text
-        if text.startswith("secret://env/"):
-            return self._variable(text.removeprefix("secret://env/"), origin)
-        self.problems.append(
-            f"{origin}: only secret://env/NAME is supported; have your platform put "
-            f"the secret in a variable or a file, and name it with {_PG}.password_env or {_PG}.password_file"
-        )
-        return None
-
-    def _variable(self, name: str, origin: str) -> str | None:
-        if name not in self.env:
-            named = _if_named(name, "[A-Z_][A-Z0-9_]*")
-            self.problems.append(f"{origin}: the environment variable{named} is not set; it should hold the password")
-        return self.env.get(name)
-
     def _check_certificates(self, postgres: dict[str, Any]) -> None:
         for key in ("ssl_root_cert", "ssl_cert", "ssl_key"):
             value = postgres.get(key)
             system = key == "ssl_root_cert" and value == "system"
             if isinstance(value, (str, Path)) and not system and not _is_file(expanded(value)):
-                self._report(_PG, key, f"{shown_value(key, value)} is not a file")
+                self.report(_PG, key, f"{shown_value(key, value)} is not a file")
         mode = str(postgres.get("ssl_mode")).lower()
         default = Path(self.env.get("HOME", "/nowhere"), ".postgresql/root.crt")
         known = "ssl_root_cert" in postgres or "PGSSLROOTCERT" in self.env or _is_file(default)
         if mode.startswith("verify-") and not known:
-            self._report(_PG, "ssl_root_cert", f"missing, expected a certificate file or system for ssl_mode {mode}")
+            self.report(_PG, "ssl_root_cert", f"missing, expected a certificate file or system for ssl_mode {mode}")
 
     def _settle_paths(self) -> None:
         base = self.env.get("AGENT_BRAIN_STATE_DIR")

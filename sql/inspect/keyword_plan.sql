@@ -9,6 +9,6 @@
 -- psql: \bind 'how do I load chunks' 5 '' '' 750
 --       \i sql/inspect/keyword_plan.sql
 select chunk_id, score
-from bm25($1::text, $3::text, $4::text, $5::int4, '{}', null)
+from bm25($1::text, nullif($3::text, '')::jsonpath, $4::text, $5::int4, null)
 order by score desc, chunk_id collate "C"
 limit $2::int4;

@@ -130,7 +130,7 @@ LAYERS = [
 ]
 # Inside a room, a module may import those that stand before it.
 ROOMS = {
-    "config": "embedding_models rules url sources yaml_file model __init__",
+    "config": "embedding_models rules passwords url sources yaml_file model __init__",
     "checks": "vectors chunks arguments startup",
     "filters": "parse evaluate",
     "textsearch": "searchable names words frequencies fusion kept scored index",
