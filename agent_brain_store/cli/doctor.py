@@ -86,6 +86,8 @@ async def _backend(read: Sourced) -> Diagnosis:
     except ConnectionFailed as error:
         mend = "Start the server, or correct storage.postgres.host, port, user, database and the password."
         return Diagnosis([Finding(ERROR, "the server cannot be reached", error.message, mend)], 1)
+    except StorageError as error:
+        return Diagnosis([Finding(ERROR, "the store cannot be looked at", error.message, "As it says.")], 1)
 
 
 async def _postgres(config: StoreConfig, look: Look) -> Diagnosis:

@@ -70,7 +70,7 @@ def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> No
     assert run("doctor").exit_code == 0
     shutil.rmtree(header.parent)
     finding = only(run)
-    assert (finding["what"], finding["mend"].split()[0]) == ("the vector index cannot be read", "Restore")
+    assert (finding["level"], finding["mend"].split()[0]) == ("error", "Restore")
 
 
 @pytest.mark.parametrize(

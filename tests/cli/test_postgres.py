@@ -64,7 +64,7 @@ def test_a_plan_names_the_indexes_in_words(run: Run, config_of_large: Path, larg
     _, vectors = large
     asked = ("explain", "--vector", "-", "-c", config_of_large)
     found = json.loads(run(*asked, "--json", stdin=json.dumps(vectors[0].tolist())).stdout)
-    assert [step["what"] for step in found["steps"]["vector_search"]][0] == "calls nearest()", "a plan shows no more"
+    assert found["steps"]["vector_search"][0]["what"] == "calls nearest()", "a plan shows no more"
     assert not any(step["is_whole"] for step in found["steps"]["vector_search"])
     assert (found["search"], found["chunks"]) == ("vector", 20000)
     assert found["reads"] == ["read the index of ids 5 times", "read the vector index once"]
