@@ -29,7 +29,8 @@ def test_private_members_are_reached_in_internals_alone():
             continue
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
             reached = ast.unparse(node)
-            assert reached.startswith("self.") or reached == "os._exit", f"{name}:{node.lineno} reaches for {reached}"
+            is_public = reached in ("os._exit", "sys._current_frames")  # in spite of their names
+            assert reached.startswith("self.") or is_public, f"{name}:{node.lineno} reaches for {reached}"
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("monkeypatch.setattr"):
             places = [f".{place.value!s}" for place in node.args[:2] if isinstance(place, ast.Constant)]
             assert not any("._" in place for place in places), f"{name}:{node.lineno} patches {places}"
