@@ -15,6 +15,7 @@
     ├── ConnectionFailed             the server cannot be reached, or refuses us
     ├── PoolTimeout                  no connection became free in time
     ├── StoreLocked                  another process has this Chroma directory open
+    ├── ReadOnlyStore                asked to write, but opened with read_only=True
     ├── QueryFailed                  the server refused a statement
     ├── TransferError                an export is damaged, or a copy is not what was sent
     └── OutcomeUnknown               the connection was lost during a commit: it may or may not have happened
@@ -169,6 +170,10 @@ class PoolTimeout(StorageError):
 
 class StoreLocked(StorageError):
     """Another process has this Chroma directory open. Chroma loses data when two processes share one."""
+
+
+class ReadOnlyStore(StorageError):
+    """A store that was opened with ``read_only=True`` was asked to change something."""
 
 
 class QueryFailed(StorageError):

@@ -6,7 +6,7 @@ This is the only module that knows both backends. It imports a backend only when
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -17,11 +17,18 @@ from agent_brain_store.protocol import ProgressCallback, StorageBackend
 if TYPE_CHECKING:
     from agent_brain_store.repository import Repository
 
+Connect: TypeAlias = Callable[..., Awaitable[Any]]
 Source: TypeAlias = StoreConfig | Mapping[str, Any] | str | os.PathLike[str] | None
 OnMismatch: TypeAlias = Literal["refuse", "warn"]
 
 
-def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") -> StorageBackend:
+def create_backend(
+    source: Source = None,
+    on_mismatch: OnMismatch = "refuse",
+    *,
+    read_only: bool = False,
+    connect: Connect | None = None,
+) -> StorageBackend:
     """Return the store that the configuration describes. It is not open yet, and only the configuration is read.
 
     ``source`` is a `StoreConfig`, a mapping, the path of a YAML file, or None for `load_config()`'s default. The
@@ -32,6 +39,12 @@ def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") ->
     chunks raises the mismatch then, until `reset()` has given the store the configured settings. If only the profile
     differs, `set_embedding_metadata()` of the configured model mends it too. Then embed every chunk anew.
 
+    With ``read_only``, every method that changes something raises `ReadOnlyStore`. On PostgreSQL nothing is migrated,
+    built or counted then, so a standby will do, and a role that may only read.
+
+    ``connect`` opens the connections to PostgreSQL, in place of ``asyncpg.connect``. It gets the arguments of that
+    function as keywords, and passes on those that it does not replace.
+
     Raises `ConfigError` if the configuration is wrong, and `MissingDependency` if PostgreSQL's packages are not
     installed. If the packages of Chroma or of a private server are missing, `initialize()` raises `MissingDependency`.
     """
@@ -41,7 +54,7 @@ def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") ->
     if on_mismatch not in ("refuse", "warn"):
         raise InvalidQueryError(f"on_mismatch is {on_mismatch!r}; it must be 'refuse' or 'warn'")
     try:
-        return Store(config, _repository(config), on_mismatch == "warn")
+        return Store(config, _repository(config, read_only, connect), on_mismatch == "warn", read_only)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise
@@ -51,11 +64,11 @@ def create_backend(source: Source = None, on_mismatch: OnMismatch = "refuse") ->
         ) from error
 
 
-def _repository(config: StoreConfig) -> Repository:
+def _repository(config: StoreConfig, read_only: bool, connect: Connect | None) -> Repository:
     if config.backend == "postgres":
         from agent_brain_store.postgres.repository import PostgresRepository
 
-        return PostgresRepository(config)
+        return PostgresRepository(config, read_only, connect)
     from agent_brain_store.chroma.repository import ChromaRepository
 
     return ChromaRepository(config)
@@ -63,14 +76,19 @@ def _repository(config: StoreConfig) -> Repository:
 
 @asynccontextmanager
 async def open_store(
-    source: Source = None, progress: ProgressCallback | None = None, on_mismatch: OnMismatch = "refuse"
+    source: Source = None,
+    progress: ProgressCallback | None = None,
+    on_mismatch: OnMismatch = "refuse",
+    *,
+    read_only: bool = False,
+    connect: Connect | None = None,
 ) -> AsyncIterator[StorageBackend]:
     """Open a store and close it at the end: ``async with open_store("config.yaml") as store``.
 
-    ``source`` and ``on_mismatch`` are passed to `create_backend`, and ``progress`` to `StorageBackend.initialize`. Both
-    say which errors they raise.
+    ``progress`` is passed to `StorageBackend.initialize`, and the rest to `create_backend`. Both say which errors they
+    raise.
     """
-    store = create_backend(source, on_mismatch)
+    store = create_backend(source, on_mismatch, read_only=read_only, connect=connect)
     try:
         await store.initialize(progress)
         yield store

@@ -17,7 +17,7 @@ from agent_brain_store.checks import arguments, startup
 from agent_brain_store.checks.chunks import Batch, prepare, prepare_changes
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import InvalidFilterError, NotInitialized, StorageError
+from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
 from agent_brain_store.outcomes import ReplaceResult, Upserted
 from agent_brain_store.progress import Loader, deferring_errors
@@ -48,8 +48,11 @@ class Store:
     has been mended, nothing is added to it.
     """
 
-    def __init__(self, config: StoreConfig, repository: Repository, tolerant: bool = False) -> None:
+    def __init__(
+        self, config: StoreConfig, repository: Repository, tolerant: bool = False, read_only: bool = False
+    ) -> None:
         self.config, self.repository, self._tolerant = config, repository, tolerant
+        self._read_only = read_only
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ---
@@ -101,9 +104,17 @@ class Store:
             return error
         return None
 
+    def _changeable(self) -> Repository:
+        """Return the repository for a call that changes something. Raises `ReadOnlyStore` if it may not."""
+        repository = self._opened()
+        if self._read_only:
+            message = "this store was opened with read_only=True: open it without, to change something"
+            raise ReadOnlyStore(message, repository.name)
+        return repository
+
     def _writable(self) -> Repository:
         """Return the repository if chunks can be added. Otherwise raise the mismatch."""
-        repository, mismatch = self._opened(), self._mismatch()
+        repository, mismatch = self._changeable(), self._mismatch()
         if mismatch:
             raise mismatch
         return repository
@@ -173,7 +184,7 @@ class Store:
     async def update_metadata(
         self, changes: Mapping[str, Any], ids: Sequence[str] | None = None, where: Where | None = None
     ) -> int:
-        repository, filter = self._opened(), parse(where)
+        repository, filter = self._changeable(), parse(where)
         wanted = None if ids is None else arguments.check_ids(ids)
         new, removed = prepare_changes(self._rules, changes)
         if wanted is None and filter is None:
@@ -183,14 +194,14 @@ class Store:
         return 0 if wanted == [] else await repository.update_metadata(wanted, filter, new, removed)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
-        repository, wanted = self._opened(), arguments.check_ids(ids)
+        repository, wanted = self._changeable(), arguments.check_ids(ids)
         return await repository.delete(wanted) if wanted else 0
 
     async def delete_by_metadata(self, where: Where) -> int:
-        return await self._opened().delete_matching(parse_required(where, "delete_by_metadata"))
+        return await self._changeable().delete_matching(parse_required(where, "delete_by_metadata"))
 
     async def reset(self) -> None:
-        await self._opened().reset()
+        await self._changeable().reset()
 
     @asynccontextmanager
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
@@ -279,7 +290,7 @@ class Store:
         return await self._opened().get_profile()
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        repository = self._opened()
+        repository = self._changeable()
         await repository.set_profile(startup.new_profile(provider, model, dimensions, self._rules.dimensions))
 
     def validate_embedding_compatibility(
@@ -290,16 +301,16 @@ class Store:
     # --- indexes ---
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
-        repository = self._opened()
+        repository = self._changeable()
         with deferring_errors(progress) as report:
             return await repository.ensure_indexes(report)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
-        repository = self._opened()
+        repository = self._changeable()
         with deferring_errors(progress) as report:
             return await repository.reindex(report)
 
     async def rederive_terms(self, progress: ProgressCallback | None = None) -> int:
-        repository = self._opened()
+        repository = self._changeable()
         with deferring_errors(progress) as report:
             return await repository.rederive_terms(report)

@@ -106,7 +106,7 @@ async def row_by_row(store: Store, batch: tuple[Any, ...]) -> None:
     async with raw(store) as connection:
         await connection.execute(FORMER_TABLE)
         settings = {"search_path": await connection.fetchval("show search_path")}
-    arguments = postgres_of(store).pools.arguments | {"server_settings": settings}
+    arguments = postgres_of(store).pools.sessions.arguments | {"server_settings": settings}
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**arguments), pool_pre_ping=True
     )

@@ -108,7 +108,7 @@ async def _on_chroma(bench: Bench, passages: Passages) -> None:
 @asynccontextmanager
 async def naive_postgres(store: Store) -> AsyncIterator[naive.Postgres]:
     """Open a naive store on the same server."""
-    hand = naive.Postgres(postgres_of(store).pools.arguments, f"bench_naive_{os.getpid()}")
+    hand = naive.Postgres(postgres_of(store).pools.sessions.arguments, f"bench_naive_{os.getpid()}")
     await hand.open(DIMENSIONS)
     try:
         yield hand

@@ -14,14 +14,16 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.config.url import parse_connection_url
+from tests.support.halves import Halves
 from tests.support.large import load_large
+from tests.support.pooler import pgbouncer
 from tests.support.postgres import config, connect
 from tests.support.servers import Server, wheel_server
 from tests.support.stores import mapping
@@ -85,18 +87,33 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def pooler(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Yield what leads through a pgbouncer, if AGENT_BRAIN_TEST_POOLER names its mode. Otherwise there is nothing."""
+    mode = os.environ.get("AGENT_BRAIN_TEST_POOLER")
+    if not mode:
+        yield {}
+        return
+    with pgbouncer(request.getfixturevalue("server").location, mode) as through:
+        yield {**{key: through[key] for key in ("host", "port", "ssl_mode")}, "pooler": mode}
+
+
 Make = Callable[..., StorageBackend]
 
 
 @pytest.fixture
 async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
     """Make unopened stores of the same data. Keywords override ``storage``. Close them at the end."""
-    postgres = request.getfixturevalue("database") if backend == "postgres" else {}
+    postgres: dict[str, Any] = {}
+    if backend == "postgres":
+        postgres = request.getfixturevalue("database") | request.getfixturevalue("pooler")
     made: list[StorageBackend] = []
 
     def build(**storage: Any) -> StorageBackend:
         storage = {"backend": backend, "chroma": {"path": str(tmp_path / "chroma")}, "postgres": postgres, **storage}
-        made.append(create_backend(StoreConfig.from_dict(mapping(**storage))))
+        config = StoreConfig.from_dict(mapping(**storage))
+        halves = backend == "postgres" and os.environ.get("AGENT_BRAIN_TEST_READ_ONLY")
+        made.append(cast("StorageBackend", Halves(config)) if halves else create_backend(config))
         return made[-1]
 
     yield build
@@ -111,7 +128,8 @@ def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> C
     def place(name: str) -> dict[str, Any]:
         if backend == "chroma":
             return {"chroma": {"path": str(tmp_path / name)}}
-        return {"postgres": {**request.getfixturevalue("database"), "schema": name}}
+        there = request.getfixturevalue("database") | request.getfixturevalue("pooler")
+        return {"postgres": {**there, "schema": name}}
 
     return place
 

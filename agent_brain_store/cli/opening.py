@@ -163,10 +163,10 @@ def _is_made(server: Path | None) -> bool:
 async def address(config: StoreConfig) -> AsyncIterator[dict[str, Any]]:
     """Yield asyncpg's arguments for the server. A private server runs until the end of the block."""
     require_postgres(config, "this")
-    from agent_brain_store.postgres.connection import connect_arguments, session_settings
+    from agent_brain_store.postgres.connection import connect_arguments
     from agent_brain_store.postgres.startup import private_server
 
-    arguments = connect_arguments(config.postgres, session_settings(config, f'"{config.postgres.schema}", pg_temp'))
+    arguments = connect_arguments(config.postgres)
     server = private_server(config)
     if server is None:
         yield arguments
@@ -183,21 +183,23 @@ async def address(config: StoreConfig) -> AsyncIterator[dict[str, Any]]:
 async def looking(config: StoreConfig) -> AsyncIterator[Look]:
     """Open a connection that only looks. It tries to connect once, and raises `ConnectionFailed`."""
     async with address(config) as arguments:
-        from agent_brain_store.postgres.connection import connect, register_codecs
+        from agent_brain_store.postgres.connection import session_settings
         from agent_brain_store.postgres.errors import translated
+        from agent_brain_store.postgres.sessions import Sessions
+        from agent_brain_store.postgres.transactions import with_settings
 
-        first = await connect(arguments, 0)
+        settings = session_settings(config, f'"{config.postgres.schema}", pg_temp')
+        sessions = Sessions(arguments, settings, config.postgres.pooler)
+        first = await sessions.connect(0)
         with translated("looking at the server"):
             server = (await first.fetch(_files()["server"].text))[0]
             await first.close()
             path = ", ".join(f'"{name}"' for name in (config.postgres.schema, server["vector_schema"]) if name)
-            settings = arguments["server_settings"] | {"search_path": f"{path}, pg_temp"}
-            connection = await connect(arguments | {"server_settings": settings}, 0)
+            connection = await sessions.with_vectors(f"{path}, pg_temp", server["vector_schema"]).connect(0)
             try:
-                if server["vector_schema"]:
-                    await register_codecs(connection, server["vector_schema"])
-                text = _files()["schema_version"].text
-                version = (await connection.fetch(text))[0]["version"] if server["has_store"] else 0
-                yield Look(connection, server, version)
+                async with with_settings(connection):
+                    text = _files()["schema_version"].text
+                    version = (await connection.fetch(text))[0]["version"] if server["has_store"] else 0
+                    yield Look(connection, server, version)
             finally:
                 await connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 import shutil
@@ -54,7 +55,7 @@ async def _run(config: StoreConfig, arguments: tuple[str, ...]) -> int:
             given = ["--pset=expanded=auto"]  # wide rows one under another
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's to handle: it cancels the query
         try:
-            environment = _environment(config.postgres, server, settings)
+            environment = _environment(config.postgres, server, settings, await _password(config.postgres))
             return await asyncio.to_thread(_call, [_program(config), *given], environment, sql_directory().parent)
         finally:
             signal.signal(signal.SIGINT, before)
@@ -84,12 +85,20 @@ def _version(program: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _environment(config: PostgresConfig, server: dict[str, Any], settings: dict[str, str]) -> dict[str, str]:
+async def _password(config: PostgresConfig) -> str | None:
+    """Return the password, which a command or a function may have to fetch first."""
+    password = config.password.reveal() if config.password else None
+    return str(await password) if inspect.isawaitable(password) else password
+
+
+def _environment(
+    config: PostgresConfig, server: dict[str, Any], settings: dict[str, str], password: str | None
+) -> dict[str, str]:
     """Return the environment for psql. What the configuration does not say is left to libpq's own variables."""
     named = {name: server.get(name) for name in ("host", "port", "user", "database")}
     tls = {"SSLMODE": config.ssl_mode, "SSLROOTCERT": config.ssl_root_cert, "SSLCERT": config.ssl_cert}
     values = {name.upper(): value for name, value in named.items()} | tls | {"SSLKEY": config.ssl_key}
-    values["PASSWORD"] = config.password.reveal() if config.password else None
+    values["PASSWORD"] = password
     values["OPTIONS"] = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
     inherited = {
         name: value for name, value in os.environ.items() if not (name.startswith("PG") and config.embedded_path)

@@ -94,13 +94,14 @@ async def indexes(config: StoreConfig, look: Look) -> list[Finding]:
 
 async def index_options(config: StoreConfig, look: Look) -> list[Finding]:
     """Find a vector index that was built with other parameters than the configured ones."""
-    from agent_brain_store.postgres.indexes import VECTOR_INDEX, differences
+    from agent_brain_store.postgres.index_builds import compare
+    from agent_brain_store.postgres.indexes import VECTOR_INDEX
 
     found = []
     for row in await look.query("index_facts"):
         if row["name"] == VECTOR_INDEX:
             options = dict(option.split("=") for option in row["options"])
-            found += differences(config.postgres, row["method"], options)
+            found += compare(config.postgres, row["method"], options)
     return [Finding(WARNING, "the vector index is not as configured", evidence, REINDEX) for evidence in found]
 
 

@@ -29,7 +29,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -58,6 +58,7 @@ from agent_brain_store.config.rules import (
     setting,
 )
 from agent_brain_store.config.sources import Gathered, gather
+from agent_brain_store.config.url import parse_connection_url
 from agent_brain_store.config.yaml_file import read_yaml
 
 __all__ = [
@@ -135,6 +136,16 @@ class PostgresConfig(Section):
     the system's own certificates. ``embedded_path`` is the directory of a private server, which replaces a server's
     address.
 
+    ``target_session_attrs`` says which of several hosts will do, as in libpq. If it is not set, one of several hosts has
+    to be writable, and a single host may be anything.
+
+    ``pooler`` says in which mode a pooler between this program and the server works. ``direct_url`` leads past it. Work
+    that needs a session of its own goes there. Parts of the connection that the URL does not name stay the same, except
+    the port of another host.
+
+    If ``migrate`` is ``never``, the start applies no migration, no function and no index. It refuses a store that lacks
+    one, and says what its owner has to run.
+
     ``pool_size`` plus ``pool_max_overflow`` is the largest number of connections in the pools. A quarter of them are
     for writing. They open when they are needed. Work on indexes takes one more.
 
@@ -157,10 +168,16 @@ class PostgresConfig(Section):
     ssl_cert: Path | None = setting(PATH, None)
     ssl_key: Path | None = setting(PATH, None)
     embedded_path: Path | None = setting(PATH, None)
+    target_session_attrs: str | None = setting(
+        choice("any", "read-write", "read-only", "primary", "standby", "prefer-standby"), None
+    )
+    pooler: str = setting(choice("none", "session", "transaction"), "none")
+    direct_url: Secret | None = setting(PASSWORD._replace(expected="a URL"), None, shown=False)
     schema: str = setting(
         matching("(?!pg_)[a-z_][a-z0-9_]{0,62}", "up to 63 of a-z 0-9 _ that start with neither a digit nor pg_"),
         "agent_brain",
     )
+    migrate: str = setting(choice("auto", "never"), "auto")
     pool_size: int = setting(integer(1, 1000), 10)
     pool_max_overflow: int = setting(integer(0, 1000), 10)
     pool_timeout: float = setting(SECONDS, 30.0)
@@ -189,6 +206,16 @@ class PostgresConfig(Section):
         hosts, ports = host_list(values.get("host")), values.get("port")
         if isinstance(ports, tuple) and len(ports) != len(hosts):
             yield "port", f"{len(ports)} ports for {len(hosts)} hosts, expected one port or as many as hosts"
+        if values.get("direct_url") is not None:
+            for problem in parse_connection_url(values["direct_url"].reveal())[1]:
+                yield "direct_url", problem
+
+    def direct(self) -> PostgresConfig:
+        """Return the connection that ``direct_url`` names, past the pooler."""
+        settings: dict[str, Any] = parse_connection_url(self.direct_url.reveal())[0] if self.direct_url else {}
+        if "host" in settings:
+            settings = {"port": None} | settings  # the pooler's port is of no use on another host
+        return replace(self, **settings | {"pooler": "none", "direct_url": None})
 
 
 @dataclass(frozen=True, slots=True)

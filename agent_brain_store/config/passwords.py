@@ -1,4 +1,4 @@
-"""Find the password of PostgreSQL: in a variable, in a file, or where it stands."""
+"""Find the password of PostgreSQL: in a variable, in a file, by a command, or where it stands."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from agent_brain_store.config.commands import from_command
 from agent_brain_store.config.rules import expanded
 
-PASSWORDS = ("password", "password_env", "password_file")
+PASSWORDS = ("password", "password_env", "password_file", "password_command")
 _PG = "storage.postgres"
 
 
@@ -40,6 +41,8 @@ class Passwords(ABC):
             postgres["password"] = self._variable(given["password_env"], f"{_PG}.password_env")
         elif "password_file" in given:
             postgres["password"] = self._password_from(expanded(given["password_file"]))
+        elif "password_command" in given:
+            postgres["password"] = from_command(given["password_command"])
         elif isinstance(given.get("password"), str):
             postgres["password"] = self.resolved(given["password"], f"{_PG}.password")
         elif given:

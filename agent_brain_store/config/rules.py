@@ -31,15 +31,17 @@ class Secret:
     Pass ``secret.reveal`` itself to asyncpg as ``password``. This keeps the text out of asyncpg's reprs too.
     """
 
-    __slots__ = ("_reveal",)
-    _reveal: Callable[[], str]
+    __slots__ = ("_reveal", "is_fixed")
+    _reveal: Callable[[], Any]
+    is_fixed: bool
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str | Callable[[], Any]) -> None:
         # The password is in a closure, because tools that print an object's attributes do not look into one.
-        object.__setattr__(self, "_reveal", lambda: value)
+        object.__setattr__(self, "_reveal", value if callable(value) else lambda: value)
+        object.__setattr__(self, "is_fixed", not callable(value))
 
-    def reveal(self) -> str:
-        """Return the password."""
+    def reveal(self) -> Any:
+        """Return the password. If it comes from a function, return what the function returns now: a text, or an awaitable."""
         return self._reveal()
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -49,10 +51,14 @@ class Secret:
         return "****"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.reveal() == other.reveal()
+        return isinstance(other, Secret) and self._content() == other._content()
 
     def __hash__(self) -> int:
-        return hash(self.reveal())
+        return hash(self._content())
+
+    def _content(self) -> object:
+        """Return what makes two secrets equal: the text, or the function that fetches it."""
+        return self.reveal() if self.is_fixed else self._reveal
 
     def __copy__(self) -> Secret:
         return self
@@ -166,7 +172,9 @@ HOST = Rule(
 PORT = Rule("an integer from 1 to 65535", _is_port, _kept_port)
 PASSWORD = Rule(
     "a text, in quotes",
-    lambda v: isinstance(v, Secret) or (isinstance(v, str) and re.search("[\0\ud800-\udfff]", v) is None),
+    lambda v: (
+        isinstance(v, Secret) or callable(v) or (isinstance(v, str) and re.search("[\0\ud800-\udfff]", v) is None)
+    ),
     lambda v: v if isinstance(v, Secret) else Secret(v),
 )
 LANGUAGE = choice(*LANGUAGES)

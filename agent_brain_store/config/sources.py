@@ -41,6 +41,7 @@ _FILE_ONLY: dict[str, dict[str, Rule]] = {
         "url": TEXT,
         "password_env": TEXT,
         "password_file": PATH,
+        "password_command": TEXT,
         "language": LANGUAGE,
         "debug": ANYTHING,
         "cloud_sql_instance": ANYTHING,
@@ -262,11 +263,13 @@ class _Draft(Passwords):
         if unused:
             log.warning("the configuration has keys without an effect here: %s", ", ".join(unused))
         if str(self.given["storage"].get("backend", "chroma")).lower() == "chroma":
-            for unread in ("url", "password_env", "password_file"):
+            for unread in ("url", "direct_url", *PASSWORDS[1:]):
                 postgres.pop(unread, None)
             return
         self._settle_address(postgres)
         self.settle_password(postgres)
+        if isinstance(postgres.get("direct_url"), str):
+            postgres["direct_url"] = self.resolved(postgres["direct_url"], f"{_PG}.direct_url")
         self._check_certificates(postgres)
 
     def _settle_address(self, postgres: dict[str, Any]) -> None:

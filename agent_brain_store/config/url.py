@@ -20,8 +20,21 @@ PARAMETERS = {
     "sslrootcert": "ssl_root_cert",
     "sslcert": "ssl_cert",
     "sslkey": "ssl_key",
+    "pgbouncer": "pooler",
+    "target_session_attrs": "target_session_attrs",
 }
 """Query parameters and the settings that they become. ``ssl`` is ``sslmode`` in the URLs of SQLAlchemy for asyncpg."""
+
+UNNEEDED = (
+    "application_name",
+    "channel_binding",
+    "connection_limit",
+    "gssencmode",
+    "pool_timeout",
+    "supa",
+    "workaround",
+)
+"""Query parameters that services write into their URLs for other clients. They change nothing here."""
 
 _URL = re.compile(
     r"(?:postgres|postgresql)(?:\+asyncpg)?://"
@@ -87,10 +100,12 @@ def _addresses(text: str) -> dict[str, str]:
 
 def _parameters(query: str) -> dict[str, str]:
     pairs = [item.partition("=") for item in query.split("&") if item]
-    unknown = sorted({name for name, _, _ in pairs if name not in PARAMETERS})
+    unknown = sorted({name for name, _, _ in pairs if name not in (*PARAMETERS, *UNNEEDED)})
     if unknown:
         raise _UnreadableError(f"unknown parameter {', '.join(map(_safe, unknown))}; known are {', '.join(PARAMETERS)}")
-    named = {PARAMETERS[name]: _decoded(value) for name, _, value in pairs if value}
+    named = {PARAMETERS[name]: _decoded(value) for name, _, value in pairs if value and name in PARAMETERS}
+    if "pooler" in named:
+        named["pooler"] = "transaction" if named["pooler"] == "true" else "none"
     if named.get("ssl_mode") == "true":
         named["ssl_mode"] = "require"
     return named

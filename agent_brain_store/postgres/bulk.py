@@ -151,6 +151,14 @@ class Suspension:
         return 1 - int(row["chunks"]) / max(1, len(ids))
 
     async def _suspend(self) -> None:
+        if not self._indexes.may_suspend:
+            return  # it runs no DDL that nobody has asked for
+        if not self._pools.has_sessions:
+            log.warning(
+                "the vector index stays in place during this load, which takes longer: behind a pooler in transaction "
+                "mode, set storage.postgres.direct_url"
+            )
+            return
         try:
             connection = await self._resources.enter_async_context(self._indexes.exclusive(self._lock_timeout))
             self._maintenance = connection

@@ -1,55 +1,110 @@
-"""Open a connection, give it settings and codecs, and run query files on it."""
+"""Say how a connection is opened, open one with patience, and run query files on it."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import math
 import os
 import socket
 import ssl
-from pathlib import Path
-from typing import Any, TypeAlias
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
 from pgvector.asyncpg import register_vector
 
 from agent_brain_store.checks.chunks import INT64
-from agent_brain_store.config import PostgresConfig, StoreConfig
-from agent_brain_store.errors import ConnectionFailed
-from agent_brain_store.postgres.errors import BACKEND, RETRIABLE_STATES, is_lost_connection, translated
+from agent_brain_store.config import PostgresConfig, Secret, StoreConfig
+from agent_brain_store.errors import ConnectionFailed, StorageError
+from agent_brain_store.postgres.errors import BACKEND, DRIVER_ERRORS, RETRIABLE_STATES
 from agent_brain_store.postgres.sql import queries
-from agent_brain_store.postgres.surroundings import surroundings_explained
 
 log = logging.getLogger(__name__)
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _FIRST_PAUSE = 0.1  # seconds before the second attempt to connect; the pause doubles after each attempt
 _LONGEST_PAUSE = 2.0  # seconds
 _WARN_AT = 3  # attempts that fail before a warning; a server that restarts needs one or two
+_FAREWELL = 2.0  # seconds that a server has to answer when a connection is closed
+
+# When the network is silent, the system asks the other side, and closes the connection a minute later. Names that a system
+# does not have are left out.
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that asks whether a silent server is still there.
+
+    ``opened_at`` is a time of the monotonic clock. ``preamble`` is a statement that gives a transaction the settings of
+    the store. It is empty if the session has them.
+    """
+
+    __slots__ = ("opened_at", "preamble")
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *more: Any) -> None:
+        super().__init__(protocol, transport, *more)
+        self.opened_at, self.preamble = time.monotonic(), ""
+        keep_alive(transport.get_extra_info("socket"))
+
+
+def keep_alive(connected: socket.socket) -> None:
+    """Let the system notice that the other side of a TCP connection is gone."""
+    if connected.family in (socket.AF_INET, socket.AF_INET6):
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+async def farewell(connection: Connection) -> None:
+    """Close a connection. If the server does not answer in time, it is dropped. Nothing is raised for that."""
+    with suppress(*DRIVER_ERRORS):
+        await connection.close(timeout=_FAREWELL)
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
 
 
-def connect_arguments(config: PostgresConfig, settings: dict[str, str]) -> dict[str, Any]:
+def connect_arguments(config: PostgresConfig) -> dict[str, Any]:
     """Return asyncpg's keyword arguments. A setting that is None is left out, so libpq's environment variables decide."""
     password = config.password
+    several = "read-write" if isinstance(config.host, tuple) else None
     arguments = {
         "host": list(config.host) if isinstance(config.host, tuple) else config.host,
         "port": list(config.port) if isinstance(config.port, tuple) else config.port,
         "user": config.user,
         "database": config.database,
-        "password": None if password is None else password.reveal,  # a callable shows nothing in a traceback
+        "password": None if password is None else _source(password),  # a callable shows nothing in a traceback
+        "target_session_attrs": config.target_session_attrs or several,
         "timeout": config.connect_timeout,
         "command_timeout": config.command_timeout,
-        "server_settings": settings,
         **_tls(config),
     }
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def _source(password: Secret) -> Callable[[], Any]:
+    """Return what gives the password whenever a connection is opened. Errors of a user's function become ours."""
+    if password.is_fixed:
+        return password.reveal
+
+    async def fetch() -> Any:
+        try:
+            value = password.reveal()
+            return await value if inspect.isawaitable(value) else value
+        except StorageError:
+            raise
+        except Exception as error:
+            raise ConnectionFailed(
+                f"connecting: the function that gives the password has failed ({type(error).__name__})", BACKEND
+            ) from error
+
+    return fetch
 
 
 def _tls(config: PostgresConfig) -> dict[str, Any]:
@@ -100,7 +155,7 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
     }
 
 
-async def connect(arguments: dict[str, Any], patience: float) -> Connection:
+async def connect(attempt: Callable[[], Awaitable[Connection]], patience: float) -> Connection:
     """Open one connection. Raises `ConnectionFailed`.
 
     While a server is starting or cannot be reached, it tries again for ``patience`` seconds. If the server refuses the
@@ -110,8 +165,7 @@ async def connect(arguments: dict[str, Any], patience: float) -> Connection:
     deadline, pause, tried = loop.time() + patience, _FIRST_PAUSE, 0
     while True:
         try:
-            with translated(f"connecting to {server_name(arguments)}"):
-                return await _connect_once(arguments)
+            return await attempt()
         except ConnectionFailed as error:
             if not _worth_retrying(error.__cause__) or loop.time() + pause > deadline:
                 raise
@@ -132,35 +186,11 @@ def server_name(arguments: dict[str, Any]) -> str:
     return f"{named}:{', '.join(map(str, ports)) if isinstance(ports, list) else ports}"
 
 
-async def _connect_once(arguments: dict[str, Any]) -> Connection:
-    try:
-        with surroundings_explained():
-            return await asyncpg.connect(**arguments)
-    except TimeoutError as error:
-        raise ConnectionFailed(
-            f"connecting to {server_name(arguments)}: no answer within {arguments['timeout']:g} s "
-            "(storage.postgres.connect_timeout)",
-            BACKEND,
-        ) from error
-    except asyncpg.InvalidPasswordError as error:
-        if _has_password(arguments):
-            raise
-        raise ConnectionFailed(
-            f"connecting to {server_name(arguments)}: the server asks for a password, and none is configured "
-            f"({error.sqlstate}); set storage.postgres.password_file or password_env, or PGPASSWORD",
-            BACKEND,
-        ) from error
-
-
-def _has_password(arguments: dict[str, Any]) -> bool:
-    """Return whether there is a password, or a file of libpq's that may have one."""
-    file = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
-    return "password" in arguments or "PGPASSWORD" in os.environ or file.exists()
-
-
 def _worth_retrying(cause: BaseException | None) -> bool:
     if isinstance(cause, asyncpg.PostgresError):
-        return (cause.sqlstate or "") in RETRIABLE_STATES or is_lost_connection(cause)
+        return (cause.sqlstate or "") in RETRIABLE_STATES
+    if isinstance(cause, asyncpg.TargetServerAttributeNotMatched):
+        return True  # a standby is about to be promoted
     if isinstance(cause, socket.gaierror):
         return cause.errno == socket.EAI_AGAIN  # the name may exist, but nobody who knows could be asked
     return isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError)

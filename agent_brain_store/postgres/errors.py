@@ -18,10 +18,18 @@ _TRANSACTION_TIMEOUT = (
     "alter role … set transaction_timeout = 0"
 )
 
-RETRIABLE_STATES = ("57P03", "53300")  # starting up or shutting down; too many connections
+# Starting up or shutting down; killed or too many; no connection yet, or one that broke. The other states of class 08 are
+# a server or a pooler that refuses what was sent. Sending it again would not help.
+RETRIABLE_STATES = ("57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08006")
 _LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
 
 _OTHER_LENGTHS = re.compile(r"expected (\d+) dimensions, not (\d+)|different \w+ dimensions (\d+) and (\d+)")
+_REFUSED_SETTINGS = ("08P01", "0A000")  # how a pooler refuses a parameter of the startup packet
+_LOST_STATEMENTS = ("26000", "42P05")  # a prepared statement is missing, or there is another of its name
+_POOLER = (
+    "a pooler stands between this program and the server: set storage.postgres.pooler to transaction or session, "
+    "whichever mode it works in"
+)
 
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
@@ -57,6 +65,11 @@ def caused_by_lost_connection(error: BaseException | None) -> bool:
     return False
 
 
+def caused_by_standby(error: BaseException) -> bool:
+    """Return whether a write has failed because the server only reads, as the old primary does after a failover."""
+    return any(isinstance(cause, asyncpg.ReadOnlySQLTransactionError) for cause in (error, error.__cause__))
+
+
 def is_lost_connection(error: BaseException) -> bool:
     """Return whether this error itself means that the connection is gone."""
     if isinstance(error, asyncpg.PostgresError):
@@ -65,14 +78,25 @@ def is_lost_connection(error: BaseException) -> bool:
         return "cannot switch to state" in str(error)
     if isinstance(error, asyncpg.InterfaceError):
         return "closed" in str(error)
-    return isinstance(error, (ConnectionError, OSError)) and not isinstance(error, TimeoutError)
+    return isinstance(error, OSError) and not ran_out(error)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Return whether a limit of ours has run out. The system's own ETIMEDOUT means that the connection is gone."""
+    return isinstance(error, TimeoutError) and error.errno is None
 
 
 def _to_storage_error(error: BaseException, operation: str) -> StorageError:
     if isinstance(error, asyncpg.PostgresError):
         return _from_server(error, operation)
-    if isinstance(error, TimeoutError):
+    if ran_out(error):
         return QueryFailed(f"{operation} took longer than storage.postgres.command_timeout", BACKEND)
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return ConnectionFailed(
+            f"{operation}: no host is of the kind that storage.postgres.target_session_attrs asks for "
+            "(read-write, if several hosts are given)",
+            BACKEND,
+        )
     if caused_by_lost_connection(error) or isinstance(error, OSError):
         return ConnectionFailed(f"{operation}: no connection to the server ({_reason(error)})", BACKEND)
     return QueryFailed(f"{operation} failed in the driver: {error}", BACKEND)
@@ -87,6 +111,8 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
         return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
     if "transaction timeout" in str(error):
         return QueryFailed(f"{operation}: {error} ({state}); {_TRANSACTION_TIMEOUT}", BACKEND)
+    if state in _REFUSED_SETTINGS and "parameter" in str(error):
+        return ConnectionFailed(f"{operation}: {error} ({state}); {_POOLER}", BACKEND)
     if state in RETRIABLE_STATES or is_lost_connection(error):
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":
@@ -100,6 +126,8 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
             expected=stored,
             actual=given,
         )
+    if state in _LOST_STATEMENTS:
+        return QueryFailed(f"{operation}: {error} ({state}); {_POOLER}", BACKEND)
     # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)

@@ -13,6 +13,7 @@ from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import outdated_terms
 from agent_brain_store.postgres.errors import BACKEND
 from agent_brain_store.postgres.migrate import VECTORS_ARE_GONE
+from agent_brain_store.postgres.sessions import check_setting
 from agent_brain_store.protocol import EmbeddingMetadata
 
 log = logging.getLogger(__name__)
@@ -102,9 +103,14 @@ async def check_session(connection: Connection, asked: dict[str, str]) -> None:
     (facts,) = await run(connection, "session_facts")
     for setting in ("hnsw.ef_search", "hnsw.iterative_scan", "plan_cache_mode", "agent_brain.keyword_budget"):
         got = facts[setting.rpartition(".")[2]]
-        if got != asked[setting]:
-            raise ConfigError(
-                f"the server runs with {setting} = {got}, but {asked[setting]} was requested: "
-                "a pooler may have dropped the session settings; connect to the server directly",
-                BACKEND,
-            )
+        check_setting(setting, asked[setting], got)
+
+
+async def check_same_server(pooled: Connection, direct: Connection) -> None:
+    """Raise `ConfigError` unless the direct connection is one of the database that the pooler leads to."""
+    (facts,) = await run(direct, "session_schema")
+    if not await run(pooled, "session_state", pid=facts["pid"]):
+        raise ConfigError(
+            "storage.postgres.direct_url leads to another server or database than the pooler: name the same one in both",
+            BACKEND,
+        )

@@ -1,4 +1,4 @@
-"""Give an index build memory and workers, and report how far it has come."""
+"""Build an index: its statements, its memory and workers, how far it has come, and a watch over it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,58 @@ from typing import Any
 
 import asyncpg
 
-from agent_brain_store.config import StoreConfig
+from agent_brain_store.config import PostgresConfig, StoreConfig
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.errors import translated
 from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.watching import watched
 from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
 SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem; a build asks for an amount between them
+
+
+# --- statements ------------------------------------------------------------------------------------------------------
+
+
+def build_parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
+    """Return the parameters of ``create_vector_index`` for a store of so many chunks."""
+    return {
+        "method": config.index,
+        "m": config.hnsw_m,
+        "ef_construction": config.hnsw_ef_construction,
+        "lists": config.ivfflat_lists or default_lists(chunks),
+        "concurrently": concurrently,
+        "name": name,
+    }
+
+
+async def run_statement_from(connection: Connection, query: str, /, **values: Any) -> None:
+    """Have the server write a statement and run it. Its parameters cannot be bound."""
+    (row,) = await run(connection, query, **values)
+    await connection.execute(row["statement"])
+
+
+async def drop_index(connection: Connection, name: str) -> None:
+    """Drop an index, without blocking anyone if the session is not one transaction."""
+    await run_statement_from(connection, "drop_index", name=name, concurrently=not connection.preamble)
+
+
+def compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
+    """Say how the vector index differs from the configuration."""
+    if method != wanted.index:
+        return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
+    asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
+    if method == "ivfflat":
+        asked = {"lists": wanted.ivfflat_lists} if wanted.ivfflat_lists else {}
+    return [
+        f"the vector index has {key} = {options.get(key)}, but the configuration says {value}: call reindex() to change it"
+        for key, value in asked.items()
+        if options.get(key) != str(value)
+    ]
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
@@ -58,7 +99,9 @@ async def give_memory(connection: Connection, config: StoreConfig, chunks: int) 
     # With too little memory HNSW becomes slower, but IVFFlat refuses to start.
     largest = needed if config.postgres.index == "ivfflat" else LARGEST_MEMORY
     wanted = max(SMALLEST_MEMORY, min(needed, largest))
-    (row,) = await run(connection, "build_settings", memory_kb=wanted // 1024, workers=workers)
+    (row,) = await run(
+        connection, "build_settings", memory_kb=wanted // 1024, workers=workers, until_commit=bool(connection.preamble)
+    )
     granted = int(row["memory_kb"]) * 1024
     if needed > granted + 2**20:
         log.warning(
@@ -100,7 +143,8 @@ async def reporting_builds(
         yield
         return
     chunks = int((await run(builder, "count_chunks"))[0]["chunks"])
-    observer = asyncio.create_task(_observe(pools, builder.get_server_pid(), operation, chunks, progress, poll))
+    pid = await _pid(pools, builder)
+    observer = asyncio.create_task(_observe(pools, pid, operation, chunks, progress, poll))
     try:
         yield
     finally:
@@ -141,3 +185,19 @@ def _chunks_done(row: asyncpg.Record, chunks: int) -> int:
     Some index methods do not count them. Then the scanned share of the table gives the number.
     """
     return int(row["tuples_done"] or row["scanned"] * chunks)
+
+
+async def _pid(pools: Pools, connection: Connection) -> int:
+    """Return the process that works for a connection. A pooler would give the driver another number."""
+    return int((await pools.ask(connection, "session_schema"))[0]["pid"])
+
+
+@asynccontextmanager
+async def watched_by_pools(pools: Pools, worker: Connection, pause: float) -> AsyncIterator[None]:
+    """Watch a connection while the block runs, over connections of the pools."""
+
+    async def look(pid: int) -> list[asyncpg.Record]:
+        return await pools.fetch("session_state", pid=pid)
+
+    async with watched(worker, await _pid(pools, worker), look, pause):
+        yield

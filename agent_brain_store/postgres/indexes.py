@@ -10,26 +10,29 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 
 import asyncpg
 
-from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.config import StoreConfig
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.background import Background
-from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.connection import Connection, farewell, run
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.index_builds import (
-    default_lists,
+    build_parameters,
+    compare,
+    drop_index,
     give_memory,
     reporting_builds,
+    run_statement_from,
     warning_of_small_memory,
+    watched_by_pools,
 )
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.timings import Timings
-from agent_brain_store.postgres.transactions import retry_conflicts
+from agent_brain_store.postgres.transactions import retry_conflicts, transaction
 from agent_brain_store.protocol import IndexReport, ProgressCallback
 
 log = logging.getLogger(__name__)
@@ -59,26 +62,9 @@ def index_warnings(config: StoreConfig) -> tuple[str, ...]:
 async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
     """Build the vector index of a new, empty store, inside the migration's transaction."""
     if wants_index(config):
-        await _run_statement_from(
-            connection, "create_vector_index", **_parameters(config.postgres, 0, VECTOR_INDEX, False)
+        await run_statement_from(
+            connection, "create_vector_index", **build_parameters(config.postgres, 0, VECTOR_INDEX, False)
         )
-
-
-def _parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
-    return {
-        "method": config.index,
-        "m": config.hnsw_m,
-        "ef_construction": config.hnsw_ef_construction,
-        "lists": config.ivfflat_lists or default_lists(chunks),
-        "concurrently": concurrently,
-        "name": name,
-    }
-
-
-async def _run_statement_from(connection: Connection, query: str, /, **values: Any) -> None:
-    """Have the server write a statement and run it. Its parameters cannot be bound."""
-    (row,) = await run(connection, query, **values)
-    await connection.execute(row["statement"])
 
 
 class Indexes:
@@ -92,14 +78,25 @@ class Indexes:
         """True if a store of this configuration has a vector index."""
         return wants_index(self.config)
 
-    async def repair_at_start(self, progress: ProgressCallback | None) -> None:
-        """Build indexes that are missing or invalid. If another session prevents it, build them in the background."""
+    @property
+    def may_suspend(self) -> bool:
+        """False if the configuration forbids changes to the structure that nobody has asked for."""
+        return self.config.postgres.migrate != "never"
+
+    async def repair_at_start(self, progress: ProgressCallback | None, may_build: bool) -> None:
+        """Build indexes that are missing or invalid, if that is allowed. Otherwise, only log it.
+
+        If another session prevents it, build them in the background.
+        """
         for warning in index_warnings(self.config):
             log.warning(warning)
         with translated("checking the indexes"):
             async with self._pools.reader() as connection:
                 problem = await self._problem(connection)
         if problem is None:
+            return
+        if not may_build:
+            log.warning("%s; searches may be slow until the owner calls ensure_indexes()", problem)
             return
         log.warning("%s; building it", problem)
         try:
@@ -111,7 +108,7 @@ class Indexes:
 
     async def _problem(self, connection: Connection) -> str | None:
         """Return what is wrong with the indexes, in words, or None."""
-        for row in await run(connection, "missing_indexes"):
+        for row in await run(connection, "missing_indexes", concurrently=True):
             return f"the index {row['name']} is missing"
         facts = {row["name"]: row for row in await run(connection, "index_facts")}
         wanted = self.has_vector_index
@@ -129,31 +126,33 @@ class Indexes:
     async def health(self) -> dict[str, list[str]]:
         """Return the names of the indexes that are missing, and of those that are invalid."""
         facts = await self._pools.fetch("index_facts")
-        missing = [row["name"] for row in await self._pools.fetch("missing_indexes")]
+        missing = [row["name"] for row in await self._pools.fetch("missing_indexes", concurrently=True)]
         if self.has_vector_index and VECTOR_INDEX not in (row["name"] for row in facts):
             missing.append(VECTOR_INDEX)
         return {"missing_indexes": missing, "invalid_indexes": [row["name"] for row in facts if not row["valid"]]}
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build indexes that are missing or invalid, and report those that differ from the configuration."""
-        async with self.exclusive() as connection:
+        async with self.exclusive() as connection, self._watched(connection):
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._repair(connection, progress))
             warnings = (*index_warnings(self.config), *await self._differences(connection))
         return IndexReport(created, rebuilt, warnings)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build a new vector index beside the old one, swap them, and rebuild the other indexes."""
-        async with self.exclusive() as connection:
+        async with self.exclusive() as connection, self._watched(connection):
             created, rebuilt = await retry_conflicts(_OPERATION, lambda: self._rebuild_all(connection, progress))
         return IndexReport(created, rebuilt, index_warnings(self.config))
 
     async def suspend(self, connection: Connection) -> None:
         """Drop the vector index. `resume`, `ensure` or the next start builds it again."""
-        await _run_statement_from(connection, "drop_index", name=VECTOR_INDEX)
+        async with self._watched(connection):
+            await drop_index(connection, VECTOR_INDEX)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build the vector index again after `suspend`."""
-        await retry_conflicts(_OPERATION, lambda: self._repair_vector_index(connection, progress))
+        async with self._watched(connection):
+            await retry_conflicts(_OPERATION, lambda: self._repair_vector_index(connection, progress))
 
     async def repair(self, progress: ProgressCallback | None, lock_timeout: float | None) -> None:
         """Do what `resume` does, on a connection of its own."""
@@ -187,21 +186,26 @@ class Indexes:
         with translated(_OPERATION):
             connection = await self._pools.connect(lock_timeout)
             try:
-                if not (await run(connection, "maintenance_lock"))[0]["locked"]:
-                    raise QueryFailed(
-                        "another session is building indexes of this store or loading it in bulk; "
-                        "try again when it has finished",
-                        BACKEND,
-                    )
-                yield connection
+                # Behind a pooler in transaction mode, everything is one transaction. Writers then wait for it.
+                async with transaction(connection, _OPERATION) if connection.preamble else nullcontext():
+                    await self._lock(connection)
+                    yield connection
             finally:
-                await connection.close()
+                await farewell(connection)
+
+    async def _lock(self, connection: Connection) -> None:
+        (row,) = await self._pools.ask(connection, "maintenance_lock", until_commit=bool(connection.preamble))
+        if not row["locked"]:
+            raise QueryFailed(
+                "another session is building indexes of this store or loading it in bulk; try again when it has finished",
+                BACKEND,
+            )
 
     async def _repair(
         self, connection: Connection, progress: ProgressCallback | None
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         created, rebuilt = [], []
-        for row in await run(connection, "missing_indexes"):
+        for row in await run(connection, "missing_indexes", concurrently=not connection.preamble):
             async with self._reporting(connection, row["name"], progress):
                 await connection.execute(row["statement"])
             created.append(row["name"])
@@ -221,12 +225,12 @@ class Indexes:
         if self.has_vector_index and VECTOR_INDEX not in created:
             await self._build_beside(connection, progress)
             async with connection.transaction():
-                await _run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
-                await _run_statement_from(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
+                await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
+                await run_statement_from(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
             rebuilt.append(VECTOR_INDEX)
         elif not self.has_vector_index:
-            await _run_statement_from(connection, "drop_index", name=VECTOR_INDEX)
-        await _run_statement_from(connection, "drop_index", name=_OLD)
+            await drop_index(connection, VECTOR_INDEX)
+        await drop_index(connection, _OLD)
         for row in await run(connection, "index_facts"):
             if row["name"] not in (VECTOR_INDEX, *created):
                 await self._rebuild(connection, row["name"], progress)
@@ -235,7 +239,7 @@ class Indexes:
 
     async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         async with self._reporting(connection, name, progress):
-            await _run_statement_from(connection, "rebuild_index", name=name)
+            await run_statement_from(connection, "rebuild_index", name=name, concurrently=not connection.preamble)
 
     async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
         """Build the vector index if it is missing or invalid, and drop leftovers of interrupted rebuilds.
@@ -246,7 +250,7 @@ class Indexes:
         for row in await run(connection, "index_facts"):
             name = row["name"]
             if _LEFTOVER.fullmatch(name) or (name == VECTOR_INDEX and not row["valid"]):
-                await _run_statement_from(connection, "drop_index", name=name)
+                await drop_index(connection, name)
             else:
                 names.add(name)
         missing = self.has_vector_index and VECTOR_INDEX not in names
@@ -259,7 +263,7 @@ class Indexes:
         for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
                 options = dict(option.split("=") for option in row["options"])
-                return differences(wanted, row["method"], options)
+                return compare(wanted, row["method"], options)
         return []
 
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
@@ -268,33 +272,22 @@ class Indexes:
             await self._build(connection, _NEW, progress)
         except BaseException:
             with suppress(Exception):  # the connection may be lost; then the next start drops the index
-                await _run_statement_from(connection, "drop_index", name=_NEW)
+                await drop_index(connection, _NEW)
             raise
 
     async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
         memory = await give_memory(connection, self.config, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
-        parameters = _parameters(self.config.postgres, chunks, name, chunks > 0)
+        parameters = build_parameters(self.config.postgres, chunks, name, chunks > 0 and not connection.preamble)
         async with self._reporting(connection, "the vector index", progress):
             with warning_of_small_memory(connection):
-                await _run_statement_from(connection, "create_vector_index", **parameters)
+                await run_statement_from(connection, "create_vector_index", **parameters)
+
+    def _watched(self, connection: Connection) -> AbstractAsyncContextManager[None]:
+        return watched_by_pools(self._pools, connection, self._timings.watch)
 
     def _reporting(
         self, connection: Connection, what: str, progress: ProgressCallback | None
     ) -> AbstractAsyncContextManager[None]:
         return reporting_builds(self._pools, connection, f"building {what}", progress, self._timings.build_poll)
-
-
-def differences(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
-    """Return in words how the vector index differs from the configuration."""
-    if method != wanted.index:
-        return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
-    asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
-    if method == "ivfflat":
-        asked = {"lists": wanted.ivfflat_lists} if wanted.ivfflat_lists else {}
-    return [
-        f"the vector index has {key} = {options.get(key)}, but the configuration says {value}: call reindex() to change it"
-        for key, value in asked.items()
-        if options.get(key) != str(value)
-    ]

@@ -22,10 +22,10 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import note_new_store
-from agent_brain_store.postgres.errors import BACKEND
+from agent_brain_store.postgres.errors import BACKEND, is_lost_connection
 from agent_brain_store.postgres.indexes import VECTOR_INDEX, create_first_vector_index
 from agent_brain_store.postgres.sql import Function, load_functions, sql_directory
-from agent_brain_store.postgres.transactions import transaction
+from agent_brain_store.postgres.transactions import reading, transaction, with_settings
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,10 @@ async def _alone(
 ) -> None:
     """Do work in a transaction that holds the lock on this schema, unless another process has done it meanwhile."""
     deadline = asyncio.get_running_loop().time() + _LOCK_PATIENCE
-    while await is_due():
+    while True:
+        async with reading(connection):
+            if not await is_due():
+                return
         async with transaction(connection, "the migration"):
             if await _locked(connection, config):
                 await work()
@@ -119,6 +122,23 @@ async def _alone(
                 BACKEND,
             )
         await asyncio.sleep(_LOCK_PAUSE)  # it waits here, because a wait on the server would hold a snapshot
+
+
+async def require_current(connection: Connection, schema: str) -> None:
+    """Raise `SchemaError` if the store lacks a migration or a function of this library. Nothing is changed."""
+    async with with_settings(connection):
+        pending = [f"{m.version:04}_{m.name}" for m in await _pending(connection, load_migrations())]
+        outdated = [f.name for f in await _outdated(connection, load_functions())]
+    if pending or outdated:
+        what = "; ".join(
+            f"{kind} {', '.join(names)}" for kind, names in (("migrations", pending), ("functions", outdated)) if names
+        )
+        raise SchemaError(
+            f"the store in the schema {schema!r} is not up to date, or is not there, and this session may not change it. "
+            f"It lacks: {what}. The owner opens it once without read_only and storage.postgres.migrate: never, or runs the "
+            "files of sql/migrations and sql/functions/apply.psql (docs/sql.md)",
+            BACKEND,
+        )
 
 
 async def _locked(connection: Connection, config: StoreConfig) -> bool:
@@ -223,6 +243,8 @@ async def _apply_migration(connection: Connection, migration: Migration) -> None
     except asyncpg.UndefinedFileError as error:
         raise SchemaError("the server has no pgvector: install it there (pgvector 0.8 or newer)", BACKEND) from error
     except asyncpg.PostgresError as error:
+        if is_lost_connection(error):
+            raise
         raise MigrationFailed(_failure(what, error), BACKEND) from error
 
 
@@ -266,6 +288,8 @@ async def _apply_functions(connection: Connection, outdated: list[Function], own
                 BACKEND,
             ) from error
         except asyncpg.PostgresError as error:
+            if is_lost_connection(error):
+                raise
             raise MigrationFailed(_failure(f"the function {function.name}", error), BACKEND) from error
 
 

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
 from agent_brain_store.config import PostgresConfig
-from agent_brain_store.errors import ConnectionFailed, NotInitialized, PoolTimeout, QueryFailed
-from agent_brain_store.postgres.connection import Connection, connect, register_codecs, run
-from agent_brain_store.postgres.errors import BACKEND, DRIVER_ERRORS, translated
-from agent_brain_store.postgres.transactions import retry_conflicts, transaction
+from agent_brain_store.errors import (
+    ConnectionFailed,
+    NotInitialized,
+    OutcomeUnknown,
+    PoolTimeout,
+    QueryFailed,
+    StorageError,
+)
+from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.errors import (
+    BACKEND,
+    DRIVER_ERRORS,
+    caused_by_lost_connection,
+    caused_by_standby,
+    translated,
+)
+from agent_brain_store.postgres.sessions import Sessions
+from agent_brain_store.postgres.transactions import retry_conflicts, transaction, with_settings
 
 log = logging.getLogger(__name__)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Result = TypeVar("Result")
 
 _CLOSE_TIMEOUT = 10.0  # seconds that running queries have left when a pool closes
+_RETURN_TIMEOUT = 5.0  # seconds that the server has to end a statement that was given up, and its transaction
+_RETURN_PATIENCE = 1.0  # seconds that the caller of such a statement waits for that
+
+
+class _StaleError(Exception):
+    """A connection of a pool is older than the last loss. Whatever cut the lost one may have cut this one too."""
 
 
 class Pools:
@@ -28,30 +49,38 @@ class Pools:
 
     def __init__(self, config: PostgresConfig) -> None:
         self._config = config
-        self.arguments: dict[str, Any] = {}
+        self.sessions: Sessions
+        self._direct: Sessions
         self._readers: Pool | None = None
         self._writers: Pool | None = None
+        self._lost_at = 0.0  # a time of the monotonic clock
+        self._returning: set[asyncio.Task[None]] = set()
 
     @property
     def is_open(self) -> bool:
         """True if `open` has succeeded and `close` was not called since."""
         return self._readers is not None
 
-    async def open(self, arguments: dict[str, Any], vector_schema: str) -> None:
-        """Make the pools. ``arguments`` are asyncpg's arguments for a connection. Connections open when they are needed."""
-        self.arguments = arguments
+    async def open(self, sessions: Sessions, direct: Sessions) -> None:
+        """Make the pools. Connections open when they are needed. ``direct`` are sessions for work that takes long."""
+        self.sessions, self._direct = sessions, direct
         size = self._config.pool_size + self._config.pool_max_overflow
         for_writers = size // 4
-        self._readers = await _open_pool(arguments, size - for_writers, vector_schema)
-        self._writers = await _open_pool(arguments, for_writers, vector_schema) if for_writers else self._readers
+        self._readers = await self._open_pool(size - for_writers)
+        self._writers = await self._open_pool(for_writers) if for_writers else self._readers
+
+    async def _open_pool(self, size: int) -> Pool:
+        connect = self.sessions.open
+        return await asyncpg.create_pool(
+            min_size=0, max_size=size, connect=connect, setup=self._refuse_stale, reset=_nothing
+        )
 
     async def close(self) -> None:
         """Close every connection. Idempotent. Running queries get some seconds to end."""
         pools = {pool for pool in (self._readers, self._writers) if pool is not None}
         self._readers = self._writers = None
         try:
-            for pool in pools:
-                await _close_pool(pool)
+            await asyncio.gather(*(_close_pool(pool) for pool in pools))
         except BaseException:  # if this call is cancelled, nothing else can close these pools
             for pool in pools:
                 pool.terminate()
@@ -62,62 +91,105 @@ class Pools:
 
         ``lock_timeout`` is how many seconds a statement waits for a lock. None means for ever.
         """
-        waiting = {} if lock_timeout is None else {"lock_timeout": f"{lock_timeout:.0f}s"}
-        settings = self.arguments["server_settings"] | {"statement_timeout": "0"} | waiting
-        arguments = self.arguments | {"server_settings": settings, "command_timeout": None}
-        return await connect(arguments, self._config.connect_timeout)
+        return await self._direct.untimed(lock_timeout).connect(self._config.connect_timeout)
+
+    @property
+    def has_sessions(self) -> bool:
+        """True if a connection outside the pools has a session of its own, and not only one for each transaction."""
+        return self._direct.pooler != "transaction"
+
+    async def ask(self, connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
+        """Run a query that takes no time, on a connection whose statements have no time limit."""
+        async with asyncio.timeout(self._config.command_timeout):
+            return await run(connection, name, **values)
 
     # --- reading and writing ---
 
     async def fetch(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
         """Return the rows of a query. If the connection is lost, ask once more, because reading twice is harmless."""
-        try:
-            return await self._read_once(name, values)
-        except ConnectionFailed:
-            log.info("%s: the connection was lost; asking again", name)
-            return await self._read_once(name, values)
 
-    async def _read_once(self, name: str, values: dict[str, Any]) -> list[asyncpg.Record]:
-        with self._translated(name):
+        async def attempt() -> list[asyncpg.Record]:
             async with self.reader() as connection:
                 return await run(connection, name, **values)
 
+        with self._translated(name):
+            return await self._with_second_try(name, attempt)
+
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Do ``work`` in one transaction. If it loses to a concurrent transaction, it is repeated."""
+        """Do ``work`` in one transaction.
+
+        If it loses to a concurrent transaction, it is repeated. If its connection is lost before the commit is sent,
+        nothing has happened, and it is repeated once.
+        """
 
         async def attempt() -> Result:
             async with self._acquire(self._writers) as connection, transaction(connection, operation):
                 return await work(connection)
 
         with self._translated(operation):
-            return await retry_conflicts(operation, attempt)
+            return await retry_conflicts(operation, lambda: self._with_second_try(operation, attempt))
 
-    def reader(self) -> AbstractAsyncContextManager[Connection]:
+    async def _with_second_try(self, operation: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        """Do something, and once more on a new connection if the first one was lost, or leads to a standby."""
+        try:
+            return await attempt()
+        except Exception as error:
+            if not (caused_by_lost_connection(error) or caused_by_standby(error)):
+                raise
+            self._lost_at = time.monotonic()
+            if isinstance(error, OutcomeUnknown):
+                raise
+            log.info("%s: the connection was lost, or only reads; trying again on a new one", operation)
+        return await attempt()
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Connection]:
         """Take a connection for reading. Raises `PoolTimeout` if none becomes free in time."""
-        return self._acquire(self._readers)
+        async with self._acquire(self._readers) as connection, with_settings(connection):
+            yield connection
 
     @asynccontextmanager
     async def _acquire(self, pool: Pool | None) -> AsyncIterator[Connection]:
         if pool is None:
             raise NotInitialized("the store was closed while this call was running", BACKEND)
-        timeout = self._config.pool_timeout
-        try:
-            connection = await pool.acquire(timeout=timeout)
-        except TimeoutError as error:
-            raise PoolTimeout(
-                f"no connection became free within {timeout:g} s (all {pool.get_max_size()} of this pool are busy): "
-                "raise storage.postgres.pool_size or pool_timeout, or make fewer calls at once",
-                BACKEND,
-            ) from error
+        connection = await self._take(pool)
         try:
             yield connection  # a proxy with the connection's methods
         finally:
-            # The caller has its result or its error. If the connection is lost while it goes back, that changes
-            # neither.
-            with suppress(*DRIVER_ERRORS):
-                if connection.is_in_transaction():  # the caller was cancelled during the commit
-                    connection.terminate()
-                await asyncio.shield(pool.release(connection))
+            returning = asyncio.create_task(_give_back(pool, connection))
+            self._returning.add(returning)
+            returning.add_done_callback(self._returning.discard)
+            # The server may be silent. Then the caller does not wait for the end.
+            await asyncio.wait([returning], timeout=_RETURN_PATIENCE)
+
+    async def _take(self, pool: Pool) -> Connection:
+        try:
+            async with asyncio.timeout(self._config.pool_timeout):
+                while True:
+                    with suppress(_StaleError):
+                        connection: Connection = await pool.acquire()
+                        return connection
+        except TimeoutError as error:  # of this limit alone: opening a connection raises errors of ours
+            raise self._none_in_time(pool) from error
+
+    def _none_in_time(self, pool: Pool) -> StorageError:
+        largest, busy = pool.get_max_size(), pool.get_size() - pool.get_idle_size()
+        what = f"no connection became free within {self._config.pool_timeout:g} s"
+        if busy == largest:
+            return PoolTimeout(
+                f"{what} (all {largest} of this pool are busy): "
+                "raise storage.postgres.pool_size or pool_timeout, or make fewer calls at once",
+                BACKEND,
+            )
+        return ConnectionFailed(
+            f"{what}: {busy} of the {largest} of this pool are busy, and the server does not answer requests for more",
+            BACKEND,
+        )
+
+    async def _refuse_stale(self, connection: Connection) -> None:
+        if connection.opened_at < self._lost_at:
+            connection.terminate()
+            raise _StaleError
 
     @contextmanager
     def _translated(self, operation: str) -> Iterator[None]:
@@ -140,19 +212,21 @@ class Pools:
         }
 
 
-async def _open_pool(arguments: dict[str, Any], size: int, vector_schema: str) -> Pool:
-    async def init(connection: Connection) -> None:
-        await register_codecs(connection, vector_schema)
-
-    return await asyncpg.create_pool(min_size=0, max_size=size, init=init, reset=_nothing, **arguments)
-
-
 async def _nothing(_: Connection) -> None:
     """Replace the driver's reset, which costs a round trip after every use. No query of ours changes a session."""
+
+
+async def _give_back(pool: Pool, connection: Connection) -> None:
+    """Return a connection to its pool. The driver first waits until a cancelled statement has ended, and rolls back.
+
+    The caller has its result or its error. If the connection is lost here, that changes neither.
+    """
+    with suppress(*DRIVER_ERRORS):
+        await pool.release(connection, timeout=_RETURN_TIMEOUT)
 
 
 async def _close_pool(pool: Pool) -> None:
     try:
         await asyncio.wait_for(pool.close(), _CLOSE_TIMEOUT)
-    except TimeoutError:
+    except DRIVER_ERRORS:
         pool.terminate()

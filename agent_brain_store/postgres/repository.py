@@ -19,7 +19,7 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.bulk import BulkWriter
-from agent_brain_store.postgres.connection import run
+from agent_brain_store.postgres.connection import farewell, run
 from agent_brain_store.postgres.derivation import outdated_terms, rederive
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.guard import check_store
@@ -27,9 +27,11 @@ from agent_brain_store.postgres.indexes import Indexes
 from agent_brain_store.postgres.migrate import remake_if_empty
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import Searcher, filter_values
-from agent_brain_store.postgres.startup import private_server, start
+from agent_brain_store.postgres.sessions import Connect
+from agent_brain_store.postgres.startup import Opening, private_server, start
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.postgres.timings import Timings
+from agent_brain_store.postgres.transactions import with_settings
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import (
@@ -48,9 +50,10 @@ class PostgresRepository:
 
     name = BACKEND
 
-    def __init__(self, config: StoreConfig) -> None:
+    def __init__(self, config: StoreConfig, read_only: bool = False, connect: Connect | None = None) -> None:
         self.timings = timings = Timings()
         self._config, self._server = config, private_server(config)
+        self._read_only, self._connect = read_only, connect
         self.stored = configured_facts(config)
         self._opening = asyncio.Lock()
         self.background = Background()
@@ -64,6 +67,10 @@ class PostgresRepository:
     # --- life ---
 
     @property
+    def _may_build(self) -> bool:
+        return not self._read_only and self._config.postgres.migrate != "never"
+
+    @property
     def is_open(self) -> bool:
         return self.pools.is_open
 
@@ -72,12 +79,16 @@ class PostgresRepository:
             if self.is_open:
                 return
             try:
-                self._adopt(await start(self._config, self._server, self.pools, tolerant))
-                await self.indexes.repair_at_start(progress)
+                self._adopt(await self._start(tolerant))
+                await self.indexes.repair_at_start(progress, self._may_build)
                 await self.statistics.refresh_at_start()
             except BaseException:
                 await self._release()
                 raise
+
+    async def _start(self, tolerant: bool) -> StoreFacts:
+        opening = Opening(tolerant, self._read_only, self._connect, self.timings.watch)
+        return await start(self._config, self._server, self.pools, opening)
 
     def _adopt(self, stored: StoreFacts) -> None:
         """Work on the store as it is, which may differ from the configuration."""
@@ -118,16 +129,17 @@ class PostgresRepository:
 
     async def reset(self) -> None:
         await self.pools.write("reset", lambda connection: run(connection, "truncate_store"))
-        if self.stored.fixed == configured_facts(self._config).fixed:
+        if self.stored.fixed == configured_facts(self._config).fixed or not self._may_build:
             self._adopt(replace(self.stored, profile=None))
             return
         with translated("reset"):
             connection = await self.pools.connect(self._config.postgres.command_timeout)
             try:
                 await remake_if_empty(connection, self._config)
-                self._adopt((await check_store(connection, self._config))[1])
+                async with with_settings(connection):
+                    self._adopt((await check_store(connection, self._config))[1])
             finally:
-                await connection.close()
+                await farewell(connection)
 
     def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
         return self._bulk.session(progress)

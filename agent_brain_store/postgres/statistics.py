@@ -23,6 +23,7 @@ from typing import NamedTuple
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.connection import Connection, run
+from agent_brain_store.postgres.index_builds import watched_by_pools
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.sql import queries
 from agent_brain_store.postgres.timings import Timings
@@ -157,15 +158,17 @@ class TermStatistics:
             return counted
 
     async def _count_terms(self, connection: Connection) -> object:
-        await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
-        return await connection.fetch(queries()["refresh_term_statistics"].text, timeout=_COUNT_TIMEOUT)
+        return await self._run_long(connection, "refresh_term_statistics")
 
     async def _analyze(self) -> None:
-        async def analyze(connection: Connection) -> None:
-            await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
-            await connection.execute(queries()["analyze_chunks"].text, timeout=_COUNT_TIMEOUT)
-
         try:
-            await self._pools.write("analyzing the chunks", analyze)
+            await self._pools.write(
+                "analyzing the chunks", lambda connection: self._run_long(connection, "analyze_chunks")
+            )
         except StorageError as error:
             log.warning("the planner's statistics could not be refreshed: %s", error.message)
+
+    async def _run_long(self, connection: Connection, name: str) -> object:
+        await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
+        async with watched_by_pools(self._pools, connection, self._timings.watch):
+            return await connection.fetch(queries()[name].text, timeout=_COUNT_TIMEOUT)

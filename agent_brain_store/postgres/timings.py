@@ -18,6 +18,9 @@ class Timings:
     build_poll: float = 0.5
     """The pause between two looks at how far an index build has come."""
 
+    watch: float = 10.0
+    """The pause between two looks at whether the server still does long work, or the connection has died in silence."""
+
     count_interval_per_chunk: float = 0.00125
     """The time from one count of the terms to the next, for each chunk of the store.
 

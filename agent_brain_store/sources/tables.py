@@ -122,7 +122,7 @@ async def _connected(database: Database) -> AsyncIterator[Connection]:
 
     place = {"url": database} if isinstance(database, str) else dict(database)
     config = StoreConfig.from_dict({"storage": {"backend": "postgres", "postgres": place}}).postgres
-    arguments = connect_arguments(config, {})
+    arguments = connect_arguments(config)
     arguments.pop("command_timeout", None)  # a table may take as long as it needs, as long as rows come
     with translated("reading a table"):
         connection = await asyncpg.connect(**arguments)

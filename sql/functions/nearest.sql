@@ -49,10 +49,10 @@ begin
     from chunks c
     where matches(c.metadata, path, source_prefix)
     order by distance
-    limit k + 5
+    limit k + 5::int8
   ) found;
   missed := case
-    when cardinality(ids) = k + 5 then distances[k + 1] = distances[k + 5]
+    when cardinality(ids) = k + 5::int8 then distances[k + 1] = distances[k + 5]
     else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
   end;
   if missed then

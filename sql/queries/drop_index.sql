@@ -1,10 +1,11 @@
--- drop_index: the statement that drops an index of this schema without blocking anyone, for the caller to run.
+-- drop_index: the statement that drops an index of this schema, for the caller to run.
 --
--- $1  name  text
+-- $1  name          text
+-- $2  concurrently  bool  true does not block anyone, but cannot run inside a transaction
 --
 -- returns one: statement text
 --
--- psql: \bind chunks_embedding_ann
+-- psql: \bind chunks_embedding_ann true
 --       \i sql/queries/drop_index.sql
 --       then run what it prints
-select format('drop index concurrently if exists %I', $1::text) as statement;
+select format('drop index %s if exists %I', case when $2::bool then 'concurrently' else '' end, $1::text) as statement;

@@ -1,10 +1,11 @@
--- rebuild_index: the statement that rebuilds an index of this schema without blocking anyone, for the caller to run.
+-- rebuild_index: the statement that rebuilds an index of this schema, for the caller to run.
 --
--- $1  name  text
+-- $1  name          text
+-- $2  concurrently  bool  true does not block anyone, but cannot run inside a transaction
 --
 -- returns one: statement text
 --
--- psql: \bind chunks_tsv_gin
+-- psql: \bind chunks_tsv_gin true
 --       \i sql/queries/rebuild_index.sql
 --       then run what it prints
-select format('reindex index concurrently %I', $1::text) as statement;
+select format('reindex index %s %I', case when $2::bool then 'concurrently' else '' end, $1::text) as statement;

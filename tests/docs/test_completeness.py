@@ -70,7 +70,7 @@ def test_every_setting_is_documented_with_its_default(name, cls):
             assert row[1].strip() == f"`{default}`", f"{name}.{key}"
     # url, password_env and password_file are keys of a file only
     documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
-    assert documented - {"url", "password_env", "password_file"} == set(ruled_fields(cls))
+    assert documented - {"url", "password_env", "password_file", "password_command"} == set(ruled_fields(cls))
 
 
 def test_every_variable_is_documented():

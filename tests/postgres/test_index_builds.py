@@ -89,7 +89,7 @@ async def test_an_index_that_another_session_holds_at_the_start_is_built_later(
     await fill(store, ("a", "text"))
     await store.close()
     await plain.execute("drop index chunks_embedding_ann")
-    assert await plain.fetchval(queries()["maintenance_lock"].text)
+    assert await plain.fetchval(queries()["maintenance_lock"].text, False)
     await store.initialize()
     assert "the indexes were left alone: another session is building indexes" in caplog.text
     assert await vector_index(plain) is None

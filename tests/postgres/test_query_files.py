@@ -23,7 +23,7 @@ VECTOR = "[" + ",".join(str(x) for x in embed("the growling bear")) + "]"
 
 # For every query file: the values of its parameters, by name, as psql would be given them.
 VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()[name].parameters} | {
-    "build_settings": {"memory_kb": "65536", "workers": "1"},
+    "build_settings": {"memory_kb": "65536", "workers": "1", "until_commit": "false"},
     "count_matching_chunks": {"filter": 'strict exists($ ? (@."n" > 1))', "source_prefix": ""},
     "create_vector_index": {
         "method": "hnsw",
@@ -35,20 +35,23 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     },
     "delete_chunks": {"ids": "{a,nobody}"},
     "delete_matching_chunks": {"filter": 'strict exists($ ? (@."n" == 2))', "source_prefix": "", "keep": "{b}"},
-    "drop_index": {"name": "chunks_embedding_ann"},
+    "drop_index": {"name": "chunks_embedding_ann", "concurrently": "true"},
     "get_chunks": {"ids": "{a,b,nobody}", "with_embeddings": "true"},
     "hybrid_search": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "rrf"},
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
     "remake_store": {"dimensions": "384", "distance": "l2", "language": "german"},
+    "maintenance_lock": {"until_commit": "false"},
+    "missing_indexes": {"concurrently": "true"},
     "matched_terms": {"query": "where do bears growl?", "ids": "{a,b}"},
     "note_derivation": {"functions": "{searchable}", "versions": "{1}"},
     "note_function": {"name": "bm25", "hash": "0123", "library": "0.1.0"},
-    "rebuild_index": {"name": "chunks_tsv_gin"},
+    "rebuild_index": {"name": "chunks_tsv_gin", "concurrently": "true"},
     "replacement_lock": {"filter": "$.a == 1"},
     "rederive_chunks": {"after": "", "page_size": "2"},
     "rename_index": {"name": "old", "new_name": "new"},
+    "session_state": {"pid": "1"},
     "set_profile": {"provider": "test", "model": "hashed", "dimensions": str(DIMENSIONS)},
     "settings": {"schema": "agent_brain", "dimensions": "16", "distance": "cosine", "language": "english"},
     "count_unchanged": {
@@ -67,6 +70,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "table_columns": {"schema": "agent_brain", "table_name": "chunks"},
     "use_maintenance_timeouts": {"lock_timeout": "60s"},
     "use_schema": {"schema": "agent_brain"},
+    "write_settings": {"names": "{jit,search_path}", "values": "{off,agent_brain}", "until_commit": "true"},
     "vector_search": {"query_embedding": VECTOR, "top_k": "3"},
 }
 COMMON = {
@@ -136,7 +140,7 @@ async def test_psql_gives_the_rows_that_asyncpg_gives(store, name, connection, d
     rows = await as_text(connection, query, values)
     assert len(rows) == 1 or "-- returns one" not in query.text
     got = [line.split("\x1f") for line in printed.removesuffix("\n").split("\x1e")] if printed.strip() else []
-    volatile = {"store_bytes", "memory_kb", "written", "seconds"}
+    volatile = {"pid", "store_bytes", "memory_kb", "written", "seconds"}
     for column, (column_name, _) in enumerate(query.columns):
         if column_name not in volatile:
             assert [row[column] for row in got] == [row[column] for row in rows], column_name
@@ -146,7 +150,8 @@ async def test_psql_gives_the_rows_that_asyncpg_gives(store, name, connection, d
 async def undo(name: str, connection: asyncpg.Connection) -> None:
     """Bring back what a writing query has changed, so that the second run sees the same store."""
     if name == "maintenance_lock":  # psql has ended, but its session on the server may not have
-        await connection.execute(queries()[name].text.replace("pg_try_advisory_lock", "pg_advisory_lock"))
+        lock = "select pg_advisory_lock(hashtextextended('agent_brain_store indexes ' || current_schema(), 0))"
+        await connection.execute(lock)
     if name in ("delete_chunks", "delete_matching_chunks", "upsert_chunks"):
         await connection.execute("delete from chunks where chunk_id in ('x', 'y')")
         text = queries()["upsert_chunks"].text

@@ -24,7 +24,7 @@ from agent_brain_store.chroma import database, directory, lock, searching
 from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
 from agent_brain_store.chroma.vectors import Vectors
-from agent_brain_store.postgres import guard, index_builds, startup, writing
+from agent_brain_store.postgres import guard, index_builds, pools, startup, writing
 from agent_brain_store.postgres.connection import session_settings
 from agent_brain_store.postgres.repository import PostgresRepository
 from agent_brain_store.postgres.timings import Timings
@@ -126,6 +126,11 @@ def watch_questions(monkeypatch: pytest.MonkeyPatch, store: Any) -> list[tuple[s
 
     monkeypatch.setattr(store.repository.pools, "fetch", watched)
     return asked
+
+
+def limit_close(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let running queries have so long when a store closes."""
+    monkeypatch.setattr(pools, "_CLOSE_TIMEOUT", seconds)
 
 
 def spoil_session_setting(monkeypatch: pytest.MonkeyPatch, setting: str, value: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from agent_brain_store import StoreConfig
+from agent_brain_store.postgres.connection import Connection
 from agent_brain_store.postgres.sql import queries
 from tests.support.stores import mapping
 
@@ -27,7 +28,8 @@ async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
     }
     settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
     names = ("host", "port", "user", "password", "database")
-    return await asyncpg.connect(**{k: postgres[k] for k in names if k in postgres}, server_settings=settings, **more)
+    where = {k: postgres[k] for k in names if k in postgres}
+    return await asyncpg.connect(**where, server_settings=settings, connection_class=Connection, **more)
 
 
 async def make_role(plain: asyncpg.Connection, name: str) -> None:

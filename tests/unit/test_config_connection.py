@@ -56,6 +56,10 @@ from tests.support.configs import CANARY, assert_hidden, from_url, postgres_conf
         ("postgresql://h/d?ssl=true", {"host": "h", "database": "d", "ssl_mode": "require"}),
         ("postgresql://h/d?sslmode=&", {"host": "h", "database": "d"}),
         (
+            "postgresql://h/d?sslmode=require&channel_binding=require&application_name=x&gssencmode=disable",
+            {"host": "h", "database": "d", "ssl_mode": "require"},
+        ),
+        (
             "postgresql://h/d?sslmode=verify-full&sslrootcert=system",
             {"host": "h", "database": "d", "ssl_mode": "verify-full", "ssl_root_cert": "system"},
         ),
@@ -218,3 +222,25 @@ def test_the_systems_certificates_verify_everything() -> None:
     for mode in ("disable", "prefer", "require", "verify-ca"):
         problem = postgres_problem(ssl_mode=mode, ssl_root_cert="system")
         assert f"{mode} does not go with ssl_root_cert: system, expected verify-full" in problem
+
+
+# --- poolers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_pooler_is_recognised_in_a_url():
+    assert from_url("postgresql://h/d?pgbouncer=true&connection_limit=1&pool_timeout=0").pooler == "transaction"
+    assert from_url("postgresql://h/d?pgbouncer=false").pooler == from_url("postgresql://h/d").pooler == "none"
+
+
+def test_a_direct_url_replaces_what_it_names():
+    pooled = {"host": "pooler", "port": 6432, "database": "d", "user": "u", "password": "p", "pooler": "transaction"}
+    direct = postgres_config({"DIRECT": "postgresql://h:5433"}, **pooled, direct_url="secret://env/DIRECT").direct()
+    assert (direct.host, direct.port, direct.database, direct.user, revealed(direct)) == ("h", 5433, "d", "u", "p")
+    assert (direct.pooler, direct.direct_url) == ("none", None)
+    assert postgres_config(**pooled, direct_url="postgresql://h").direct().port is None
+
+
+def test_a_direct_url_hides_its_password():
+    config = postgres_config(direct_url=f"postgresql://u:{CANARY}@h/d")
+    assert CANARY not in repr(config)
+    assert "direct_url: expected postgresql://" in postgres_problem(direct_url=f"{CANARY}://h")

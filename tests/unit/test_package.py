@@ -130,7 +130,7 @@ LAYERS = [
 ]
 # Inside a room, a module may import those that stand before it.
 ROOMS = {
-    "config": "embedding_models rules passwords url sources yaml_file model __init__",
+    "config": "embedding_models rules commands passwords url sources yaml_file model __init__",
     "checks": "vectors chunks arguments startup",
     "filters": "parse evaluate",
     "textsearch": "searchable names words frequencies fusion kept scored index",
@@ -140,7 +140,7 @@ ROOMS = {
     "cli": "running screen opening vectors lookups loads transfers changes state migrating plans explaining session initial"
     " findings server_checks store_checks chroma_checks doctor app __init__",
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
-    " connection transactions pools derivation index_builds indexes"
+    " connection transactions sessions pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
 }

@@ -52,7 +52,7 @@ def test_the_driver_gets_the_settings_of_tls(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("ca.pem").touch()
     settings = config({"ssl_mode": "verify-full", "ssl_root_cert": "ca.pem"}).postgres
-    assert connect_arguments(settings, {})["dsn"].endswith("?sslmode=verify-full&sslrootcert=ca.pem")
-    context = connect_arguments(config({"ssl_root_cert": "system"}).postgres, {})["ssl"]
+    assert connect_arguments(settings)["dsn"].endswith("?sslmode=verify-full&sslrootcert=ca.pem")
+    context = connect_arguments(config({"ssl_root_cert": "system"}).postgres)["ssl"]
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
