@@ -131,7 +131,9 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
         "size": f"{_megabytes(health['store_bytes'])}: table {sizes['table']}, toast {sizes['toast']}, "
         f"indexes {sizes['indexes']}",
         "vector index": _vector_index(config, indexes.get("chunks_embedding_ann")),
-        "other indexes": _others(indexes, [row["name"] for row in await look.query("missing_indexes")]),
+        "other indexes": _others(
+            indexes, [row["name"] for row in await look.query("missing_indexes", concurrently=True)]
+        ),
         "word counts": f"{age['changes']:,} changes behind, counted {_ago(age['seconds'])} ago",
     }
 

@@ -79,7 +79,7 @@ async def indexes(config: StoreConfig, look: Look) -> list[Finding]:
     from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
 
     there = {row["name"]: row["valid"] for row in await look.query("index_facts")}
-    missing = [row["name"] for row in await look.query("missing_indexes")]
+    missing = [row["name"] for row in await look.query("missing_indexes", concurrently=True)]
     if wants_index(config) and VECTOR_INDEX not in there:
         missing.append(VECTOR_INDEX)
     invalid = [name for name, valid in there.items() if not valid]
