@@ -24,18 +24,22 @@ from agent_brain_store.errors import (
 )
 from agent_brain_store.factory import create_backend, open_store
 from agent_brain_store.lifespan import lifespan
-from agent_brain_store.outcomes import ChunkProblem, ReplaceResult, Upserted
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
-    EmbeddingMetadata,
     Fusion,
-    Health,
-    IndexReport,
     Progress,
     ProgressCallback,
-    SearchResult,
     StorageBackend,
+)
+from agent_brain_store.results import (
+    ChunkProblem,
+    EmbeddingMetadata,
+    Health,
+    IndexReport,
+    ReplaceResult,
+    SearchResult,
+    Upserted,
 )
 from agent_brain_store.sync import SyncStore, open_store_sync
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents

@@ -29,7 +29,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent_brain_store.outcomes import ChunkProblem
+    from agent_brain_store.results import ChunkProblem
 
 
 class StorageError(Exception):

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from agent_brain_store.outcomes import ReplaceResult, Upserted
+from agent_brain_store.results import EmbeddingMetadata, Health, IndexReport, ReplaceResult, SearchResult, Upserted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,35 +32,6 @@ Fusion: TypeAlias = Literal["convex", "rrf", "relative_score"]
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """One chunk that a search found.
-
-    ``score`` is from 0 to 1, and higher is better.
-
-    - Vector search returns the similarity. For cosine it is the cosine, clamped to 0..1. For L2 it is
-      ``1 / (1 + distance)``. For an inner product p it is ``(1 + p / (1 + |p|)) / 2``.
-    - Keyword search returns the BM25 score, divided by the score of the best hit.
-    - Hybrid search returns the fused score, divided by the largest possible sum.
-
-    ``matched_terms`` lists the words of the question that the chunk contains. It is None unless you asked for it with
-    ``explain``.
-
-    Only hybrid search sets the other four. ``vector_rank`` and ``keyword_rank`` count from 1. A rank is None if that
-    ranking did not find the chunk. ``vector_score`` and ``keyword_score`` are the scores in each ranking, from 0 to 1.
-    """
-
-    text: str
-    metadata: Metadata
-    score: float
-    chunk_id: str
-    matched_terms: list[str] | None = None
-    vector_rank: int | None = None
-    keyword_rank: int | None = None
-    vector_score: float | None = None
-    keyword_score: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """One stored chunk. ``embedding`` is a float32 array, or None if you did not ask for it."""
 
@@ -68,27 +39,6 @@ class Document:
     text: str
     metadata: Metadata
     embedding: Embedding | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingMetadata:
-    """The embedding profile of a store: the provider and the model that made its vectors, and the vectors' length."""
-
-    provider: str
-    model: str
-    dimensions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The result of `health`. ``ok`` says whether the backend answered a real query.
-
-    ``details`` holds facts about the store, or the error's message under ``error``. It never holds a secret.
-    """
-
-    ok: bool
-    backend: str
-    details: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +53,6 @@ class Progress:
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 """A plain function. It is called on the event loop and not awaited, so it must not block."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """The result of `ensure_indexes` or `reindex`: the indexes that were created or rebuilt, and warnings for people."""
-
-    created: tuple[str, ...] = ()
-    rebuilt: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class BulkLoader(Protocol):

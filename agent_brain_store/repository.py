@@ -17,14 +17,8 @@ from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import (
-    Document,
-    EmbeddingMetadata,
-    IndexReport,
-    Metadata,
-    ProgressCallback,
-    SearchResult,
-)
+from agent_brain_store.protocol import Document, Metadata, ProgressCallback
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
 
 
 @dataclass(frozen=True, slots=True)

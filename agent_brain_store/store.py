@@ -19,24 +19,20 @@ from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
-from agent_brain_store.outcomes import ReplaceResult, Upserted
 from agent_brain_store.progress import Loader, deferring_errors
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
-    EmbeddingMetadata,
     Fusion,
-    Health,
-    IndexReport,
     Metadatas,
     OnInvalid,
     ProgressCallback,
-    SearchResult,
     Vector,
     Vectors,
     Where,
 )
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
+from agent_brain_store.results import EmbeddingMetadata, Health, IndexReport, ReplaceResult, SearchResult, Upserted
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,9 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent_brain_store.errors import NotInitialized
 from agent_brain_store.factory import OnMismatch, Source, create_backend
-from agent_brain_store.outcomes import Upserted
 from agent_brain_store.protocol import (
     BulkLoader,
     Document,
-    EmbeddingMetadata,
     Metadatas,
     OnInvalid,
     ProgressCallback,
@@ -33,6 +31,7 @@ from agent_brain_store.protocol import (
     Vectors,
     Where,
 )
+from agent_brain_store.results import EmbeddingMetadata, Upserted
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from agent_brain_store.checks.chunks import clean_text
 from agent_brain_store.config import EmbeddingConfig, StoreConfig
 from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError, ProviderMismatchError, SchemaError
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.results import EmbeddingMetadata
 
 _EMPTY_IT = "To use this one, open it with on_mismatch='warn' and call reset(), which deletes its chunks"
 

@@ -22,7 +22,7 @@ from agent_brain_store.chroma.threads import Threads
 from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.config import KeywordConfig, StoreConfig
 from agent_brain_store.errors import QueryFailed, SchemaError, SchemaTooNew
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.results import EmbeddingMetadata
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex

@@ -21,16 +21,9 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
-from agent_brain_store.protocol import (
-    Document,
-    EmbeddingMetadata,
-    IndexReport,
-    Metadata,
-    Progress,
-    ProgressCallback,
-    SearchResult,
-)
+from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex

@@ -18,8 +18,8 @@ from agent_brain_store.chroma.vectors import LARGEST
 from agent_brain_store.chroma.where import to_where
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.protocol import SearchResult
 from agent_brain_store.repository import HybridQuery
+from agent_brain_store.results import SearchResult
 from agent_brain_store.textsearch import fusion
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import click
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, opened, store_name, where_option
 from agent_brain_store.cli.running import WRONG, Failure, command, interruptible
-from agent_brain_store.protocol import IndexReport
+from agent_brain_store.results import IndexReport
 
 _RESET = "This deletes all {chunks:,} chunks. Type the name of the store, {name}"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agent_brain_store.cli.opening import Look
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.results import EmbeddingMetadata
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 

@@ -14,7 +14,8 @@ from agent_brain_store.cli.opening import config_option, configured, json_option
 from agent_brain_store.cli.running import NO, Failure, command
 from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.protocol import Fusion, SearchResult
+from agent_brain_store.protocol import Fusion
+from agent_brain_store.results import SearchResult
 
 
 @command("count")

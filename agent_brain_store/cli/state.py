@@ -139,7 +139,7 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
 
 
 async def _stored_profile(look: Look) -> Any:
-    from agent_brain_store.protocol import EmbeddingMetadata
+    from agent_brain_store.results import EmbeddingMetadata
 
     rows = await look.query("get_profile")
     return EmbeddingMetadata(**rows[0]) if rows else None

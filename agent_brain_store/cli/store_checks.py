@@ -23,7 +23,7 @@ from agent_brain_store.cli.opening import Look, store_name
 from agent_brain_store.cli.state import schema_state
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import DimensionMismatchError, ProviderMismatchError, StorageError
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.results import EmbeddingMetadata
 
 _FEW = 1000  # rows; below this, nobody notices
 _SHARE = 0.2  # of all rows

@@ -16,7 +16,8 @@ from typing import Any
 
 from agent_brain_store.errors import InvalidFilterError, InvalidQueryError, MissingDependency
 from agent_brain_store.integrations.bridge import AnyStore, Bridge
-from agent_brain_store.protocol import Metadata, SearchResult, StorageBackend, Where
+from agent_brain_store.protocol import Metadata, StorageBackend, Where
+from agent_brain_store.results import SearchResult
 
 try:
     from llama_index.core.bridge.pydantic import PrivateAttr

@@ -14,7 +14,7 @@ from agent_brain_store.postgres.derivation import outdated_terms
 from agent_brain_store.postgres.errors import BACKEND
 from agent_brain_store.postgres.migrate import VECTORS_ARE_GONE
 from agent_brain_store.postgres.sessions import check_setting
-from agent_brain_store.protocol import EmbeddingMetadata
+from agent_brain_store.results import EmbeddingMetadata
 
 log = logging.getLogger(__name__)
 

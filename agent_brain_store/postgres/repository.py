@@ -34,15 +34,9 @@ from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.transactions import with_settings
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import (
-    Document,
-    EmbeddingMetadata,
-    IndexReport,
-    Metadata,
-    ProgressCallback,
-    SearchResult,
-)
+from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
 
 
 class PostgresRepository:

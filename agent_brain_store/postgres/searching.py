@@ -10,8 +10,8 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
-from agent_brain_store.protocol import SearchResult
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.results import SearchResult
 
 
 class Searcher:

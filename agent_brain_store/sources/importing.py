@@ -16,14 +16,8 @@ from typing import Any, TypeAlias
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, TransferError
-from agent_brain_store.protocol import (
-    BulkLoader,
-    Document,
-    EmbeddingMetadata,
-    Progress,
-    ProgressCallback,
-    StorageBackend,
-)
+from agent_brain_store.protocol import BulkLoader, Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.results import EmbeddingMetadata
 
 BATCH, BATCH_BYTES = 1000, 32 * 2**20  # the most chunks of a call, and about the most bytes that they take in memory
 NAMED = 1000  # so many chunks that were left out are named in a report

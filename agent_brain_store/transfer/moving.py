@@ -23,7 +23,8 @@ from typing import Any
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import TransferError
-from agent_brain_store.protocol import Document, EmbeddingMetadata, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.transfer.files import (
     BEGUN_ELSEWHERE,
     PART,

@@ -1,0 +1,106 @@
+"""What the methods of a store return, apart from chunks themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkProblem:
+    """Why one chunk of a call cannot be stored. As text it is a sentence that names the chunk.
+
+    ``position`` counts from 0 in the lists of the call. ``chunk_id`` is None if the id is not a string. ``field`` is
+    ``"id"``, ``"embedding"``, ``"document"`` or ``"metadata.<key>"``, and ``problem`` continues a sentence that begins
+    with it. ``dimensions`` is the length of a vector that is not as long as the store's, and None otherwise.
+    """
+
+    position: int
+    chunk_id: str | None
+    field: str
+    problem: str
+    dimensions: int | None = None
+
+    def __str__(self) -> str:
+        known = self.chunk_id
+        shown = "without an id" if known is None else ascii(known if len(known) <= 80 else known[:77] + "...")
+        return f"chunk {shown} (position {self.position}): {self.field} {self.problem}"
+
+
+class Upserted(int):
+    """The number of distinct chunks that `upsert_documents` stored. ``left_out`` says why others were left out."""
+
+    left_out: tuple[ChunkProblem, ...]
+
+    def __new__(cls, chunks: int = 0, left_out: tuple[ChunkProblem, ...] = ()) -> Upserted:
+        number = super().__new__(cls, chunks)
+        number.left_out = left_out
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceResult:
+    """How many chunks `replace_documents` deleted, and how many distinct ones it stored. ``left_out`` is as in `Upserted`."""
+
+    deleted: int
+    upserted: int
+    left_out: tuple[ChunkProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One chunk that a search found.
+
+    ``score`` is from 0 to 1, and higher is better.
+
+    - Vector search returns the similarity. For cosine it is the cosine, clamped to 0..1. For L2 it is
+      ``1 / (1 + distance)``. For an inner product p it is ``(1 + p / (1 + |p|)) / 2``.
+    - Keyword search returns the BM25 score, divided by the score of the best hit.
+    - Hybrid search returns the fused score, divided by the largest possible sum.
+
+    ``matched_terms`` lists the words of the question that the chunk contains. It is None unless you asked for it with
+    ``explain``.
+
+    Only hybrid search sets the other four. ``vector_rank`` and ``keyword_rank`` count from 1. A rank is None if that
+    ranking did not find the chunk. ``vector_score`` and ``keyword_score`` are the scores in each ranking, from 0 to 1.
+    """
+
+    text: str
+    metadata: dict[str, Any]
+    score: float
+    chunk_id: str
+    matched_terms: list[str] | None = None
+    vector_rank: int | None = None
+    keyword_rank: int | None = None
+    vector_score: float | None = None
+    keyword_score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingMetadata:
+    """The embedding profile of a store: the provider and the model that made its vectors, and the vectors' length."""
+
+    provider: str
+    model: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The result of `health`. ``ok`` says whether the backend answered a real query.
+
+    ``details`` holds facts about the store, or the error's message under ``error``. It never holds a secret.
+    """
+
+    ok: bool
+    backend: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """The result of `ensure_indexes` or `reindex`: the indexes that were created or rebuilt, and warnings for people."""
+
+    created: tuple[str, ...] = ()
+    rebuilt: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
