@@ -19,7 +19,7 @@ from agent_brain_store.store import Store
 ANY_WORD_TS_RANK = """
     with question as (
       select string_agg(quote_literal(replace(lexeme, '\\', '\\\\')), ' | ')::tsquery as words
-      from unnest(to_tsvector(search_config(), searchable($1)))
+      from unnest(text_terms($1))
     )
     select chunk_id, text, metadata, ts_rank(tsv, words, 1) as rank
     from chunks, question where tsv @@ words order by rank desc, chunk_id limit 10

@@ -13,6 +13,7 @@ from agent_brain_store.postgres.sql import Function, load_functions
 from agent_brain_store.protocol import Progress, ProgressCallback
 
 _PAGE = 500  # chunks in one transaction
+_STEMMER = "stemmer"
 
 
 async def note_new_store(connection: Connection, functions: tuple[Function, ...]) -> None:
@@ -23,14 +24,18 @@ async def note_new_store(connection: Connection, functions: tuple[Function, ...]
 
 
 async def outdated_terms(connection: Connection) -> list[str]:
-    """Return in words which functions have another version than the one that derived the stored terms."""
+    """Return in words what has another version than what derived the stored terms: functions, and the server's stemmer."""
     stored = {row["function"]: row["version"] for row in await run(connection, "derivation_facts")}
     current = {f.name: f.stored_version for f in load_functions() if f.stored_version is not None}
-    return [
+    outdated = [
         f"{name}: version {stored.get(name)} derived them, this library has {version}"
         for name, version in current.items()
         if stored.get(name) != version
     ]
+    fingerprint = await _fingerprint(connection)
+    if stored.get(_STEMMER, fingerprint) != fingerprint:
+        outdated.append(f"{_STEMMER}: fingerprint {stored[_STEMMER]} derived them, this server has {fingerprint}")
+    return outdated
 
 
 async def rederive(pools: Pools, progress: ProgressCallback | None) -> int:
@@ -58,4 +63,10 @@ async def rederive(pools: Pools, progress: ProgressCallback | None) -> int:
 
 async def _note(connection: Connection, functions: tuple[Function, ...]) -> None:
     versions = {f.name: f.stored_version for f in functions if f.stored_version is not None}
+    versions[_STEMMER] = await _fingerprint(connection)
     await run(connection, "note_derivation", functions=[*versions], versions=[*versions.values()])
+
+
+async def _fingerprint(connection: Connection) -> int:
+    (row,) = await run(connection, "stemmer_fingerprint")
+    return int(row["fingerprint"])

@@ -9,11 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 from agent_brain_store.config import KeywordConfig
-from agent_brain_store.textsearch.words import count_terms, terms
+from agent_brain_store.textsearch.words import count_terms, text_terms
 
 HEADINGS = ("title", "file_name", "filename", "section_title", "heading_path", "symbol_name")
 SUMMARIES = ("summary", "section_summary")
@@ -30,14 +30,19 @@ _SQUARES = (0.0, *accumulate(1 / (i * i) for i in range(1, POSITIONS + 1)))  # s
 def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -> tuple[dict[str, float], int]:
     """Return the weighted frequency of every term of a chunk, and the chunk's length in tokens.
 
-    A token is one occurrence of a term. Stop words are not counted.
+    A token is one occurrence of a term. Stop words are not counted, nor names in one piece, such as email for e-mail.
     """
     headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
     summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
-    total = headings + summaries + _counted_last(_searched_part(text), config.language, before)
-    counts = {term: min(count, POSITIONS) for term, count in total.items()}
-    extra = {term: _extra(headings[term], summaries[term], config) for term in headings.keys() | summaries.keys()}
-    return {term: count + extra.get(term, 0.0) for term, count in counts.items()}, sum(counts.values())
+    total = _counted_last(_searched_part(text), config.language, before)
+    for part in (headings, summaries):
+        for term, count in part.items():
+            total[term] += count
+    weighted = {term: float(min(count, POSITIONS)) for term, count in total.items()}
+    length = int(sum(weighted.values()))
+    for term in headings.keys() | summaries.keys():
+        weighted[term] += _extra(headings[term], summaries[term], config)
+    return {term: frequency or 1.0 for term, frequency in weighted.items()}, length
 
 
 def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
@@ -57,19 +62,23 @@ def _extra(headings: int, summaries: int, config: KeywordConfig) -> float:
 
 def _counted(text: str, language: str, before: int) -> tuple[Counter[str], int]:
     """Count the terms of a text that begins after position ``before``. Returns the counts and the last term's position."""
-    found = terms(text, language) if text else []
+    if not text:
+        return Counter(), before
+    *kinds, closed = text_terms(text, language)
+    found = list(chain(*kinds))
     while found and not found[-1]:
         found.pop()  # a stop word takes a position but is no term, so the last term's position is before it
     single = max(0, LAST_POSITION - 1 - before)
-    counts = Counter(found[:single])
+    counts = Counter(dict.fromkeys(closed, 0))
+    counts.update(found[:single])
     counts.update(set(found[single:]))
     del counts[""]
     return counts, before + len(found)
 
 
 def _counted_last(text: str, language: str, before: int) -> Counter[str]:
-    """The same for the last text of a chunk, which no other follows. A text has fewer than two terms for each character."""
-    if before + 2 * len(text) < LAST_POSITION:
+    """The same for the last text of a chunk, which no other follows. A text has at most four positions for a character."""
+    if before + 4 * len(text) < LAST_POSITION:
         return count_terms(text, language)
     return _counted(text, language, before)[0]
 

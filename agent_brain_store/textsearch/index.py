@@ -11,7 +11,6 @@ import json
 import math
 import threading
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -27,7 +26,7 @@ from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
 from agent_brain_store.textsearch.kept import Postings
 from agent_brain_store.textsearch.names import exact_names
 from agent_brain_store.textsearch.scored import Hits, Scored, metadata_in, with_shared_keys
-from agent_brain_store.textsearch.words import question_words, terms
+from agent_brain_store.textsearch.words import question_terms, question_words
 
 EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
 
@@ -116,7 +115,7 @@ class KeywordIndex:
         found = []
         with self._lock:
             slots = [self._slots.get(chunk_id, -1) for chunk_id in given]
-            for asked in {frozenset(self._terms_of(name)) for name in exact_names(query)}:
+            for asked in {frozenset(self._words_of(name)) for name in exact_names(query)}:
                 if asked:
                     contained = [np.isin(slots, self._postings_of(term)[:, 0]) for term in asked]
                     found.append({given[place] for place in np.flatnonzero(np.all(contained, axis=0)).tolist()})
@@ -128,10 +127,10 @@ class KeywordIndex:
         The words are in lower case and in the order of the question. Only the first of very many are looked at.
         """
         asked: dict[str, set[str]] = {}
-        words = dict.fromkeys(pair for pair in question_words(query) if pair[0])
-        for word, shown in islice(words, EXPLAINED_WORDS):
-            if stems := self._terms_of(word):
-                asked.setdefault(shown, set()).update(stems)
+        words = dict.fromkeys(pair for pair in question_words(query) if pair[1])
+        for part, shown in islice(words, EXPLAINED_WORDS):
+            if found_terms := self._terms_of(part):
+                asked.setdefault(shown, set()).update(found_terms)
         result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
         with self._lock:
             slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
@@ -141,8 +140,12 @@ class KeywordIndex:
                     found[place].append(shown)
         return result
 
-    def _terms_of(self, query: str) -> list[str]:
-        return [term for term in terms(query, self._config.language) if term]
+    def _terms_of(self, query: str) -> dict[str, float]:
+        return question_terms(query, self._config.language)
+
+    def _words_of(self, name: str) -> list[str]:
+        """Return the terms of a name, without the other forms of its words."""
+        return [term for term, times in self._terms_of(name).items() if times >= 1]
 
     def matching(self, filter: Filter, ids: Iterable[str] | None = None) -> list[str]:
         """Return the ids of chunks whose metadata match, in code point order. ``ids`` restricts it to some chunks."""
@@ -151,11 +154,11 @@ class KeywordIndex:
             chunks = [(chunk_id, metadata_in(self._metadatas, slot)) for chunk_id, slot in slots]
         return sorted(chunk_id for chunk_id, metadata in chunks if matches(filter, metadata))
 
-    def _all_scores(self, terms: list[str]) -> NDArray[np.float64]:
-        """Return the BM25 score of every slot, rounded to 9 decimals. A term that the question has twice counts twice."""
+    def _all_scores(self, terms: dict[str, float]) -> NDArray[np.float64]:
+        """Return the BM25 score of every slot, rounded to 9 decimals. ``terms`` says how often the question has each term."""
         scores = np.zeros(len(self._ids))
         lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
-        for term, times in Counter(terms).items():
+        for term, times in terms.items():
             view = self._postings_of(term)
             slots = view[:, 0].astype(np.int64)
             living = lengths[slots]

@@ -1,72 +1,154 @@
-"""Turn a text into terms, as a PostgreSQL text search configuration does.
+"""Turn a text into terms, as the SQL function ``text_terms()`` does (``sql/functions/text_terms.sql``).
 
-`terms` does what ``to_tsvector(search_config(), searchable(text))`` does. PostgreSQL's parser cuts the text into words,
-and its dictionaries turn words into terms. `searchable` removes ASCII punctuation other than dots, so only a part of
-the parser is needed here. Letters are the letters of a server whose locale knows Unicode.
+PostgreSQL's parser cuts the text into words, and its dictionaries turn words into terms (`stems`). `searchable` removes
+ASCII punctuation other than dots, so only a part of the parser is needed here. Letters are the letters of a server
+whose locale knows Unicode.
 
-Stems are the stems of PostgreSQL 18. They come from Snowball 2, like the stems of PyStemmer 2. Snowball 3 has other
-stems for some words, like ``internal`` and ``organization``. Older servers have others for ``added`` and, in German,
-for ``ae``, ``oe``, ``ue`` and some endings.
+A text has five kinds of terms: its words, the letters of scripts without blanks, its words without accents where that
+makes them others, stop words in capitals, which are names, and names in one piece, such as email for e-mail. The last
+have no positions. So they count once, and they do not make a chunk longer.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache, lru_cache
-from importlib import resources
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
 
-import Stemmer
+from agent_brain_store.textsearch.folding import ALNUM, fold, without_accents
+from agent_brain_store.textsearch.searchable import RUN, closed_forms, searchable, units
+from agent_brain_store.textsearch.stems import lowered, term
 
-from agent_brain_store.textsearch.searchable import searchable
-
-MAX_WORD_BYTES = 2046  # a tsvector cannot hold longer words
-MAX_STEMMED_BYTES = 1000  # longer words are not stemmed
 LONGEST_KEPT = 80  # characters of a piece of text whose terms are remembered
+MOST_KEPT = 100_000  # pieces
+OTHER_FORM = 0.1  # how often another form of a question's word counts
 
+# A piece without these needs no parser: an ASCII word between marks that do not belong to it.
+_PLAIN_PIECE = re.compile(r"""[(\["'`*]*([A-Z]?[a-z]+|[A-Z]|[0-9]+)[,;:!?)\]"'`*]*\.?[,;:!?)\]"'`*]*""")
 _PIECES = re.compile(r"[^ \t\n\v\f\r]+")
-
-# PostgreSQL's configurations for these languages stem ASCII words as English. Technical text in them needs that.
-_ENGLISH_FOR_ASCII = frozenset({"hindi", "russian"})
-
-# Numbers, versions, and names like e.g and 3d.x, which PostgreSQL takes for files. No language stems them.
-_UNSTEMMED = re.compile("[0-9.]")
+_SEPARATORS = re.compile(r"[\x1c-\x1f]")  # str.split() takes these for blanks, too
 _BLANK = "\\t\\n\\v\\f\\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
 _BLANKS = re.compile(f"[{_BLANK}]+")
-# PostgreSQL lowers letter by letter. Python has special cases for these two.
-_LOWER = {ord("\u0130"): "i", ord("\u03a3"): "\u03c3"}
+_CAPITALS = re.compile(f"(?<![{ALNUM}])[A-Z][A-Z]+(?![{ALNUM}])")
+_SMALL = re.compile("[a-z]")
+_PLAIN, _NAME, _CLOSED = "\x01", "\x02", "\x03"  # mark the terms of a piece that are of these kinds; no text has these
+
+
+class Terms(NamedTuple):
+    """The terms of a text by their kind. A stop word leaves an empty string."""
+
+    words: list[str]
+    letters: list[str]  # of scripts without blanks
+    plain: list[str]  # words without their accents, where that makes them others
+    names: list[str]  # stop words in capitals
+    closed: set[str]  # names in one piece, which have no positions
 
 
 def terms(text: str, language: str) -> list[str]:
-    """Return the terms of a text, in order and as often as they occur. A stop word leaves an empty string."""
-    return [term(word, language) for word in _split(searchable(text))]
+    """Return the terms of a text that have positions, in order. A stop word leaves an empty string."""
+    return list(chain(*text_terms(text, language)[:4]))
+
+
+def question_terms(query: str, language: str) -> dict[str, float]:
+    """Return how often a question has each term. Another form of a word counts less, because the word is there too."""
+    found = text_terms(query, language)
+    counts: dict[str, float] = {**Counter(filter(None, chain(found.words, found.letters, found.names)))}
+    for form in filter(None, found.plain):
+        counts[form] = counts.get(form, 0.0) + OTHER_FORM
+    return dict.fromkeys(found.closed, OTHER_FORM) | counts
+
+
+def text_terms(text: str, language: str) -> Terms:
+    """Return the terms of a text by their kind."""
+    folded = fold(text)
+    letters = units(folded)
+    words, plain, names, closed = _parsed(RUN.sub(" ", folded) if letters else folded, language)
+    known = set(words)
+    if not _SMALL.search(text) and (known - {""} or letters):
+        names = []
+    plain = ["" if word in known else word for word in plain]
+    return Terms(_ended(words), _ended(letters), _ended(plain), names, set(closed) - {""})
+
+
+def _ended(found: list[str]) -> list[str]:
+    """Remove stop words at the end, because PostgreSQL counts positions up to the last term."""
+    while found and not found[-1]:
+        found.pop()
+    return found
+
+
+def _parsed(folded: str, language: str) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Return the terms of a folded text without letters of scripts without blanks: words, plain, names, and closed."""
+    cut = searchable(folded)
+    words = [term(word, language) for word in _split(cut)]
+    plain = [] if cut.isascii() else [term(word, language) for word in _split(without_accents(cut))]
+    names = [word.lower() for word in _CAPITALS.findall(cut) if not term(word, language)]
+    closed = closed_forms(folded)
+    if closed:
+        closed = f"{closed} {without_accents(closed)}"
+    return words, plain, names, [term(word, language) for word in _split(closed)] if closed else []
 
 
 def count_terms(text: str, language: str) -> Counter[str]:
-    """How often each term occurs in a text: `terms` counted, without stop words, several times as fast.
+    """How often each term occurs in a text. A name in one piece has no position and the count 0.
 
-    No word reaches over a blank, and texts repeat themselves. So the text is cut at blanks, and each piece is parsed
-    once.
+    These are `terms`, counted without stop words, several times as fast. No word reaches over a blank, and texts repeat
+    themselves. So the text is cut at blanks, and each piece is parsed once.
     """
-    if text.startswith(".."):  # the one place where the beginning of a text counts
-        counts = Counter(terms(text, language))
+    folded = fold(text)
+    if folded.startswith(".."):  # the one place where the beginning of a text counts
+        found = text_terms(text, language)
+        return Counter({**dict.fromkeys(found.closed, 0), **Counter(filter(None, chain(*found[:4])))})
+    letters = units(folded)
+    if letters:
+        folded = RUN.sub(" ", folded)
+    is_plain = folded.isascii() and not _SEPARATORS.search(folded)
+    pieces = folded.split() if is_plain else _PIECES.findall(folded)
+    counts = Counter(chain.from_iterable(map(_pieces(language).__getitem__, pieces)))
+    if marked := [key for key in counts if key < "\x04"]:
+        taken = [(key[0], key[1:], counts.pop(key)) for key in marked]
+        has_names = bool(_SMALL.search(text)) or not (counts or letters)
+        kept = [(w, n) for kind, w, n in taken if (kind == _NAME and has_names) or (kind == _PLAIN and w not in counts)]
+        for word, times in kept:
+            counts[word] += times
+        for kind, word, _ in taken:
+            if kind == _CLOSED:
+                counts.setdefault(word, 0)
+    if letters:
+        counts.update(letters)
         del counts[""]
-        return counts
-    counts = Counter()
-    for piece, times in Counter(_PIECES.findall(text)).items():
-        parse = _terms_of_piece if len(piece) <= LONGEST_KEPT else _terms_of_piece.__wrapped__
-        for found in parse(piece, language):
-            counts[found] += times
     return counts
 
 
-@lru_cache(maxsize=100_000)
-def _terms_of_piece(piece: str, language: str) -> tuple[str, ...]:
-    return tuple(found for found in terms(f" {piece}", language) if found)
+class _Pieces(dict[str, tuple[str, ...]]):
+    """The terms of pieces of text. Those that are no words of the text are marked with their kind."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self._language = language
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        if word := _PLAIN_PIECE.fullmatch(piece):
+            only = term(word[1], self._language)
+            found: tuple[str, ...] = (only,) if only else ()
+        else:
+            words, *others = _parsed(f" {piece}", self._language)
+            kinds = zip((_PLAIN, _NAME, _CLOSED), others, strict=True)
+            found = (*filter(None, words), *(kind + word for kind, listed in kinds for word in listed if word))
+        if len(piece) <= LONGEST_KEPT:
+            if len(self) >= MOST_KEPT:
+                self.clear()
+            self[piece] = found
+        return found
+
+
+@cache
+def _pieces(language: str) -> _Pieces:
+    return _Pieces(language)
 
 
 def _split(text: str) -> list[str]:
@@ -94,82 +176,15 @@ def _word_pattern(letters: str, inner: str) -> str:
     )
 
 
-@lru_cache(maxsize=200_000)
-def term(word: str, language: str) -> str:
-    """Return the term that a word is indexed by. A stop word, or a word that is too long, gives an empty string."""
-    size, lower = len(word.encode()), lowered(word)
-    if size > MAX_WORD_BYTES:
-        return ""
-    if language == "simple" or _UNSTEMMED.search(word) or size > MAX_STEMMED_BYTES:
-        return sys.intern(lower)
-    if language in _ENGLISH_FOR_ASCII and word.isascii():
-        language = "english"
-    # In some languages a short word consists of endings alone, so nothing is left as its stem. It is kept as it is.
-    return "" if lower in _stop_words().get(language, ()) else sys.intern(_stem(lower, language) or lower)
-
-
-def lowered(text: str) -> str:
-    """Return a text in lower case, as PostgreSQL lowers it."""
-    return text.lower() if text.isascii() else text.translate(_LOWER).lower()
-
-
 def question_words(query: str) -> Iterator[tuple[str, str]]:
-    """Yield each word of a question as a person sees it, together with its lower case form.
+    """Yield each part of a question that stands between blanks, together with the word that a person sees in it.
 
-    A word stands between blanks. Punctuation around it is removed.
+    The word is in lower case, without the punctuation around it.
     """
     edges = _patterns()[1]
     for part in _BLANKS.split(query):
         word = edges.sub("", part)
-        yield word, lowered(word)
-
-
-_stemmers = threading.local()  # a stemmer is not safe to share between threads
-
-
-def _stem(word: str, language: str) -> str:
-    stemmer = getattr(_stemmers, language, None)
-    if stemmer is None:
-        stemmer = Stemmer.Stemmer(language, 0)
-        setattr(_stemmers, language, stemmer)
-    if language == "english" and (undoubled := _UNDOUBLED.fullmatch(word)):
-        return undoubled[1]
-    for pattern, letter in _RESPELLED.get(language, ()):
-        word = pattern.sub(letter, word)
-    if language == "german":
-        stem = str(stemmer.stemWord(_without_german_endings(word)))
-        return f"{stem}em" if word.endswith("system") else stem
-    return str(stemmer.stemWord(word))
-
-
-def _without_german_endings(word: str) -> str:
-    """Remove German endings that Snowball 2 leaves: Lehrerin and Lehrerinnen become Lehrer, and Regeln becomes Regel.
-
-    An ending is removed only after the first vowel with a consonant behind it, and after the first three letters.
-    """
-    if (ending := _GERMAN_ENDING.search(word)) is None:
-        return word
-    begin = _GERMAN_BEGIN.search(_BETWEEN_VOWELS.sub("-", word))
-    return word[: ending.end()] if begin and ending.start() >= max(3, begin.end()) else word
-
-
-# PostgreSQL 18 has some rules that Snowball got after version 2. "added" becomes "add" and not "ad". Some letters have
-# other spellings. German has more endings, and "system" keeps its ending.
-_UNDOUBLED = re.compile("([aeo](?:bb|dd|ff|gg|mm|nn|pp|rr|tt))(?:ed|edly|ing|ingly)")
-_GERMAN_ENDING = re.compile("er(?=in(?:nen)?$)|l(?=ns?$)")
-_GERMAN_BEGIN = re.compile("[aeiouyäöü][^aeiouyäöü]")
-_BETWEEN_VOWELS = re.compile("(?<=[aeiouyäöü])[uy](?=[aeiouyäöü])")
-_RESPELLED = {
-    "german": [(re.compile(p), x) for p, x in (("ß", "ss"), ("ae", "ä"), ("oe", "ö"), ("(?<![qaeiouyäöü])ue", "ü"))],
-    "romanian": [(re.compile("ş"), "ș"), (re.compile("ţ"), "ț")],
-}
-
-
-@cache
-def _stop_words() -> dict[str, frozenset[str]]:
-    lines = (resources.files(__package__) / "stop_words.txt").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split(":", 1) for line in lines if not line.startswith("#"))
-    return {language: frozenset(listed.split()) for language, listed in pairs}
+        yield part, lowered(word)
 
 
 @cache

@@ -65,7 +65,7 @@ begin
     if with_a_word is null then
       select coalesce(sum(greatest(known.df, 1)), 0)
       into with_a_word
-      from unnest(to_tsvector(search_config(), searchable(query))) as word
+      from unnest(text_terms(query)) as word
       left join term_statistics known on known.term = word.lexeme;
     end if;
     exit when budget >= with_a_word;

@@ -61,7 +61,7 @@ declare
   settings   record;
   size       record;
   words      text[];  -- the terms of the question
-  times      int4[];  -- how often the question has each
+  times      float8[];  -- how often the question has each
   counted    int4[];  -- how many chunks have it; 0 if it was not counted
   rare       bool[];  -- whether it brings in every chunk that has it
   rare_found int8;    -- in how many chunks the rare terms were counted
@@ -78,10 +78,13 @@ begin
 
   select
     array_agg(word.lexeme order by word.lexeme),
-    array_agg(cardinality(word.positions) order by word.lexeme),
+    -- Other forms of a word count little, because the word itself is there too. They have the label C, or no position.
+    array_agg(
+      coalesce(0.1 * cardinality(word.weights) + 0.9 * cardinality(array_remove(word.weights, 'C')), 0.1)::float8
+      order by word.lexeme),
     array_agg(coalesce(known.df, 0) order by word.lexeme)
   into words, times, counted
-  from unnest(to_tsvector(search_config(), searchable(query))) as word
+  from unnest(text_terms(query)) as word
   left join term_statistics known on known.term = word.lexeme;
 
   -- A term that was not counted is new or in no chunk. Either way it is rare.

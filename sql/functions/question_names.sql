@@ -25,7 +25,8 @@ begin atomic
   ) words,
   lateral (
     select string_agg(quoted(term), ' & ')::tsquery as form
-    from unnest(tsvector_to_array(to_tsvector(search_config(), searchable(name)))) as term
+    from unnest(text_terms(name)) as terms (term, positions, weights)
+    where weights[1] <> 'C'  -- other forms have the label C, or no position
   ) forms
   where form is not null;
 end;

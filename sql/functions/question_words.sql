@@ -19,16 +19,16 @@ begin atomic
     from (
       select lower(word) as word, min(place) as place, (array_agg(distinct term collate "C"))[1:1000] as terms
       from (
-        select word, min(place) as place
+        select part, word, min(place) as place
         from (
-          select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, place
+          select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, part, place
           from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
         ) words
         where word <> ''
-        group by word
-        order by 2
+        group by part, word
+        order by 3
         limit 1000
-      ) first_words, unnest(tsvector_to_array(to_tsvector(search_config(), searchable(word)))) as term
+      ) first_words, unnest(tsvector_to_array(text_terms(part))) as term
       group by lower(word)
     ) distinct_words
   ) shown;

@@ -171,9 +171,10 @@ async def test_no_function_is_planned_for_each_chunk(connection, vector):
     assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
     assert "with_impacts" not in plan
     # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.
-    for called in ("searchable", "matched_words"):
+    parts = ("fold", "letter_terms", "searchable", "without_accents", "closed_forms", "text_terms")
+    for called in (*parts, "chunk_terms", "matched_words"):
         settings = await connection.fetchval("select proconfig from pg_proc where oid = $1::text::regproc", called)
-        assert settings == ["plan_cache_mode=force_generic_plan"], called
+        assert "plan_cache_mode=force_generic_plan" in settings, called
 
 
 async def test_counting_and_deleting_by_a_filter_use_its_index(connection):

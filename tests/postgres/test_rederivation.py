@@ -34,7 +34,7 @@ async def test_the_start_and_health_say_that_terms_are_out_of_date(outdated, cap
     await outdated.initialize()
     assert "call rederive_terms()" in caplog.text
     (finding,) = (await outdated.health()).details["outdated_terms"]
-    assert finding == "chunk_terms: version 0 derived them, this library has 1"
+    assert finding == "chunk_terms: version 1 derived them, this library has 2"
 
 
 async def test_one_call_derives_the_terms_anew(outdated, plain, caplog):
@@ -53,6 +53,35 @@ async def test_one_call_derives_the_terms_anew(outdated, plain, caplog):
     caplog.clear()
     await outdated.initialize()
     assert "rederive_terms" not in caplog.text
+
+
+async def test_a_server_with_other_stems_is_noticed(outdated, plain, caplog):
+    """A dump was restored on another version of PostgreSQL, whose stemmer answers differently."""
+    await outdated.initialize()
+    await outdated.rederive_terms()
+    known = await plain.fetchval("select version from term_derivation where function = 'stemmer'")
+    assert known == await plain.fetchval("select stemmer_fingerprint()")
+    await outdated.close()
+    await plain.execute("update term_derivation set version = 7 where function = 'stemmer'; " + OLDER)
+    caplog.clear()
+    await outdated.initialize()
+    finding = f"stemmer: fingerprint 7 derived them, this server has {known}"
+    assert finding in caplog.text
+    assert (await outdated.health()).details["outdated_terms"] == [finding]
+    assert await outdated.rederive_terms() == 1200
+    assert (await outdated.health()).details["outdated_terms"] == []
+    assert await ids(outdated, "bear", 1)
+
+
+async def test_the_fingerprint_follows_the_language(database, plain):
+    fingerprints = set()
+    for language in ("english", "german", "simple"):
+        await plain.execute(
+            "create or replace function search_config() returns regconfig language sql immutable parallel safe "
+            f"return '{language}'::regconfig"
+        )
+        fingerprints.add(await plain.fetchval("select stemmer_fingerprint()"))
+    assert len(fingerprints) == 3
 
 
 async def test_reads_and_writes_go_on_meanwhile(outdated):

@@ -228,6 +228,7 @@ HEAVY_MODULES = (
     "agent_brain_store.textsearch.index",
     "agent_brain_store.textsearch.kept",
     "agent_brain_store.textsearch.scored",
+    "agent_brain_store.textsearch.folding",
     "agent_brain_store.textsearch.searchable",
     "agent_brain_store.textsearch.words",
 )
