@@ -24,7 +24,7 @@ _PGVECTOR_SOUND = (0, 8, 4)  # older ones have a buffer overflow in parallel bui
 
 
 async def check_store(connection: Connection, config: StoreConfig) -> tuple[str, StoreFacts]:
-    """Check what every configuration needs: versions, locale, schema, functions and the kind of the vector index.
+    """Check what every configuration needs: versions, schema, functions and the kind of the vector index.
 
     Terms that are out of date are only logged. Returns pgvector's schema, and what the store was made for. Raises
     `SchemaError`.
@@ -34,7 +34,6 @@ async def check_store(connection: Connection, config: StoreConfig) -> tuple[str,
         raise SchemaError(VECTORS_ARE_GONE, BACKEND)
     facts = rows[0]
     _check_versions(facts)
-    _check_letters(facts)
     if not facts["functions_at_home"]:
         raise SchemaError(
             f"the functions in the schema {config.postgres.schema!r} were made for one of another name, whose tables they "
@@ -69,11 +68,12 @@ def _check_versions(facts: asyncpg.Record) -> None:
         log.warning("pgvector %s has known index corruption bugs: upgrade to 0.8.4 or newer", facts["vector_version"])
 
 
-def _check_letters(facts: asyncpg.Record) -> None:
-    """Raise `SchemaError` unless the database knows letters beyond ASCII.
+async def check_letters(connection: Connection) -> None:
+    """Raise `SchemaError` unless the database knows letters beyond ASCII. Without them, some functions cannot be made.
 
     PostgreSQL's parser uses the database's character type to tell letters from marks, and upper case from lower case.
     """
+    (facts,) = await run(connection, "letters")
     if not facts["knows_letters"]:
         raise SchemaError(
             f"the database (encoding {facts['encoding']}, character type {facts['ctype']!r}) knows no letters beyond "

@@ -14,7 +14,7 @@ from agent_brain_store.checks.startup import check_store as check_configured
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.postgres.connection import Connection, connect_arguments, farewell, run, session_settings
 from agent_brain_store.postgres.errors import BACKEND, translated
-from agent_brain_store.postgres.guard import check_same_server, check_session, check_store
+from agent_brain_store.postgres.guard import check_letters, check_same_server, check_session, check_store
 from agent_brain_store.postgres.migrate import migrate, remake_if_empty, require_current
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.sessions import Connect, Sessions
@@ -88,6 +88,9 @@ def _sessions(config: StoreConfig, private: dict[str, Any], opening: Opening) ->
 
 async def _migrate_and_check(connection: Connection, config: StoreConfig, read_only: bool) -> tuple[str, StoreFacts]:
     """Bring the store up to date on a connection of its own, before any pool exists. Returns what `check_store` does."""
+    with translated("looking at the database"):
+        async with with_settings(connection):
+            await check_letters(connection)
     with translated("migrating the schema"):
         if read_only or config.postgres.migrate == "never":
             await require_current(connection, config.postgres.schema)

@@ -1,18 +1,11 @@
 -- store_facts: the versions, the column type and the settings of this store, which the start checks.
 --
--- returns one: server_version int4, encoding text, ctype text, knows_letters bool, vector_version text,
---   vector_schema text, column_type text, dimensions int4, distance text, language text, functions_at_home bool
+-- returns one: server_version int4, vector_version text, vector_schema text, column_type text, dimensions int4,
+--   distance text, language text, functions_at_home bool
 --
 -- psql: \i sql/queries/store_facts.sql
 select
   current_setting('server_version_num')::int4 as server_version,
-  getdatabaseencoding()::text as encoding,
-  d.datctype::text as ctype,
-  -- Whether words beyond ASCII are found. The text has A and a with two dots and e with an accent, separated by dashes.
-  -- The first two are one word, once in capital and once in small letters, so there must be two words.
-  case when getdatabaseencoding() = 'UTF8' then
-    length(to_tsvector('pg_catalog.simple', convert_from('\xc384e28094c3a4e28094c3a9', 'UTF8'))) = 2
-  else false end as knows_letters,
   e.extversion as vector_version,
   n.nspname::text as vector_schema,
   split_part(format_type(a.atttypid, null), '.', -1) as column_type,
@@ -28,7 +21,6 @@ select
   ) as functions_at_home
 from pg_attribute a
 cross join store_settings s
-join pg_database d on d.datname = current_database()
 join pg_extension e on e.extname = 'vector'
 join pg_namespace n on n.oid = e.extnamespace
 where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';
