@@ -45,7 +45,7 @@ unit: $(VENV)/.installed  ## The fast tests: seconds, no server
 	$(BIN)/python $(PYTEST) tests/unit
 
 test: check  ## Check, then run every test, with coverage: ten minutes or more
-	$(BIN)/python $(PYTEST) --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	$(BIN)/python $(PYTEST) --numprocesses auto --maxprocesses 4 --dist worksteal --cov --cov-report=
 	@echo "Coverage: the tests run $$($(BIN)/coverage report --format=total) % of the package. make coverage shows the rest."
 
 test-chroma: $(VENV)/.installed  ## Every test that needs no PostgreSQL
