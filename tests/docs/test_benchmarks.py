@@ -131,6 +131,7 @@ async def test_an_unknown_measurement_is_refused(monkeypatch):
         await speed.main()
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 async def test_the_overview_compares_both_backends_with_naive_stores(database, plain, tmp_path, monkeypatch, capsys):
     use_server(monkeypatch, database)

@@ -89,6 +89,7 @@ def test_a_terminal_shows_bars_and_a_pipe_does_not() -> None:
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_demo_asks_both_stores_in_three_ways(first_run: str) -> None:
     for question in asking.QUESTIONS:
@@ -110,6 +111,7 @@ def test_demo_asks_both_stores_in_three_ways(first_run: str) -> None:
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_demo_is_plain_text_of_a_readable_width_in_a_pipe(first_run: str) -> None:
     assert "\x1b" not in first_run
@@ -117,6 +119,7 @@ def test_demo_is_plain_text_of_a_readable_width_in_a_pipe(first_run: str) -> Non
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_demo_indexes_once_and_asks_any_question(demo: Demo, first_run: str) -> None:
     again = demo.run("demo.py", "why", "does my dough", "spring back?")
@@ -126,6 +129,7 @@ def test_demo_indexes_once_and_asks_any_question(demo: Demo, first_run: str) -> 
     assert asking.QUESTIONS[0].text not in again
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_demo_without_a_model_asks_by_keyword(demo: Demo) -> None:
     shown = demo.run("demo.py", "--no-model")
@@ -135,6 +139,7 @@ def test_demo_without_a_model_asks_by_keyword(demo: Demo) -> None:
     assert "vector" not in shown.partition("Summary")[0].replace("vectors", "")
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_demo_shows_its_progress_on_a_terminal(demo: Demo) -> None:
     with tempfile.TemporaryDirectory(prefix="abs-demo-") as directory:
@@ -144,12 +149,14 @@ def test_demo_shows_its_progress_on_a_terminal(demo: Demo) -> None:
     assert len(re.findall(rf"loading .*{count}/{count}", shown)) >= 2, "for each store"
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_psql_without_a_demo_says_what_to_run(tmp_path: Path, demo: Demo) -> None:
     assert "make demo" in Demo(tmp_path).run("psql.py", status=1)
 
 
 @needs_model
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_psql_runs_commands_and_the_query_files(demo: Demo, first_run: str) -> None:
     assert int(demo.run("psql.py", "--", "-AtX", "-c", "select count(*) from chunks")) > 200

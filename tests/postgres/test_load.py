@@ -22,6 +22,7 @@ CHUNKS, SLICE, WRITERS_AT_ONCE, QUESTIONS_AT_ONCE = 10_000, 250, 8, 50
 WORDS = [f"word{n}" for n in range(2000)]
 
 
+@pytest.mark.slow
 async def test_fifty_questions_at_once_while_ten_thousand_chunks_are_indexed(server: Server) -> None:
     """No call fails, and there are never more connections than configured."""
     name = f"abs_load_{os.getpid()}"

@@ -72,6 +72,7 @@ MOVE = textwrap.dedent("""
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
 async def test_a_hundred_thousand_chunks_are_moved_in_bounded_memory(database, tmp_path):
     """A move takes the memory of one part, whatever the number of parts. All of these would take more than 80 MB."""
