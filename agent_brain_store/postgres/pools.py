@@ -155,12 +155,14 @@ class Pools:
         connection = await self._take(pool)
         try:
             yield connection  # a proxy with the connection's methods
-        finally:
+        except BaseException:
+            # A statement may have been given up, and the server may be silent. Then the caller does not wait for its end.
             returning = asyncio.create_task(_give_back(pool, connection))
             self._returning.add(returning)
             returning.add_done_callback(self._returning.discard)
-            # The server may be silent. Then the caller does not wait for the end.
             await asyncio.wait([returning], timeout=_RETURN_PATIENCE)
+            raise
+        await _give_back(pool, connection)
 
     async def _take(self, pool: Pool) -> Connection:
         try:
