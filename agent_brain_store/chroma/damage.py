@@ -18,16 +18,15 @@ import math
 import sqlite3
 import struct
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store.chroma.database import FILE, statement
 from agent_brain_store.errors import ConnectionFailed
 
-DATABASE = "chroma.sqlite3"
 LINKS_AT_START = 64 * 2**20  # bytes of the largest file whose links are checked at every start
 
 _FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin")
@@ -55,15 +54,15 @@ class _Header(NamedTuple):
 
 def check_directory(directory: Path) -> None:
     """Raise `ConnectionFailed` if there are vector files, but no database that says what they are."""
-    database = directory / DATABASE
+    database = directory / FILE
     if any(directory.glob("*/header.bin")) and (not database.exists() or database.stat().st_size == 0):
         state = "empty" if database.exists() else "missing"
-        raise _damaged(f"it holds vector files, but its {DATABASE} is {state}")
+        raise _damaged(f"it holds vector files, but its {FILE} is {state}")
 
 
 def check_collection(directory: Path, collection: str) -> None:
     """Raise `ConnectionFailed` if the files of a collection's vector index contradict each other or the database."""
-    for folder, has_vectors in _vector_indexes(directory / DATABASE, collection):
+    for folder, has_vectors in _vector_indexes(directory / FILE, collection):
         files = [directory / folder / name for name in _FILES]
         missing = [path.name for path in files if not path.is_file()]
         if has_vectors and not (directory / folder / _IDS).is_file():
@@ -76,10 +75,9 @@ def check_collection(directory: Path, collection: str) -> None:
 
 def _vector_indexes(database: Path, collection: str) -> list[tuple[str, bool]]:
     """Return the folder of each vector index, and whether Chroma has written to it. Chroma reports a broken database."""
-    statement = (resources.files(__package__) / "statements" / "vector_index.sql").read_text(encoding="utf-8")
     try:
         with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement, (collection,)).fetchall()
+            return connection.execute(statement("vector_index"), (collection,)).fetchall()
     except sqlite3.Error:
         return []
 

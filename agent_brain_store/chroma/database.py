@@ -45,7 +45,7 @@ class Database:
 
     def _fetch(self, name: str, *parameters: str) -> list[Any]:
         with self._connection() as connection:
-            return connection.execute(_statement(name), (self._collection_id, *parameters)).fetchall()
+            return connection.execute(statement(name), (self._collection_id, *parameters)).fetchall()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -59,5 +59,6 @@ class Database:
 
 
 @cache
-def _statement(name: str) -> str:
+def statement(name: str) -> str:
+    """Return the text of a file of ``statements``."""
     return (resources.files(__package__) / "statements" / f"{name}.sql").read_text(encoding="utf-8")

@@ -296,7 +296,7 @@ def has_vectors_in_memory(store: Any) -> bool:
 
 def break_direct_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let Chroma's database look as if its tables were others."""
-    monkeypatch.setattr(database, "_statement", lambda _: "not a statement")
+    monkeypatch.setattr(database, "statement", lambda _: "not a statement")
 
 
 def pretend_to_be_forked(monkeypatch: pytest.MonkeyPatch, store: Any) -> None:

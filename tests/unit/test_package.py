@@ -142,7 +142,7 @@ ROOMS = {
     "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
     " connection transactions sessions pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
-    "chroma": "lock damage threads stored where database client keywords vectors directory searching reading writing repository",
+    "chroma": "lock database damage threads stored where client keywords vectors directory searching reading writing repository",
 }
 
 
