@@ -20,7 +20,14 @@ from agent_brain_store.cli.opening import (
 )
 from agent_brain_store.cli.plans import Step, milliseconds, scans_in_words, steps, verdict
 from agent_brain_store.cli.running import command
-from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
+from agent_brain_store.cli.vectors import (
+    embed_option,
+    embedded,
+    load_embedder,
+    read_vector,
+    top_k_option,
+    vector_option,
+)
 from agent_brain_store.config import StoreConfig
 
 _HYBRID = {"fusion": "convex", "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60}
@@ -28,11 +35,9 @@ _HYBRID = {"fusion": "convex", "vector_weight": 0.5, "keyword_weight": 0.5, "rrf
 
 @command("explain")
 @click.argument("question", default="")
-@click.option(
-    "--vector", "vector_file", type=click.File(encoding="utf-8"), help="A file with a vector as a JSON list, or -."
-)
+@vector_option
 @embed_option
-@click.option("-k", "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many chunks.")
+@top_k_option
 @where_option
 @config_option
 @json_option

@@ -12,7 +12,14 @@ import click
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, opened, where_option
 from agent_brain_store.cli.running import NO, Failure, command
-from agent_brain_store.cli.vectors import embed_option, embedded, load_embedder, read_vector
+from agent_brain_store.cli.vectors import (
+    embed_option,
+    embedded,
+    load_embedder,
+    read_vector,
+    top_k_option,
+    vector_option,
+)
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.protocol import Fusion
 from agent_brain_store.results import SearchResult
@@ -66,11 +73,9 @@ def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
 
 @command("search")
 @click.argument("question", default="")
-@click.option(
-    "--vector", "vector_file", type=click.File(encoding="utf-8"), help="A file with a vector as a JSON list, or -."
-)
+@vector_option
 @embed_option
-@click.option("-k", "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many chunks.")
+@top_k_option
 @where_option
 @click.option(
     "--fusion",

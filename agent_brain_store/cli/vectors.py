@@ -1,4 +1,4 @@
-"""Get vectors: from a file, from standard input, or from a function of the user's that embeds texts."""
+"""The options of a search, and its vectors: from a file, from standard input, or from a function that embeds texts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ embed_option: Callable[..., Any] = click.option(
     "embedder",
     metavar="MODULE:FUNCTION",
     help="A function that takes a list of texts and returns their vectors. It may be async.",
+)
+
+vector_option: Callable[..., Any] = click.option(
+    "--vector", "vector_file", type=click.File(encoding="utf-8"), help="A file with a vector as a JSON list, or -."
+)
+
+top_k_option: Callable[..., Any] = click.option(
+    "-k", "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many chunks."
 )
 
 
