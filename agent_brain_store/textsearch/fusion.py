@@ -1,4 +1,4 @@
-"""Fuse two rankings in Python, with the formulas, weights and tie-breaks of ``sql/queries/hybrid_search.sql``."""
+"""Fuse two rankings in Python, with the formulas, weights and tie-breaks of ``sql/functions/hybrid_ranking.sql``."""
 
 from __future__ import annotations
 

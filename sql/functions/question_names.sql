@@ -9,10 +9,12 @@
 -- query  text
 --
 -- returns tsquery[]
--- called by: hybrid_search.sql
--- inlined: no
+-- called by: hybrid_ranking
+-- inlined: no. It keeps its plan for the session, as searchable() does.
 create or replace function question_names(query text) returns tsquery[]
 language sql stable parallel safe
+set plan_cache_mode = force_generic_plan
+set search_path from current
 begin atomic
   select coalesce(array_agg(distinct form), '{}')
   from (

@@ -6,7 +6,7 @@
 -- distance  float8  what distance() returns
 --
 -- returns float8
--- called by: vector_search.sql, hybrid_search.sql
+-- called by: vector_search.sql, hybrid_ranking
 -- inlined: yes
 --
 -- The distance is fixed when the store is made. This block reads it and writes the function.
