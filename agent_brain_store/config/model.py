@@ -123,7 +123,7 @@ class KeywordConfig(Section):
     b: float = setting(number(0, 1), 0.75)
     heading_weight: float = setting(number(1, 1000), 3.0)
     summary_weight: float = setting(number(1, 1000), 2.0)
-    budget: int = setting(integer(0, 2**31 - 1), 750)
+    budget: int = setting(integer(0, 2**31 - 1), 400)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@
 -- called by: keyword_ranking, keyword_scores
 -- inlined: yes, because it is a single stable select. So the planner sees the indexes.
 --
--- psql: explain analyze select * from bm25('how do I load chunks', null, '', 750, null);
+-- psql: explain analyze select * from bm25('how do I load chunks', null, '', 400, null);
 create or replace function bm25(query text, path jsonpath, source_prefix text, budget int4, places tid[])
 returns table (chunk_id text, score float8)
 language sql stable parallel safe

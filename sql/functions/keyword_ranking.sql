@@ -4,7 +4,7 @@
 -- budget says are scored. These can be too few, if a filter hides most of them or if k is large. Then the budget becomes
 -- ten times as large, in the same statement, until enough chunks are found or every match is scored.
 --
--- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They fit into a budget of 750. So all
+-- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They fit into a budget of 400. So all
 -- 20 are looked at, and the five best that have a word of the question are returned.
 --
 -- query          text   a question in plain words
@@ -17,7 +17,7 @@
 -- returns many: chunk_id text, score float8
 --   There are at most k rows. They have no order.
 --
--- called by: keyword_search.sql, hybrid_search.sql
+-- called by: keyword_search.sql, hybrid_ranking
 -- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
 --   that few chunks pass "execute" makes a plan, because the index on metadata can help there.
 --
@@ -31,7 +31,8 @@ set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 declare
-  budget      int8 := (select s.budget from ranking_settings() s);  -- how many chunks to score; 0 scores every match
+  -- How many chunks to score; 0 scores every match. A long ranking needs more, or its end would lack chunks.
+  budget      int8 := (select s.budget * greatest(1, k / 50.0) from ranking_settings() s);
   few         constant tid[] := case when cardinality(places) <= budget then places end;
   path        constant jsonpath := case when few is null then nullif(filter, '') end;
   prefix      constant text := case when few is null then source_prefix else '' end;

@@ -37,7 +37,7 @@
 -- called by: bm25
 -- inlined: no. The session keeps its plan. It does not depend on a filter, and making it takes longer than running it.
 --
--- psql: select * from plan_query('how do I load chunks', 750);
+-- psql: select * from plan_query('how do I load chunks', 400);
 create or replace function plan_query(
   query              text,
   budget             int4,

@@ -6,7 +6,7 @@
 -- $4  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 -- $5  budget         int4  storage.keyword.budget; 0 scores every match
 --
--- psql: \bind 'how do I load chunks' 5 '' '' 750
+-- psql: \bind 'how do I load chunks' 5 '' '' 400
 --       \i sql/inspect/keyword_plan.sql
 select chunk_id, score
 from bm25($1::text, nullif($3::text, '')::jsonpath, $4::text, $5::int4, null)

@@ -5,7 +5,7 @@
 -- $1  query   text  a question in plain words
 -- $2  budget  int4  storage.keyword.budget; 0 scores every match
 --
--- psql: \bind 'how do I load chunks' 750
+-- psql: \bind 'how do I load chunks' 400
 --       \i sql/inspect/question.sql
 select
   trim(t.term::text, '''') as term,

@@ -100,7 +100,7 @@ async def test_pooled_sessions_have_the_settings_that_searches_need(store):
     assert facts == {
         "ef_search": "105",
         "iterative_scan": "strict_order",
-        "keyword_budget": "750",
+        "keyword_budget": "400",
         "plan_cache_mode": "force_custom_plan",
     }
 

@@ -116,7 +116,7 @@ async def test_the_planner_inlines_what_its_header_says(plain, function):
 
 
 async def test_the_ranking_settings_have_defaults(database, plain):
-    assert tuple(await plain.fetchrow("select * from ranking_settings()")) == (750, 1.2, 0.75, 3.0, 2.0)
+    assert tuple(await plain.fetchrow("select * from ranking_settings()")) == (400, 1.2, 0.75, 3.0, 2.0)
     own = await connect(database)
     await own.execute("set agent_brain.b = 0.5; set agent_brain.keyword_budget = 0")
     assert tuple(await own.fetchrow("select * from ranking_settings()")) == (0, 1.2, 0.5, 3.0, 2.0)

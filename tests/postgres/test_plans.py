@@ -121,7 +121,7 @@ async def test_keyword_search_uses_the_index_in_every_language(opened, database,
     connection = await connect(postgres)
     await connection.execute("analyze")
     await connection.execute("set enable_seqscan = off")
-    plan = await connection.fetch("explain (costs off) select * from bm25('house7', null, '', 750, null)")
+    plan = await connection.fetch("explain (costs off) select * from bm25('house7', null, '', 400, null)")
     assert "Bitmap Index Scan on chunks_tsv_gin" in "\n".join(row[0] for row in plan)
     await connection.close()
 
