@@ -141,7 +141,10 @@ class Repository(Protocol):
         """Store the embedding profile."""
 
     async def health(self) -> dict[str, Any]:
-        """Run a real query. Returns facts about the store. Raises the error if the query fails."""
+        """Run a real query. Returns facts about the store. Raises the error if the query fails.
+
+        What works worse than it should is a list of sentences under ``degraded``.
+        """
 
     async def ensure_indexes(self, progress: ProgressCallback | None) -> IndexReport:
         """Build the indexes that are missing or invalid."""

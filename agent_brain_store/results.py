@@ -90,11 +90,14 @@ class Health:
     """The result of `health`. ``ok`` says whether the backend answered a real query.
 
     ``details`` holds facts about the store, or the error's message under ``error``. It never holds a secret.
+    ``degraded`` says in words what works worse than it should, such as a vector index that is missing or invalid. It is
+    empty if nothing does.
     """
 
     ok: bool
     backend: str
     details: dict[str, Any]
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,9 @@ class Store:
     async def health(self) -> Health:
         try:
             details = await self._opened().health()
-            mismatch = self._mismatch()
-            return Health(True, self.repository.name, details | ({"mismatch": mismatch.message} if mismatch else {}))
+            degraded, mismatch = tuple(details.pop("degraded", ())), self._mismatch()
+            details |= {"mismatch": mismatch.message} if mismatch else {}
+            return Health(True, self.repository.name, details, degraded)
         except StorageError as error:
             return Health(False, self.repository.name, {"error": error.message})
 

@@ -76,7 +76,8 @@ async def profile(config: StoreConfig, look: Look) -> list[Finding]:
 
 async def indexes(config: StoreConfig, look: Look) -> list[Finding]:
     """Find indexes that are missing or invalid. Searches are right without them, but slow."""
-    from agent_brain_store.postgres.indexes import VECTOR_INDEX, wants_index
+    from agent_brain_store.postgres.index_builds import VECTOR_INDEX
+    from agent_brain_store.postgres.indexes import wants_index
 
     there = {row["name"]: row["valid"] for row in await look.query("index_facts")}
     missing = [row["name"] for row in await look.query("missing_indexes", concurrently=True)]
@@ -94,8 +95,7 @@ async def indexes(config: StoreConfig, look: Look) -> list[Finding]:
 
 async def index_options(config: StoreConfig, look: Look) -> list[Finding]:
     """Find a vector index that was built with other parameters than the configured ones."""
-    from agent_brain_store.postgres.index_builds import compare
-    from agent_brain_store.postgres.indexes import VECTOR_INDEX
+    from agent_brain_store.postgres.index_builds import VECTOR_INDEX, compare
 
     found = []
     for row in await look.query("index_facts"):

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import math
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import asyncpg
@@ -23,7 +24,12 @@ from agent_brain_store.protocol import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
+VECTOR_INDEX = "chunks_embedding_ann"
+NEW, OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
+LEFTOVER = re.compile(rf"{NEW}|{OLD}|.*_cc(new|old)\d*")  # an interrupted rebuild leaves indexes with these names
+
 SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem; a build asks for an amount between them
+_NO_SHARED_MEMORY = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)  # /dev/shm counts as a disk
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
@@ -50,6 +56,46 @@ async def run_statement_from(connection: Connection, query: str, /, **values: An
 async def drop_index(connection: Connection, name: str) -> None:
     """Drop an index, without blocking anyone if the session is not one transaction."""
     await run_statement_from(connection, "drop_index", name=name, concurrently=not connection.preamble)
+
+
+async def drop_unfinished(connection: Connection, name: str) -> set[str]:
+    """Drop an index if it is invalid, and what interrupted rebuilds have left. Returns the names of the other indexes."""
+    names = set()
+    for row in await run(connection, "index_facts"):
+        if LEFTOVER.fullmatch(row["name"]) or (row["name"] == name and not row["valid"]):
+            await drop_index(connection, row["name"])
+        else:
+            names.add(row["name"])
+    return names
+
+
+async def build(connection: Connection, name: str, statement: str) -> None:
+    """Run a statement that builds an index. If it fails, nothing of the index is left.
+
+    Parallel workers need shared memory, of which a container may have little. Then the index is built without them.
+    """
+    try:
+        await _run_build(connection, name, statement)
+    except _NO_SHARED_MEMORY as error:
+        log.warning(
+            "building %s with parallel workers has failed (%s); building it again without them. In a container, "
+            "raise the size of /dev/shm (--shm-size)",
+            name,
+            error,
+        )
+        await run(connection, "build_settings", memory_kb=0, workers=0, until_commit=bool(connection.preamble))
+        await _run_build(connection, name, statement)
+
+
+async def _run_build(connection: Connection, name: str, statement: str) -> None:
+    try:
+        # In a session that is one transaction, a savepoint keeps what was done before.
+        async with connection.transaction() if connection.preamble else nullcontext():
+            await connection.execute(statement)
+    except asyncpg.PostgresError:
+        with suppress(asyncpg.PostgresError):  # the error of the build matters; the next start drops what is left
+            await drop_unfinished(connection, name)
+        raise
 
 
 def compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:

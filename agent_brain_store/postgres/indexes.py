@@ -8,7 +8,6 @@ its own.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 
@@ -21,9 +20,15 @@ from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.connection import Connection, farewell, run
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.index_builds import (
+    LEFTOVER,
+    NEW,
+    OLD,
+    VECTOR_INDEX,
+    build,
     build_parameters,
     compare,
     drop_index,
+    drop_unfinished,
     give_memory,
     reporting_builds,
     run_statement_from,
@@ -38,11 +43,13 @@ from agent_brain_store.results import IndexReport
 
 log = logging.getLogger(__name__)
 
-VECTOR_INDEX = "chunks_embedding_ann"
 INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _OPERATION = "index maintenance"
-_NEW, _OLD = VECTOR_INDEX + "_new", VECTOR_INDEX + "_old"
-_LEFTOVER = re.compile(rf"{_NEW}|{_OLD}|.*_cc(new|old)\d*")  # an interrupted rebuild leaves indexes with these names
+_SECOND_INDEX = "there is a second vector index: a rebuild was interrupted or is under way"
+
+
+def _in_words(name: str) -> str:
+    return "the vector index" if name == VECTOR_INDEX else f"the index {name}"
 
 
 def wants_index(config: StoreConfig) -> bool:
@@ -91,15 +98,13 @@ class Indexes:
         """
         for warning in index_warnings(self.config):
             log.warning(warning)
-        with translated("checking the indexes"):
-            async with self._pools.reader() as connection:
-                problem = await self._problem(connection)
-        if problem is None:
+        problem = (await self._look())[2]
+        if not problem:
             return
         if not may_build:
-            log.warning("%s; searches may be slow until the owner calls ensure_indexes()", problem)
+            log.warning("%s; searches may be slow until the owner calls ensure_indexes()", problem[0])
             return
-        log.warning("%s; building it", problem)
+        log.warning("%s; building it", problem[0])
         try:
             await self.ensure(progress)
         except QueryFailed as error:
@@ -107,30 +112,28 @@ class Indexes:
             # The client of the other session may have died. The session may then end and leave the index unfinished.
             self.repair_in_background()
 
-    async def _problem(self, connection: Connection) -> str | None:
-        """Return what is wrong with the indexes, in words, or None."""
-        for row in await run(connection, "missing_indexes", concurrently=True):
-            return f"the index {row['name']} is missing"
-        facts = {row["name"]: row for row in await run(connection, "index_facts")}
-        wanted = self.has_vector_index
-        if wanted and VECTOR_INDEX not in facts:
-            return "the vector index is missing"
-        if wanted and any(_LEFTOVER.fullmatch(name) for name in facts):
-            return "there is a second vector index: a rebuild was interrupted or is under way"
-        for name, fact in facts.items():
-            if not fact["valid"] and name == VECTOR_INDEX:
-                return "the vector index is invalid: a build was interrupted, or is under way"
-            if not fact["valid"]:
-                return f"the index {name} is invalid: a build was interrupted, or is under way"
-        return None
+    async def _look(self) -> tuple[list[str], list[str], list[str]]:
+        """Return which indexes are missing, which are invalid, and what is wrong in words."""
+        valid = {row["name"]: row["valid"] for row in await self._pools.fetch("index_facts")}
+        missing = [row["name"] for row in await self._pools.fetch("missing_indexes", concurrently=True)]
+        if self.has_vector_index and VECTOR_INDEX not in valid:
+            missing.append(VECTOR_INDEX)
+        invalid = [name for name in valid if not valid[name]]
+        problems = [f"{_in_words(name)} is missing" for name in missing]
+        if self.has_vector_index and any(LEFTOVER.fullmatch(name) for name in valid):
+            problems.append(_SECOND_INDEX)
+        problems += [
+            f"{_in_words(name)} is invalid: a build was interrupted, or is under way"
+            for name in invalid
+            if not LEFTOVER.fullmatch(name)
+        ]
+        return missing, invalid, problems
 
     async def health(self) -> dict[str, list[str]]:
-        """Return the names of the indexes that are missing, and of those that are invalid."""
-        facts = await self._pools.fetch("index_facts")
-        missing = [row["name"] for row in await self._pools.fetch("missing_indexes", concurrently=True)]
-        if self.has_vector_index and VECTOR_INDEX not in (row["name"] for row in facts):
-            missing.append(VECTOR_INDEX)
-        return {"missing_indexes": missing, "invalid_indexes": [row["name"] for row in facts if not row["valid"]]}
+        """Return the names of the indexes that are missing, and of those that are invalid, and what that means."""
+        missing, invalid, problems = await self._look()
+        degraded = [f"{text}; searches may be slow" for text in problems if text != _SECOND_INDEX]
+        return {"missing_indexes": missing, "invalid_indexes": invalid, "degraded": degraded}
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build indexes that are missing or invalid, and report those that differ from the configuration."""
@@ -208,7 +211,7 @@ class Indexes:
         created, rebuilt = [], []
         for row in await run(connection, "missing_indexes", concurrently=not connection.preamble):
             async with self._reporting(connection, row["name"], progress):
-                await connection.execute(row["statement"])
+                await build(connection, row["name"], row["statement"])
             created.append(row["name"])
         if await self._repair_vector_index(connection, progress):
             created.append(VECTOR_INDEX)
@@ -226,12 +229,12 @@ class Indexes:
         if self.has_vector_index and VECTOR_INDEX not in created:
             await self._build_beside(connection, progress)
             async with connection.transaction():
-                await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=_OLD)
-                await run_statement_from(connection, "rename_index", name=_NEW, new_name=VECTOR_INDEX)
+                await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
+                await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
             rebuilt.append(VECTOR_INDEX)
         elif not self.has_vector_index:
             await drop_index(connection, VECTOR_INDEX)
-        await drop_index(connection, _OLD)
+        await drop_index(connection, OLD)
         for row in await run(connection, "index_facts"):
             if row["name"] not in (VECTOR_INDEX, *created):
                 await self._rebuild(connection, row["name"], progress)
@@ -239,21 +242,16 @@ class Indexes:
         return created, tuple(rebuilt)
 
     async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
+        (row,) = await run(connection, "rebuild_index", name=name, concurrently=not connection.preamble)
         async with self._reporting(connection, name, progress):
-            await run_statement_from(connection, "rebuild_index", name=name, concurrently=not connection.preamble)
+            await build(connection, name, row["statement"])
 
     async def _repair_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> bool:
         """Build the vector index if it is missing or invalid, and drop leftovers of interrupted rebuilds.
 
         Returns whether it built the index.
         """
-        names = set()
-        for row in await run(connection, "index_facts"):
-            name = row["name"]
-            if _LEFTOVER.fullmatch(name) or (name == VECTOR_INDEX and not row["valid"]):
-                await drop_index(connection, name)
-            else:
-                names.add(name)
+        names = await drop_unfinished(connection, VECTOR_INDEX)
         missing = self.has_vector_index and VECTOR_INDEX not in names
         if missing:
             await self._build(connection, VECTOR_INDEX, progress)
@@ -270,10 +268,10 @@ class Indexes:
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build the new index under another name, and drop it if that fails. Otherwise every write would maintain it."""
         try:
-            await self._build(connection, _NEW, progress)
+            await self._build(connection, NEW, progress)
         except BaseException:
             with suppress(Exception):  # the connection may be lost; then the next start drops the index
-                await drop_index(connection, _NEW)
+                await drop_index(connection, NEW)
             raise
 
     async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
@@ -281,9 +279,10 @@ class Indexes:
         memory = await give_memory(connection, self.config, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
         parameters = build_parameters(self.config.postgres, chunks, name, chunks > 0 and not connection.preamble)
+        (row,) = await run(connection, "create_vector_index", **parameters)
         async with self._reporting(connection, "the vector index", progress):
             with warning_of_small_memory(connection):
-                await run_statement_from(connection, "create_vector_index", **parameters)
+                await build(connection, name, row["statement"])
 
     def _watched(self, connection: Connection) -> AbstractAsyncContextManager[None]:
         return watched_by_pools(self._pools, connection, self._timings.watch)

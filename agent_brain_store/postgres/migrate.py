@@ -23,7 +23,8 @@ from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import note_new_store
 from agent_brain_store.postgres.errors import BACKEND, is_lost_connection
-from agent_brain_store.postgres.indexes import VECTOR_INDEX, create_first_vector_index
+from agent_brain_store.postgres.index_builds import VECTOR_INDEX
+from agent_brain_store.postgres.indexes import create_first_vector_index
 from agent_brain_store.postgres.sql import Function, load_functions, sql_directory
 from agent_brain_store.postgres.transactions import reading, transaction, with_settings
 

@@ -186,6 +186,8 @@ class PostgresRepository:
         with translated("health"):
             async with self.pools.reader() as connection:
                 outdated = await outdated_terms(connection)
+        if outdated:
+            indexes["degraded"].append("keyword search may miss chunks, because their terms are out of date")
         return {
             "exact_fallbacks": self._searcher.exact_fallbacks,
             "pool": self.pools.status(),

@@ -1,4 +1,4 @@
-"""Servers of the test's own, made with the wheel's programs: a primary, and standbys of it."""
+"""Servers of the test's own, made with the wheel's programs: a primary, standbys of it, and what a container has."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from typing import Any
 
 from tests.support.servers import psql_directory
 
+_LIMITED = """
+    mount -t tmpfs -o mode=1777,size="$1" tmpfs /dev/shm
+    shift
+    exec setpriv --reuid=pgserver --regid=pgserver --clear-groups "$@"
+"""
+
 
 class Cluster:
-    """A server with a directory of its own, which holds its data and its socket."""
+    """A server with a directory of its own, which holds its data and its socket.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory, self._data = directory, directory / "data"
+    ``shared_memory`` is the size of its own /dev/shm, as in ``64m``. Only root may limit it.
+    """
+
+    def __init__(self, directory: Path, shared_memory: str = "") -> None:
+        self.directory, self._data, self._shared_memory = directory, directory / "data", shared_memory
         directory.mkdir()
         directory.chmod(0o777)  # PostgreSQL does not run as root
 
@@ -47,9 +56,10 @@ class Cluster:
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        # The wheel makes this user when root asks for a server.
         user: dict[str, Any] = {"user": "pgserver", "extra_groups": []} if os.getuid() == 0 else {}
         command = [str(psql_directory() / program), "-D", str(self._data), *arguments]
+        if self._shared_memory:
+            command, user = ["unshare", "--mount", "sh", "-c", _LIMITED, "sh", self._shared_memory, *command], {}
         done = subprocess.run(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", check=False, **user
         )
