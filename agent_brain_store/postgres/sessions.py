@@ -6,11 +6,11 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 
+from agent_brain_store.config.rules import expanded
 from agent_brain_store.errors import ConfigError, ConnectionFailed
 from agent_brain_store.postgres.connection import Connection, connect, register_codecs, run, server_name
 from agent_brain_store.postgres.errors import BACKEND, translated
@@ -101,7 +101,7 @@ class Sessions:
 
     def _has_password(self) -> bool:
         """Return whether there is a password, or a file of libpq's that may have one."""
-        file = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
+        file = expanded(os.environ.get("PGPASSFILE") or "~/.pgpass")
         return "password" in self.arguments or "PGPASSWORD" in os.environ or file.exists()
 
     def _for_pooler(self) -> dict[str, Any]:

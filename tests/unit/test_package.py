@@ -139,7 +139,7 @@ ROOMS = {
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
     "cli": "running screen opening vectors lookups loads transfers changes state migrating plans explaining session initial"
     " findings server_checks store_checks chroma_checks doctor app __init__",
-    "postgres": "sql timings background jsonpath embedded tracebacks surroundings errors"
+    "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
     "chroma": "lock database damage threads stored where client keywords vectors directory searching reading writing repository",
