@@ -45,6 +45,7 @@ _HINTS = {
     "unable to open database": "the database file cannot be opened",
     "database is locked": "another program has the database file locked",
     "malformed": "the database file is damaged; restore it, or index again into another directory",
+    "code: 6410": "SQLite finds no directory for temporary files; set the variable TMPDIR to one that can be written to",
     "disk I/O error": "the disk failed or is full",
     "Failed to apply logs": "its index could not be written: check whether the disk is full",
     "Error constructing hnsw": "its vector index is damaged; restore the directory, or index again into another one",

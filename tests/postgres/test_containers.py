@@ -1,7 +1,8 @@
-"""What a container has little of: shared memory."""
+"""What a container lacks: shared memory, a name for its user, a home, and directories to write to."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ import pytest
 
 from agent_brain_store import open_store
 from tests.support.clusters import Cluster
+from tests.support.containers import use_a_store
 from tests.support.postgres import config, connect, vector_index
-from tests.support.stores import embed, fill, made_up
+from tests.support.stores import embed, fill, made_up, mapping
 
 pytestmark = pytest.mark.postgres
 
 needs_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
+
+# --- shared memory ---------------------------------------------------------------------------------------------------
 
 # A build asks for at least 64 MB, as Docker's /dev/shm has. A smaller one lets a small store meet the limit.
 SHARED_MEMORY = "24m"
@@ -102,3 +106,79 @@ async def test_health_names_a_vector_index_that_is_missing(store, plain):
     assert [hit.chunk_id for hit in await store.vector_search(embed("text"), 1)] == ["a"]
     await store.ensure_indexes()
     assert (await store.health()).degraded == ()
+
+
+# --- users, homes and directories ------------------------------------------------------------------------------------
+
+NAMELESS, NOBODY = 54321, 65534
+WORKS = "['a'] True"
+
+
+@pytest.fixture
+def volume() -> Iterator[Path]:
+    """Make a directory that any user can reach."""
+    with tempfile.TemporaryDirectory(prefix="abs-volume-") as directory:
+        Path(directory).chmod(0o777)
+        yield Path(directory)
+
+
+def chroma(path: Path) -> str:
+    return json.dumps(mapping(backend="chroma", chroma={"path": str(path)}))
+
+
+def embedded(path: Path) -> str:
+    return json.dumps(mapping(backend="postgres", postgres={"embedded_path": str(path)}))
+
+
+@needs_root
+@pytest.mark.parametrize("user", [NAMELESS, 0])
+def test_chroma_needs_one_directory_and_is_told_by_which_variables(volume, user):
+    def use(**variables: str) -> str:
+        return use_a_store(chroma(volume / "chroma"), user=user, volume=volume, **variables)
+
+    if user == NAMELESS:
+        assert use().endswith("set the variable HOME to a directory of its user")
+    assert use(HOME=str(volume)).endswith("set the variable TMPDIR to one that can be written to")
+    for _ in range(2):
+        assert use(HOME=str(volume), TMPDIR=str(volume)) == WORKS
+
+
+@needs_root
+def test_a_server_of_ones_own_needs_neither_a_name_nor_a_home(volume, cramped):
+    there = mapping(backend="postgres", postgres={**cramped, "schema": "third", "user": "postgres"})
+    assert use_a_store(json.dumps(there), user=NAMELESS, volume=volume) == WORKS
+
+
+@needs_root
+@pytest.mark.parametrize("user", [NOBODY, 0])
+def test_a_private_server_needs_one_directory_and_nothing_else(volume, user):
+    for _ in range(2):
+        assert use_a_store(embedded(volume / "pg"), user=user, volume=volume) == WORKS
+    assert not (volume / "pg" / "postmaster.pid").exists()
+
+
+@needs_root
+def test_a_user_without_a_name_can_use_a_private_server_but_not_make_one(volume):
+    said = use_a_store(embedded(volume / "pg"), user=NAMELESS, volume=volume)
+    assert said.startswith(f"ConnectionFailed a private PostgreSQL cannot be made by the user {NAMELESS}, because ")
+    assert "/etc/passwd" in said
+    assert "storage.postgres.embedded_path" in said
+    assert use_a_store(embedded(volume / "pg"), user=NOBODY, volume=volume).startswith("ConnectionFailed")
+    assert use_a_store(embedded(volume / "made"), user=NOBODY, volume=volume) == WORKS
+    for path in (volume / "made", *(volume / "made").rglob("*")):
+        os.chown(path, NAMELESS, NAMELESS)
+    assert use_a_store(embedded(volume / "made"), user=NAMELESS, volume=volume) == WORKS
+
+
+@needs_root
+def test_a_directory_that_cannot_be_written_to_is_named(volume):
+    (volume / "closed").mkdir(mode=0o755)
+    for make, key in ((chroma, "storage.chroma.path"), (embedded, "storage.postgres.embedded_path")):
+        for path in (volume / "closed" / "new", volume.parent / "abs-new"):
+            said = use_a_store(make(path), user=NOBODY, volume=volume)
+            assert said.startswith("ConnectionFailed")
+            assert key in said
+            assert "Permission denied" in said or "Read-only file system" in said
+    said = use_a_store(embedded(volume / "closed"), user=NOBODY, volume=volume)
+    assert said.startswith("ConnectionFailed")
+    assert "'closed' (storage.postgres.embedded_path)" in said
