@@ -118,12 +118,17 @@ class Pools:
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do ``work`` in one transaction.
 
-        If it loses to a concurrent transaction, it is repeated. If its connection is lost before the commit is sent,
-        nothing has happened, and it is repeated once.
+        If it loses to a concurrent transaction, it is repeated, and then keeps replacements out. If its connection is
+        lost before the commit is sent, nothing has happened, and it is repeated once.
         """
+        is_repeated = False
 
         async def attempt() -> Result:
+            nonlocal is_repeated
+            alone, is_repeated = is_repeated, True
             async with self._acquire(self._writers) as connection, transaction(connection, operation):
+                if alone:
+                    await run(connection, "write_alone")
                 return await work(connection)
 
         with self._translated(operation):

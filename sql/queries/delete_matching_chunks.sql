@@ -9,8 +9,8 @@
 -- psql: \bind 'strict exists($ ? (@.language == "python"))' '' '{}'
 --       \i sql/queries/delete_matching_chunks.sql
 with locked as (
-  -- The same transaction is going to write the chunks that stay. So all are locked at once and in one order, and
-  -- concurrent replacements cannot deadlock.
+  -- The same transaction is going to write the chunks that stay. So all that exist are locked at once and in one order.
+  -- Chunks that do not exist yet cannot be locked here, so deadlocks are rare, but possible (replacement_lock.sql).
   select chunk_id
   from chunks
   where matches(metadata, nullif($1::text, '')::jsonpath, $2::text) or chunk_id = any($3::text[])

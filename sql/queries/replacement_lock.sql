@@ -11,6 +11,10 @@
 --
 -- psql: \bind '$.source == "a.py"' ''
 --       \i sql/queries/replacement_lock.sql
-select pg_advisory_xact_lock(
-  hashtextextended(concat_ws(' ', 'agent_brain_store replaces', current_schema(), $1::text, $2::text), 0)
-) is not null as locked;
+select
+  pg_advisory_xact_lock_shared(
+    hashtextextended(concat_ws(' ', 'agent_brain_store replacements', current_schema()), 0)
+  ) is not null
+  and pg_advisory_xact_lock(
+    hashtextextended(concat_ws(' ', 'agent_brain_store replaces', current_schema(), $1::text, $2::text), 0)
+  ) is not null as locked;

@@ -12,6 +12,7 @@ import pytest
 
 from agent_brain_store import PoolTimeout
 from agent_brain_store.postgres.sql import queries
+from tests.support.internals import limit_attempts
 from tests.support.postgres import arguments, connect, lock_counts, slow_down_commits, until
 from tests.support.stores import DIMENSIONS, embed, fill
 
@@ -95,6 +96,28 @@ async def test_replacements_that_swap_their_chunks_do_not_deadlock(store, plain)
 
 
 # --- readers beside writers ------------------------------------------------------------------------------------------
+
+
+async def test_replacements_that_overlap_deadlock_once_at_most(opened, database, plain, caplog, monkeypatch):
+    """With three deadlocks in the log of the server, the test has seen enough."""
+    limit_attempts(monkeypatch, 2)
+    caplog.set_level("INFO")
+    await plain.execute(f"alter database {database['database']} set deadlock_timeout = '10ms'")
+    store = await opened({**database, "pool_size": 40})
+    vector = embed("text")
+
+    async def replace_some(random: Random) -> None:
+        some = [f"{n:02}" for n in random.sample(range(60), 12)]
+        metadatas = [{"g": random.randrange(3), "h": random.randrange(3)} for _ in some]
+        where = random.choice([{"g": random.randrange(3)}, {"$or": [{"g": random.randrange(3)}, {"h": 1}]}])
+        texts = [f"{random.random()}" for _ in some]
+        await store.replace_documents(where, some, [vector] * 12, texts, metadatas)
+
+    for seed in range(200):
+        await asyncio.gather(*(replace_some(Random(f"{seed} {writer}")) for writer in range(10)))
+        if caplog.text.count("replace_documents is done again after a deadlock") >= 3:
+            return
+    raise AssertionError("nothing was provoked")
 
 
 async def test_waiting_writers_leave_connections_for_questions(opened, database, plain):

@@ -24,7 +24,7 @@ from agent_brain_store.chroma import database, directory, lock, searching
 from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
 from agent_brain_store.chroma.vectors import Vectors
-from agent_brain_store.postgres import guard, index_builds, pools, startup, writing
+from agent_brain_store.postgres import guard, index_builds, pools, startup, transactions, writing
 from agent_brain_store.postgres.connection import session_settings
 from agent_brain_store.postgres.repository import PostgresRepository
 from agent_brain_store.postgres.timings import Timings
@@ -147,6 +147,11 @@ def require_versions(monkeypatch: pytest.MonkeyPatch, **versions: Any) -> None:
     names = {"server": "_SERVER", "pgvector": "_PGVECTOR", "sound_pgvector": "_PGVECTOR_SOUND"}
     for name, version in versions.items():
         monkeypatch.setattr(guard, names[name], version)
+
+
+def limit_attempts(monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
+    """Let a write that loses to a concurrent one be tried so many times in all."""
+    monkeypatch.setattr(transactions, "_ATTEMPTS", attempts)
 
 
 # --- PostgreSQL: time, memory and background work --------------------------------------------------------------------
