@@ -302,6 +302,7 @@ class Rows:
         """Delete one piece of rows that exist."""
         with driver_errors("delete chunks"), self._writing():
             self._collection.delete(ids=ids)
+            self.apply_log()
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

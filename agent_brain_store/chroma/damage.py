@@ -15,16 +15,15 @@ A vector index is four files, in a format of hnswlib:
 from __future__ import annotations
 
 import math
-import sqlite3
 import struct
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store.chroma.database import FILE, statement
+from agent_brain_store.chroma.database import FILE
+from agent_brain_store.chroma.spare import vector_indexes
 from agent_brain_store.errors import ConnectionFailed
 
 LINKS_AT_START = 64 * 2**20  # bytes of the largest file whose links are checked at every start
@@ -61,25 +60,17 @@ def check_directory(directory: Path) -> None:
 
 
 def check_collection(directory: Path, collection: str) -> None:
-    """Raise `ConnectionFailed` if the files of a collection's vector index contradict each other or the database."""
-    for folder, has_vectors in _vector_indexes(directory / FILE, collection):
-        files = [directory / folder / name for name in _FILES]
-        missing = [path.name for path in files if not path.is_file()]
-        if has_vectors and not (directory / folder / _IDS).is_file():
-            missing.append(_IDS)
-        if not missing:
-            _check_index(*files)
-        elif has_vectors or len(missing) < len(files):
+    """Raise `ConnectionFailed` if the files of a collection's vector index contradict each other or the database.
+
+    Files that Chroma has not finished for the first time are ignored. Its log still has everything then.
+    """
+    for index in vector_indexes(directory, collection):
+        if index.number is None:
+            continue
+        missing = [name for name in (*_FILES, _IDS) if not (index.folder / name).is_file()]
+        if missing:
             raise _damaged(f"its vector index lacks {' and '.join(missing)}")
-
-
-def _vector_indexes(database: Path, collection: str) -> list[tuple[str, bool]]:
-    """Return the folder of each vector index, and whether Chroma has written to it. Chroma reports a broken database."""
-    try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement("vector_index"), (collection,)).fetchall()
-    except sqlite3.Error:
-        return []
+        _check_index(*(index.folder / name for name in _FILES))
 
 
 def _check_index(header_file: Path, elements: Path, lengths: Path, links: Path) -> None:

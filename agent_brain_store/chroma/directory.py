@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client, keywords
+from agent_brain_store.chroma import client, keywords, spare
 from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Threads
@@ -76,9 +76,11 @@ class Directory:
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
+            spare.restore(self.path, name)
             check_collection(self.path, name)
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
+            spare.keep(self.path, name)
         _check_form(collection)
         if collection.is_to_be_remade(config):
             self.threads.write_and_wait(lambda: collection.remake_if_empty(config))
@@ -168,6 +170,8 @@ class Collection:
         """Replace the collection by an empty one. Call it in the writer's thread. Returns what it was made for."""
         with self.changing():
             self.forget()
+            for index in spare.vector_indexes(self.directory.path, self.name):
+                spare.delete(index)
             # The collection is missing if an earlier reset failed half way.
             if client.find_rows(self.directory.client, self.name) is not None:
                 client.delete_collection(self.directory.client, self.name)
@@ -214,6 +218,11 @@ class Collection:
             self.forget()
             self.directory.may_hang = client.may_hang_after(error)
             raise
+
+    def between_pieces(self) -> None:
+        """Do what has to be done after each piece of a write. Call it in the writer's thread."""
+        spare.keep(self.directory.path, self.name)
+        self.directory.threads.run_urgent()
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -59,7 +59,7 @@ def update_metadata(
         page = list(rows.read(found[piece], text=True, stored=True))
         with collection.changing():
             _relabel(collection, page, [changed(row) for row in page])
-        collection.directory.threads.run_urgent()
+        collection.between_pieces()
     return len(found)
 
 
@@ -73,7 +73,7 @@ def delete(collection: Collection, ids: Sequence[str]) -> int:
                 index.remove(gone[piece])
             if collection.vectors is not None:
                 collection.vectors.remove(gone[piece])
-        collection.directory.threads.run_urgent()
+        collection.between_pieces()
     collection.save_indexes(keywords.MAY_LAG)
     return len(gone)
 
@@ -165,7 +165,7 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
                 else:
                     collection.rows.put_metadata(part.ids, new)
                 _index(collection, part)
-            collection.directory.threads.run_urgent()
+            collection.between_pieces()
     vectors = collection.vectors
     if vectors is not None and len(vectors) * collection.stored.dimensions > LARGEST and not collection.has_equal:
         collection.vectors = None

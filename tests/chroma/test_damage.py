@@ -40,7 +40,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def damaged(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "chroma"))
+    """Copy the store, without the copy of its vector index that would mend it."""
+    return Path(shutil.copytree(whole, tmp_path / "chroma", ignore=shutil.ignore_patterns("agent_brain-spare-*")))
 
 
 def index_file(directory: Path, name: str) -> Path:
@@ -98,7 +99,7 @@ async def test_a_collection_that_is_not_damaged_opens_beside_one_that_is(damaged
 
 
 ALTERING = """
-    import asyncio, random, sys
+    import asyncio, random, shutil, sys
     from pathlib import Path
     import numpy as np
     from agent_brain_store import StorageError
@@ -118,6 +119,8 @@ ALTERING = """
                 place = numbers.randrange(1000) * size + numbers.randrange(links)
             data[place] ^= 1 << numbers.randrange(8)
             print(files[which].name, place, good[which][place], data[place], flush=True)
+            for spare in directory.glob("agent_brain-spare-*"):
+                shutil.rmtree(spare)
             files[which].write_bytes(data)
             try:
                 async with opened(directory) as store:

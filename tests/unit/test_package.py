@@ -142,7 +142,8 @@ ROOMS = {
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching writing bulk repository",
-    "chroma": "lock database damage threads stored where client keywords vectors directory searching reading writing repository",
+    "chroma": "lock database spare damage threads stored where client keywords vectors directory searching reading writing"
+    " repository",
 }
 
 

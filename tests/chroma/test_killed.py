@@ -1,0 +1,79 @@
+"""A process that is killed while Chroma writes: its directory opens, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.chroma import opened
+from tests.support.killed import FILES, WIDE, batch, index_files, lost, write_and_kill
+
+KILLS = 5
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path, seed):
+    """A third of these moments leave files of the vector index that Chroma has not finished."""
+    moment, number = random.Random(seed), 0
+    acknowledged: dict[int, int] = {}
+    for _ in range(KILLS):
+        acknowledged |= write_and_kill(tmp_path / "chroma", number, moment)
+        assert await lost(tmp_path / "chroma", acknowledged) == []
+        number = max(acknowledged, default=number) + 2  # the batch after the last one was perhaps written
+    assert acknowledged
+
+
+def copies(path: Path) -> list[Path]:
+    """Return the copies of vector files in a directory."""
+    return list(path.glob("agent_brain-spare-*"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store whose vectors are in files."""
+
+    async def fill(path: Path) -> None:
+        async with opened(path, dimensions=WIDE) as store:
+            for number in range(3):
+                await store.upsert_documents(*batch(number, 500))
+
+    path = tmp_path_factory.mktemp("whole") / "chroma"
+    asyncio.run(fill(path))
+    return path
+
+
+@pytest.mark.parametrize(("name", "kept"), [*((name, 0.6) for name in FILES), (FILES[0], None), (FILES[1], 0.0)])
+async def test_files_that_were_not_finished_are_replaced_by_their_copy(whole, tmp_path, name, kept, caplog):
+    path = Path(shutil.copytree(whole, tmp_path / "chroma"))
+    (file,) = index_files(path, name)
+    data = file.read_bytes()
+    if kept is None:
+        file.unlink()
+    else:
+        file.write_bytes(data[: int(len(data) * kept)])
+    assert await lost(path, dict.fromkeys(range(3), 500)) == []
+    assert "are replaced by their copy" in caplog.text
+
+
+async def test_a_whole_directory_is_not_touched(whole, tmp_path, caplog):
+    path = Path(shutil.copytree(whole, tmp_path / "chroma"))
+    for _ in range(2):
+        assert await lost(path, dict.fromkeys(range(3), 500)) == []
+        assert len(copies(path)) == 1
+    assert "replaced by their copy" not in caplog.text
+
+
+async def test_copies_go_with_their_collection(tmp_path):
+    path = tmp_path / "chroma"
+    async with opened(path, dimensions=WIDE) as store, opened(path, collection="other", dimensions=WIDE) as other:
+        for number in range(3):
+            await store.upsert_documents(*batch(number, 500))
+            await other.upsert_documents(*batch(number, 500))
+        assert len(copies(path)) == 2
+        await store.reset()
+        assert len(copies(path)) == 1
+        assert await other.get_count() == 1500
