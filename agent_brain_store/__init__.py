@@ -34,12 +34,14 @@ from agent_brain_store.protocol import (
 )
 from agent_brain_store.results import (
     ChunkProblem,
+    Damage,
     EmbeddingMetadata,
     Health,
     IndexReport,
     ReplaceResult,
     SearchResult,
     Upserted,
+    VerifyReport,
 )
 from agent_brain_store.sync import SyncStore, open_store_sync
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
@@ -51,6 +53,7 @@ __all__ = [
     "ChunkProblem",
     "ConfigError",
     "ConnectionFailed",
+    "Damage",
     "DimensionMismatchError",
     "Document",
     "EmbeddingMetadata",
@@ -82,6 +85,7 @@ __all__ = [
     "TransferError",
     "TransferReport",
     "Upserted",
+    "VerifyReport",
     "copy_documents",
     "create_backend",
     "export_documents",

@@ -12,7 +12,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from agent_brain_store.results import EmbeddingMetadata, Health, IndexReport, ReplaceResult, SearchResult, Upserted
+from agent_brain_store.results import (
+    EmbeddingMetadata,
+    Health,
+    IndexReport,
+    ReplaceResult,
+    SearchResult,
+    Upserted,
+    VerifyReport,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -287,6 +295,20 @@ class StorageBackend(Protocol):
         An upgrade of the library can change how words become terms. Then a warning at the start, and ``outdated_terms``
         in `health`, ask for this call. It goes over the store in batches, while reads and writes go on. If it was
         interrupted, call it again. On Chroma there is nothing to do, because the keyword index is made from the texts.
+        """
+
+    async def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        """Read everything that is stored, and compare it with its digests and with what it was derived from.
+
+        It reads every text and vector, so it takes about as long as an export. Nothing is changed, and reads and writes
+        go on. What is found is in the report, and is not raised. ``docs/reliability.md`` says what each backend can notice.
+        """
+
+    async def repair(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        """Verify the store, mend what can be derived from other stored data, and verify it again.
+
+        Search terms, counts and indexes are made anew. A text or a vector that is damaged stays as it is, because only
+        you have it: the report names the chunks, and you upsert them again.
         """
 
     async def wait_idle(self) -> None:

@@ -18,7 +18,7 @@ from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,12 @@ class Repository(Protocol):
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:
         """Derive the stored search terms anew. Returns how many chunks changed."""
+
+    async def verify(self, progress: ProgressCallback | None) -> VerifyReport:
+        """Compare what is stored with its digests and with what it was derived from."""
+
+    async def repair(self, found: VerifyReport, progress: ProgressCallback | None) -> None:
+        """Mend what `verify` has found, as far as it can be derived from other stored data."""
 
     async def wait_idle(self) -> None:
         """Wait until the work in the background has ended."""

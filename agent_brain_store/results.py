@@ -107,3 +107,45 @@ class IndexReport:
     created: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One kind of damage that `verify` has found. As text it is a sentence.
+
+    ``part`` is ``"rows"``, ``"vectors"``, ``"words"`` or ``"indexes"``. ``chunks`` says how many chunks have it, and
+    ``chunk_ids`` names the first twenty. Both are empty if it is not about single chunks. ``repairable`` says whether
+    `repair` can mend it from what is stored.
+    """
+
+    part: str
+    problem: str
+    repairable: bool
+    chunks: int = 0
+    chunk_ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        named = ", ".join(map(ascii, self.chunk_ids))
+        more = f" and {self.chunks - len(self.chunk_ids):,} more" if self.chunks > len(self.chunk_ids) else ""
+        return f"{self.part}: {self.problem}" + (f" ({self.chunks:,} chunks: {named}{more})" if self.chunks else "")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """The result of `verify` or `repair`: what was read, and the damage that is there.
+
+    ``digest`` is a hash of every id, text, metadata and vector that could be read. It does not depend on the backend or
+    on the order. So two stores with the same digest hold the same chunks: a copy, or a restored backup. ``repaired``
+    is what `repair` has mended, and ``damages`` is what is left. ``unchecked`` says what could not be looked at, and why.
+    """
+
+    chunks: int
+    digest: str
+    damages: tuple[Damage, ...] = ()
+    repaired: tuple[Damage, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True if no damage is left."""
+        return not self.damages

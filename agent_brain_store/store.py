@@ -32,7 +32,15 @@ from agent_brain_store.protocol import (
     Where,
 )
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
-from agent_brain_store.results import EmbeddingMetadata, Health, IndexReport, ReplaceResult, SearchResult, Upserted
+from agent_brain_store.results import (
+    EmbeddingMetadata,
+    Health,
+    IndexReport,
+    ReplaceResult,
+    SearchResult,
+    Upserted,
+    VerifyReport,
+)
 
 log = logging.getLogger(__name__)
 
@@ -311,3 +319,22 @@ class Store:
         repository = self._changeable()
         with deferring_errors(progress) as report:
             return await repository.rederive_terms(report)
+
+    # --- damage ---
+
+    async def verify(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        repository = self._opened()
+        with deferring_errors(progress) as report:
+            return await repository.verify(report)
+
+    async def repair(self, progress: ProgressCallback | None = None) -> VerifyReport:
+        repository = self._changeable()
+        with deferring_errors(progress) as report:
+            found = await repository.verify(report)
+            if found.ok:
+                return found
+            await repository.repair(found, report)
+            left = await repository.verify(report)
+        still = {(damage.part, damage.problem) for damage in left.damages}
+        repaired = tuple(damage for damage in found.damages if (damage.part, damage.problem) not in still)
+        return replace(left, repaired=repaired)

@@ -191,6 +191,8 @@ class SyncStore:
     ensure_indexes = _waiting(StorageBackend.ensure_indexes)
     reindex = _waiting(StorageBackend.reindex)
     rederive_terms = _waiting(StorageBackend.rederive_terms)
+    verify = _waiting(StorageBackend.verify)
+    repair = _waiting(StorageBackend.repair)
     wait_idle = _waiting(StorageBackend.wait_idle)
 
     def validate_embedding_compatibility(

@@ -174,6 +174,16 @@ class Rows:
         """The vector index's real space, by Chroma's name for it: see `SPACES`."""
         return str((self._collection.configuration.get("hnsw") or {}).get("space") or "l2")
 
+    @property
+    def distance(self) -> str:
+        """The distance that the collection was made with."""
+        return str(self.facts["agent_brain:distance"])
+
+    def rename(self, name: str) -> None:
+        """Give the collection another name."""
+        with driver_errors("rename the collection"):
+            self._collection.modify(name=name)
+
     def set_facts(self, facts: dict[str, Any]) -> None:
         """Replace the collection's own metadata."""
         with driver_errors("write the collection's metadata"):

@@ -56,7 +56,7 @@ def check_directory(directory: Path) -> None:
     database = directory / FILE
     if any(directory.glob("*/header.bin")) and (not database.exists() or database.stat().st_size == 0):
         state = "empty" if database.exists() else "missing"
-        raise _damaged(f"it holds vector files, but its {FILE} is {state}")
+        raise damaged(f"it holds vector files, but its {FILE} is {state}")
 
 
 def check_collection(directory: Path, collection: str) -> None:
@@ -69,25 +69,25 @@ def check_collection(directory: Path, collection: str) -> None:
             continue
         missing = [name for name in (*_FILES, _IDS) if not (index.folder / name).is_file()]
         if missing:
-            raise _damaged(f"its vector index lacks {' and '.join(missing)}")
+            raise damaged(f"its vector index lacks {' and '.join(missing)}")
         _check_index(*(index.folder / name for name in _FILES))
 
 
 def _check_index(header_file: Path, elements: Path, lengths: Path, links: Path) -> None:
     data = header_file.read_bytes()
     if len(data) != _HEADER.size:
-        raise _damaged(f"header.bin has {len(data)} bytes, expected {_HEADER.size}")
+        raise damaged(f"header.bin has {len(data)} bytes, expected {_HEADER.size}")
     header = _Header(*_HEADER.unpack(data))
     if header.version != _VERSION:
         return  # of a Chroma that this library does not know
     if not _is_possible(header):
-        raise _damaged("header.bin contradicts itself")
+        raise damaged("header.bin contradicts itself")
     count, size = header.elements, elements.stat().st_size
     if size < count * header.element_bytes or size % header.element_bytes:
         expected = f"{count} vectors of {header.element_bytes} bytes"
-        raise _damaged(f"data_level0.bin has {size} bytes, expected {expected}")
+        raise damaged(f"data_level0.bin has {size} bytes, expected {expected}")
     if lengths.stat().st_size < 4 * count:
-        raise _damaged(f"length.bin has {lengths.stat().st_size} bytes, expected {4 * count}")
+        raise damaged(f"length.bin has {lengths.stat().st_size} bytes, expected {4 * count}")
     if count and size <= LINKS_AT_START:
         _check_links(header, elements)
         _check_higher_links(header, links.read_bytes())
@@ -117,7 +117,7 @@ def _check_links(header: _Header, file: Path) -> None:
     _check_targets(rows[:, : header.vector_offset], header, "data_level0.bin")
     labels = np.ascontiguousarray(rows[:, header.label_offset :]).view("<u8")
     if len(np.unique(labels)) != header.elements:
-        raise _damaged("data_level0.bin has a label twice")
+        raise damaged("data_level0.bin has a label twice")
 
 
 def _check_higher_links(header: _Header, data: bytes) -> None:
@@ -127,12 +127,12 @@ def _check_higher_links(header: _Header, data: bytes) -> None:
     for element in range(header.elements):
         (length,) = struct.unpack_from("<I", data, start) if start + 4 <= len(data) else (1,)
         if length % size or start + 4 + length > len(data):
-            raise _damaged("link_lists.bin has other sizes than header.bin says")
+            raise damaged("link_lists.bin has other sizes than header.bin says")
         levels[element] = length // size
         found.append(data[start + 4 : start + 4 + length])
         start += 4 + length
     if start != len(data) or levels.max() != header.top_level or levels[header.entry] != header.top_level:
-        raise _damaged("link_lists.bin has other levels than header.bin says")
+        raise damaged("link_lists.bin has other levels than header.bin says")
     rows = np.frombuffer(b"".join(found), np.uint8).reshape(-1, size)
     own = np.concatenate([np.arange(1, level + 1) for level in levels[levels > 0]] or [np.zeros(0, np.int64)])
     _check_targets(rows, header, "link_lists.bin", levels, own)
@@ -149,15 +149,16 @@ def _check_targets(
     lists = np.ascontiguousarray(rows).view("<u4")
     used = lists[:, 0] & 0xFFFF  # the other half has a mark for a deleted element
     if (used >= lists.shape[1]).any():
-        raise _damaged(f"{name} has more links than fit")
+        raise damaged(f"{name} has more links than fit")
     targets = np.where(np.arange(1, lists.shape[1]) <= used[:, None], lists[:, 1:], header.entry)
     if (targets >= header.elements).any() or (
         levels is not None and own is not None and (levels[targets] < own[:, None]).any()
     ):
-        raise _damaged(f"{name} has a link to an element that is not there")
+        raise damaged(f"{name} has a link to an element that is not there")
 
 
-def _damaged(problem: str) -> ConnectionFailed:
+def damaged(problem: str) -> ConnectionFailed:
+    """Return the error for a directory that cannot be used as it is."""
     return ConnectionFailed(
         f"the Chroma directory (storage.chroma.path) is damaged: {problem}. Restore it from a copy, or index again into "
         "another directory",

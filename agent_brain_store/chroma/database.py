@@ -38,6 +38,15 @@ class Database:
         """Return all ids in code point order, each with a number that grows whenever the chunk is written."""
         return self._fetch("versions")
 
+    def problems(self) -> list[str]:
+        """Return what SQLite finds wrong with the file. It reads all of it."""
+        try:
+            with self._connection() as connection:
+                found = [str(row[0]) for row in connection.execute(statement("integrity"))]
+        except sqlite3.Error as error:
+            found = [str(error)]
+        return [problem for problem in found if problem != "ok"]
+
     def close(self) -> None:
         """Close the connections that nobody uses now."""
         while self._idle:

@@ -1,8 +1,4 @@
-"""Keep the Chroma directories that this process has open, and the collections in them.
-
-Several stores of one process may use one directory, and even one collection. They share Chroma's client, the threads
-and the keyword indexes, because separate caches would go stale. The last store to close gives the directory back.
-"""
+"""Open a Chroma directory and the collections in it, read them as if at one moment, and write to them in pieces."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client, keywords, spare
+from agent_brain_store.chroma import client, keywords, spare, trial
 from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Threads
@@ -34,18 +30,24 @@ FORMAT = 2  # the format of stored chunks; a collection in another format is ref
 REMEMBERED = 8  # filters whose matches are kept in memory until the next write
 
 _FACT = "agent_brain:"
+NEW = "-new"  # the end of the name of a collection that will take another one's place
 
 
 class Directory:
     """One directory: its lock, Chroma's client, the threads, and the collections that are open."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, collection: str) -> None:
+        """Open a directory. If its files may be damaged, a child process tries a collection first."""
         self.users = 0
         self.may_hang = False  # whether Chroma's client may hang at the next write
         self.collections: dict[str, Collection] = {}
         self.path, self._lock = path, DirectoryLock(path)
         try:
             check_directory(path)
+            if trial.is_in_doubt(path):
+                spare.restore(path, collection)
+                check_collection(path, collection)
+                trial.try_opening(path, collection)
             self.client = client.open_client(path)
         except BaseException:
             self._lock.release()
@@ -91,6 +93,8 @@ class Directory:
     def _find_or_create(self, config: StoreConfig) -> client.Rows:
         name = config.chroma.collection
         rows = client.find_rows(self.client, name)
+        if rows is None and (rows := client.find_rows(self.client, name + NEW)) is not None:
+            rows.rename(name)  # a process died at the end of `verifying.repair`
         if rows is not None and _FACT + "format" not in rows.facts:
             if rows.count():
                 raise SchemaError(
@@ -109,6 +113,7 @@ class Directory:
             collection.save_indexes()
             collection.rows.database.close()
         client.close_client(self.client)
+        trial.note_closed(self.path)
         self._lock.release()
 
 
@@ -136,6 +141,11 @@ class Collection:
         return self._process == os.getpid()
 
     @property
+    def version(self) -> int:
+        """A number that changes with every piece that is written."""
+        return self._version
+
+    @property
     def any_index(self) -> KeywordIndex | None:
         """A keyword index, or None if none has been built. It has every chunk's metadata in memory."""
         return next(iter(self.indexes.values()), None)
@@ -150,7 +160,7 @@ class Collection:
     @property
     def distance(self) -> str:
         """The distance that the store was made with."""
-        return str(self.rows.facts[_FACT + "distance"])
+        return self.rows.distance
 
     @property
     def stored(self) -> StoreFacts:
@@ -305,44 +315,3 @@ def _check_form(collection: Collection) -> None:
             "another store (storage.chroma.collection) and index again",
             "chroma",
         )
-
-
-# --- the directories of this process ---------------------------------------------------------------------------------
-
-_directories: dict[tuple[int, str], Directory] = {}
-_opening = threading.Lock()
-
-
-def acquire(config: StoreConfig, tolerant: bool) -> Collection:
-    """Open the configured collection, or share it with the stores that have it open.
-
-    Raises `MissingDependency`, `StoreLocked`, `ConnectionFailed`, and the errors of a store that is not the configured
-    one.
-    """
-    client.require_packages()
-    with _opening:
-        key = os.getpid(), os.path.realpath(config.chroma.path.absolute())
-        directory = _directories.get(key)
-        if directory is None:
-            directory = _directories[key] = Directory(Path(key[1]))
-        try:
-            collection = directory.open_collection(config, tolerant)
-        except BaseException:
-            _close_unused(key)
-            raise
-        directory.users += 1
-        return collection
-
-
-def release(collection: Collection) -> None:
-    """Release a collection. The last release closes its directory."""
-    with _opening:
-        for key, directory in list(_directories.items()):
-            if directory is collection.directory:
-                directory.users -= 1
-                _close_unused(key)
-
-
-def _close_unused(key: tuple[int, str]) -> None:
-    if _directories[key].users == 0:
-        _directories.pop(key).close()

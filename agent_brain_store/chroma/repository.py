@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks.chunks import Batch
+from agent_brain_store.checks.digests import Findings, Sample, telling
 from agent_brain_store.checks.startup import StoreFacts, check_unchanged, config_of, configured_facts
-from agent_brain_store.chroma import directory, keywords, reading, writing
+from agent_brain_store.chroma import keywords, reading, shared, verifying, writing
 from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import VectorQuestion, count_matching, fused, nearest
@@ -23,7 +24,7 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
@@ -73,7 +74,7 @@ class ChromaRepository:
     def _open(self, tolerant: bool) -> None:
         with self._opening:
             if not self.is_open:
-                collection = directory.acquire(self._configured, tolerant)
+                collection = shared.acquire(self._configured, tolerant)
                 self._adopt(collection.stored)
                 self._opened = collection
 
@@ -90,7 +91,7 @@ class ChromaRepository:
         with self._opening:
             collection, self._opened = self._opened, None
             if collection is not None and collection.is_usable:
-                directory.release(collection)
+                shared.release(collection)
 
     async def wait_idle(self) -> None:
         """Return at once, because nothing goes on in the background."""
@@ -254,6 +255,31 @@ class ChromaRepository:
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:  # noqa: ARG002
         """Do nothing, because a process makes the keyword index from the texts when it needs it."""
         return 0
+
+    async def verify(self, progress: ProgressCallback | None) -> VerifyReport:
+        """Check the database file, then every chunk, and then what the keyword index and the vector index say."""
+        index, version = await self._index(), self.collection.version
+        found, sample = Findings(self.stored.distance), Sample()
+        words = verifying.Words(self._config.keyword)
+        for problem in await self._read(lambda rows: rows.database.problems()):
+            found.damage("rows", f"Chroma's database file is damaged: {problem}", False)
+        ids = await self._read(lambda rows: rows.ids())
+        tell = telling(progress, len(ids))
+        for start in range(0, len(ids), verifying.PAGE):
+            page = ids[start : start + verifying.PAGE]
+            check = partial(verifying.check_page, ids=page, dimensions=self.stored.dimensions)
+            await asyncio.to_thread(verifying.note, await self._read(check), found, sample, words)
+            tell(min(start + verifying.PAGE, len(ids)))
+        verifying.note_missing(found, await self._read(partial(verifying.try_index, sample=sample)))
+        is_same = await asyncio.to_thread(words.are_those_of, index)
+        if self.collection.version != version:
+            found.unchecked("the keyword index: the store was written to meanwhile")
+        elif not is_same:
+            found.damage("words", verifying.WORDS, True)
+        return found.report()
+
+    async def repair(self, found: VerifyReport, progress: ProgressCallback | None) -> None:  # noqa: ARG002
+        await self._write(partial(verifying.repair, found=found))
 
 
 def _with_matched_terms(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:

@@ -85,6 +85,11 @@ def delete(index: VectorIndex, but: Path | None = None) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def is_spare(folder: Path) -> bool:
+    """Return whether a folder is a copy, finished or not."""
+    return folder.name.startswith(_PREFIX)
+
+
 def _is_same(folder: Path, spare: Path) -> bool:
     """Compare sizes and times. A copy has the times of its files."""
     return all(_stamp(folder / path.name) == _stamp(path) for path in spare.iterdir())

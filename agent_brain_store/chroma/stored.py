@@ -53,7 +53,7 @@ def to_stored(
     text: str, metadata: Metadata, vector: NDArray[np.float32], kept: NDArray[np.float32] | None = None
 ) -> Stored:
     """Return what Chroma keeps as a chunk's metadata. ``kept`` is the vector in the form in which it is stored."""
-    stored = metadata_to_stored(metadata) | {DIGEST: _digest(text, vector)}
+    stored = metadata_to_stored(metadata) | {DIGEST: digest(text, vector)}
     if kept is not None and kept.tobytes() != vector.tobytes():
         stored[VECTOR] = packed(vector)
     return stored
@@ -99,7 +99,8 @@ def folders(path: str) -> list[str]:
     return [path[:end] for end in ends[:MAX_FOLDERS]]
 
 
-def _digest(text: str, vector: NDArray[np.float32]) -> str:
+def digest(text: str, vector: NDArray[np.float32]) -> str:
+    """Return the hash of a text and a vector as it was given."""
     state = hashlib.blake2b(digest_size=16)
     for part in (text.encode(), vector.tobytes()):
         state.update(len(part).to_bytes(8, "big"))

@@ -78,6 +78,7 @@ for _command in (
     changes.reset,
     changes.reindex,
     changes.rederive,
+    changes.verify,
     completion,
 ):
     app.add_command(_command)

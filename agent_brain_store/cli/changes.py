@@ -1,9 +1,10 @@
-"""``delete``, ``reset``, ``reindex`` and ``rederive``: what changes a store that is there."""
+"""``delete``, ``reset``, ``reindex``, ``rederive`` and ``verify``: what changes or mends a store that is there."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import click
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, opened, store_name, where_option
-from agent_brain_store.cli.running import WRONG, Failure, command, interruptible
-from agent_brain_store.results import IndexReport
+from agent_brain_store.cli.running import NO, WRONG, Failure, command, interruptible
+from agent_brain_store.results import IndexReport, VerifyReport
 
 _RESET = "This deletes all {chunks:,} chunks. Type the name of the store, {name}"
 
@@ -117,3 +118,30 @@ def rederive(path: Path | None, wants_json: bool) -> None:
         screen.as_json({"changed": changed})
     else:
         click.echo(f"derived the terms anew; {changed:,} chunks changed")
+
+
+@command("verify", interrupted="run the same command again: what is mended stays mended")
+@click.option("--repair", is_flag=True, help="Mend what can be derived from other stored data.")
+@config_option
+@json_option
+def verify(path: Path | None, repair: bool, wants_json: bool) -> None:
+    """Read every chunk, and say what is damaged. The exit code is 1 if damage is left. The store stays in use."""
+
+    async def work() -> VerifyReport:
+        async with opened(configured(path).config) as store:
+            with screen.bars() as progress:
+                return await (store.repair(progress) if repair else store.verify(progress))
+
+    report = asyncio.run(work())
+    if wants_json:
+        screen.as_json(asdict(report) | {"ok": report.ok})
+    else:
+        for damage in report.repaired:
+            click.echo(f"repaired {damage}")
+        for damage in report.damages:
+            click.echo(f"damaged {damage}" + (": --repair mends it" if damage.repairable and not repair else ""))
+        for what in report.unchecked:
+            screen.note(f"not checked: {what}")
+        click.echo(f"read {report.chunks:,} chunks, digest {report.digest}: {'whole' if report.ok else 'damaged'}")
+    if not report.ok:
+        sys.exit(NO)

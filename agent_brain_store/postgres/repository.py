@@ -32,11 +32,12 @@ from agent_brain_store.postgres.startup import Opening, private_server, start
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.transactions import with_settings
+from agent_brain_store.postgres.verifying import COUNTS, OUTDATED, recount, verify
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 class PostgresRepository:
@@ -206,6 +207,18 @@ class PostgresRepository:
         changed = await rederive(self.pools, progress)
         await self.statistics.refresh()
         return changed
+
+    async def verify(self, progress: ProgressCallback | None) -> VerifyReport:
+        return await verify(self.pools, self.indexes, self._searcher, self.stored.distance, progress)
+
+    async def repair(self, found: VerifyReport, progress: ProgressCallback | None) -> None:
+        problems = {damage.problem for damage in found.damages}
+        if OUTDATED in problems:
+            await self.rederive_terms(progress)
+        if COUNTS in problems:
+            await recount(self.pools)
+        if any(damage.part == "indexes" for damage in found.damages):
+            await self.reindex(progress)
 
 
 def _vector(row: asyncpg.Record) -> Any:

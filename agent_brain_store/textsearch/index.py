@@ -140,6 +140,16 @@ class KeywordIndex:
                     found[place].append(shown)
         return result
 
+    def document_frequencies(self) -> dict[str, int]:
+        """Return in how many chunks each term is."""
+        with self._lock:
+            lengths = np.array(self._lengths)
+            counts = {
+                term: int((lengths[view[:, 0].astype(np.int64)] >= 0).sum())
+                for term, view in self._all_postings().items()
+            }
+        return {term: count for term, count in counts.items() if count}
+
     def _terms_of(self, query: str) -> dict[str, float]:
         return question_terms(query, self._config.language)
 

@@ -10,6 +10,7 @@ import pytest
 from agent_brain_store import open_store
 from agent_brain_store.errors import ConnectionFailed
 from tests.support.chroma import config, opened
+from tests.support.internals import watch_trials
 from tests.support.programs import run
 from tests.support.stores import made_up
 
@@ -111,7 +112,7 @@ ALTERING = """
         files = [next(directory.glob(f"*/{name}")) for name in ("header.bin", "data_level0.bin", "link_lists.bin")]
         good = [path.read_bytes() for path in files]
         size, links = 4 * 33 + 4 * DIMENSIONS + 8, 4 * 33
-        for _ in range(30):
+        for _ in range(8):
             which = numbers.choice([0, 1, 1, 2])
             data = bytearray(good[which])
             place = numbers.randrange(len(data))
@@ -139,3 +140,51 @@ def test_altered_links_do_not_end_the_process(damaged, seed):
     said = run(ALTERING, str(damaged), str(seed))
     assert "opened 50" in said, "some bits do not matter"
     assert "link to an element that is not there" in said
+
+
+ALTERING_ALL = """
+    import asyncio, sys
+    from pathlib import Path
+    import numpy as np
+    from agent_brain_store import StorageError
+    from tests.support.chroma import opened
+    from tests.support.internals import leave_links_unchecked
+    from tests.support.stores import DIMENSIONS
+
+    async def main(directory):
+        leave_links_unchecked()
+        (file,) = directory.glob("*/data_level0.bin")
+        data = bytearray(file.read_bytes())
+        size = 4 * 33 + 4 * DIMENSIONS + 8
+        for element in range(1000):
+            data[element * size + 4 : element * size + 8] = bytes([0xFF, 0xFF, 0xFF, 0x7F])
+        file.write_bytes(data)
+        try:
+            async with opened(directory) as store:
+                await store.vector_search(np.ones(DIMENSIONS), 50)
+                print("opened")
+        except StorageError as error:
+            print(error.message)
+
+    asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+async def test_what_would_end_the_process_ends_a_child_instead(damaged):
+    """Links of a large index are not checked at the start. The damage is found by a process that may die."""
+    said = run(ALTERING_ALL, str(damaged))
+    assert "is damaged: a process that tried to read it was ended by signal" in said
+
+
+async def test_a_directory_that_was_closed_well_is_not_tried(tmp_path, monkeypatch):
+    async with opened(tmp_path) as store:
+        await store.upsert_documents(*made_up(COUNT))
+    tried = watch_trials(monkeypatch)
+    async with opened(tmp_path):
+        assert tried == []
+    (tmp_path / "chroma.sqlite3").touch()
+    async with opened(tmp_path) as store:
+        assert tried == ["agent_brain"]
+        assert await store.get_count() == COUNT
+    async with opened(tmp_path):
+        assert len(tried) == 1

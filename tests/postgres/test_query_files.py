@@ -71,6 +71,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "use_maintenance_timeouts": {"lock_timeout": "60s"},
     "use_schema": {"schema": "agent_brain"},
     "write_settings": {"names": "{jit,search_path}", "values": "{off,agent_brain}", "until_commit": "true"},
+    "verify_chunks": {"after": "", "page_size": "2"},
     "vector_search": {"query_embedding": VECTOR, "top_k": "3"},
 }
 COMMON = {

@@ -131,7 +131,7 @@ LAYERS = [
 # Inside a room, a module may import those that stand before it.
 ROOMS = {
     "config": "embedding_models rules commands passwords url sources yaml_file model __init__",
-    "checks": "vectors chunks arguments startup",
+    "checks": "vectors chunks arguments startup digests",
     "filters": "parse evaluate",
     "textsearch": "folding searchable stems names words frequencies fusion kept scored index",
     "transfer": "reading files moving",
@@ -141,9 +141,9 @@ ROOMS = {
     " findings server_checks store_checks chroma_checks doctor app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions pools watching derivation index_builds indexes"
-    " migrate guard startup statistics searching writing bulk repository",
-    "chroma": "lock database spare damage threads stored where client keywords vectors directory searching reading writing"
-    " repository",
+    " migrate guard startup statistics searching verifying writing bulk repository",
+    "chroma": "lock database spare damage threads stored where client trial keywords vectors directory shared searching"
+    " reading writing verifying repository",
 }
 
 
