@@ -15,6 +15,7 @@
     ├── ConnectionFailed             the server cannot be reached, or refuses us
     ├── PoolTimeout                  no connection became free in time
     ├── StoreLocked                  another process has this Chroma directory open
+    ├── DiskFull                     the disk has too little room left for a Chroma directory
     ├── ReadOnlyStore                asked to write, but opened with read_only=True
     ├── QueryFailed                  the server refused a statement
     ├── TransferError                an export is damaged, or a copy is not what was sent
@@ -170,6 +171,18 @@ class PoolTimeout(StorageError):
 
 class StoreLocked(StorageError):
     """Another process has this Chroma directory open. Chroma loses data when two processes share one."""
+
+
+class DiskFull(StorageError):
+    """The disk has ``free`` bytes left, and a write to a Chroma directory needs ``needed``. It was not begun.
+
+    Earlier pieces of the same call are stored. On PostgreSQL, the server says that its disk is full by `QueryFailed`.
+    """
+
+    def __init__(self, message: str, backend: str | None = None, *, free: int, needed: int) -> None:
+        super().__init__(message, backend)
+        self.free = free
+        self.needed = needed
 
 
 class ReadOnlyStore(StorageError):

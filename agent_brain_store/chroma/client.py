@@ -90,11 +90,6 @@ def driver_errors(doing: str, kind: type[StorageError] = QueryFailed) -> Iterato
         raise kind(f"Chroma could not {doing}: {cause}", "chroma") from error
 
 
-def may_hang_after(error: BaseException) -> bool:
-    """Return whether Chroma's client may hang after this error, in a loop that holds the interpreter's lock."""
-    return "metadata segment" in str(error.__cause__)
-
-
 def open_client(directory: Path) -> ClientAPI:
     """Open Chroma's client on a directory. All stores of the process share it."""
     import chromadb

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client, keywords, spare, trial
+from agent_brain_store.chroma import client, keywords, room, spare, trial
 from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
-from agent_brain_store.chroma.threads import Threads
+from agent_brain_store.chroma.threads import Abandoned, Threads
 from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.config import KeywordConfig, StoreConfig
-from agent_brain_store.errors import QueryFailed, SchemaError, SchemaTooNew
+from agent_brain_store.errors import DiskFull, QueryFailed, SchemaError, SchemaTooNew
 from agent_brain_store.results import EmbeddingMetadata
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class Directory:
         """Close Chroma's client and open a new one. Call it in the writer's thread. Reads that run meanwhile are
         repeated.
 
-        After a write has failed on a full disk, Chroma's next write can hang, and the whole process hangs with it.
+        After a write has failed, as on a full disk, Chroma's next write can hang, and the whole process hangs with it. No
+        message tells which failures these are.
         """
         with ExitStack() as alone:
             for collection in self.collections.values():
@@ -224,15 +225,22 @@ class Collection:
             self.directory.renew()
         try:
             return work(self)
-        except BaseException as error:
+        except (Abandoned, DiskFull):  # between two pieces, where everything is whole
+            raise
+        except BaseException:
             self.forget()
-            self.directory.may_hang = client.may_hang_after(error)
+            self.directory.may_hang = True
             raise
 
     def between_pieces(self) -> None:
         """Do what has to be done after each piece of a write. Call it in the writer's thread."""
         spare.keep(self.directory.path, self.name)
         self.directory.threads.run_urgent()
+        self.directory.threads.end_if_abandoned()
+
+    def require_room(self, size: int) -> None:
+        """Raise `DiskFull` if a piece of so many bytes might fill the disk. Call it before the piece."""
+        room.require_room(self.directory.path, self.name, size)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -37,8 +37,9 @@ _KEYWORD_INDEX = "keyword index"
 class ChromaRepository:
     """See `Repository` for what every method means. The docstrings here add what is different with Chroma.
 
-    A directory belongs to one process at a time. Nothing here blocks the event loop. Reads run in a few threads, and
-    writes run one after the other in a thread of their own.
+    A directory belongs to one process at a time. Reads run in a few threads, and writes run one after the other in a
+    thread of their own. But Chroma holds the interpreter's lock while it writes a piece, so the event loop stops too:
+    see ``docs/reliability.md`` for how long.
     """
 
     name = "chroma"

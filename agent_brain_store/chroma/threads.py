@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -16,6 +17,10 @@ T = TypeVar("T")
 READERS = 4
 
 
+class Abandoned(BaseException):
+    """Nobody waits for a write any more, so it ends between two pieces. No caller sees this."""
+
+
 class Threads:
     """Some threads for reading and one for writing. So writes run one after the other, whichever store asks for them."""
 
@@ -23,18 +28,40 @@ class Threads:
         self._readers = ThreadPoolExecutor(READERS, "chroma-read")
         self._writer = ThreadPoolExecutor(1, "chroma-write")
         self._urgent: list[Callable[[], None]] = []
+        self._is_abandoned = threading.Event()  # of the write under way
 
     async def read(self, work: Callable[[], T]) -> T:
         """Run a search or a look-up."""
         return await self._run(self._readers, work)
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Run a write, after all earlier ones."""
-        return await self._run(self._writer, work)
+        """Run a write, after all earlier ones. If the caller is cancelled, it still waits for the piece under way."""
+        is_abandoned = threading.Event()
+        with _closed_meanwhile():
+            future = self._writer.submit(self._write, work, is_abandoned)
+        waiting = asyncio.wrap_future(future)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            is_abandoned.set()
+            future.cancel()  # if it has not begun
+            await asyncio.wait([waiting])
+            if not waiting.cancelled():
+                waiting.exception()  # nobody wants to hear of it
+            raise
+
+    def _write(self, work: Callable[[], T], is_abandoned: threading.Event) -> T:
+        self._is_abandoned = is_abandoned
+        return work()
+
+    def end_if_abandoned(self) -> None:
+        """Raise `Abandoned` if nobody waits for the write under way. A write calls this after each of its pieces."""
+        if self._is_abandoned.is_set():
+            raise Abandoned
 
     def write_and_wait(self, work: Callable[[], T]) -> T:
         """Run a write, after all earlier ones, for a caller in another thread. It blocks until the write is done."""
-        return self._writer.submit(work).result()
+        return self._writer.submit(self._write, work, threading.Event()).result()
 
     async def write_urgently(self, work: Callable[[], T]) -> T:
         """Run something short in the writer's thread, between two pieces of a long write instead of after it."""
@@ -93,4 +120,4 @@ def called_on_this_loop(function: Callable[..., None]) -> Iterator[Callable[...,
     try:
         yield call_soon
     finally:
-        is_listening = False  # a write goes on when its caller is cancelled
+        is_listening = False  # a piece goes on when its caller is cancelled

@@ -57,6 +57,7 @@ def update_metadata(
     check_size(max((json_bytes(changed(row)) for row in rows.read(found, stored=True)), default=0))
     for piece in rows.pieces(len(found)):
         page = list(rows.read(found[piece], text=True, stored=True))
+        collection.require_room(sum(len(str(row.stored)) for row in page))
         with collection.changing():
             _relabel(collection, page, [changed(row) for row in page])
         collection.between_pieces()
@@ -157,6 +158,7 @@ def _upsert_page(collection: Collection, batch: Batch) -> None:
         for piece in collection.rows.pieces(len(positions)):
             chosen = np.array(positions[piece], np.intp)
             part, new = _part(batch, chosen), [with_removed_keys(stored[i], former[i]) for i in chosen]
+            collection.require_room(_bytes(part))
             with collection.changing():
                 if whole:
                     collection.rows.put(part.ids, part.texts, new, kept[chosen])
@@ -178,6 +180,12 @@ def _index(collection: Collection, batch: Batch) -> None:
     for index in collection.indexes.values():
         for item in zip(batch.ids, batch.texts, batch.metadatas, strict=True):
             index.put(*item)
+
+
+def _bytes(batch: Batch) -> int:
+    """Return about how many bytes of text, metadata and vectors a batch has."""
+    letters = sum(map(len, batch.texts)) + sum(len(str(metadata)) for metadata in batch.metadatas)
+    return letters + batch.vectors.nbytes
 
 
 def _part(batch: Batch, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Batch:

@@ -14,8 +14,8 @@ from tests.support.internals import client_of, raise_as_driver, wrap, write_in_p
 from tests.support.stores import embed, fill
 
 
-async def test_chroma_is_opened_anew_after_a_failure_that_can_make_it_hang(tmp_path, monkeypatch):
-    failures: list[Exception] = [RuntimeError("Error in compaction: Failed to apply logs to the metadata segment")]
+async def test_chroma_is_opened_anew_after_any_failed_write(tmp_path, monkeypatch):
+    failures: list[Exception] = [RuntimeError("any message of Chroma")]
 
     def failing_once(put: Callable[..., None], *arguments: Any) -> None:
         put(*arguments)
@@ -27,7 +27,7 @@ async def test_chroma_is_opened_anew_after_a_failure_that_can_make_it_hang(tmp_p
         await fill(other, ("b", "blue wolf"))
         client = client_of(store)
         wrap(monkeypatch, "put", failing_once)
-        with pytest.raises(QueryFailed, match="index could not be written: check whether the disk is full"):
+        with pytest.raises(QueryFailed, match="Chroma could not write chunks"):
             await fill(store, ("c", "red hen"))
         assert client_of(store) is client
         assert await store.get_count() == 2

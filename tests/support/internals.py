@@ -20,7 +20,7 @@ import pytest
 from agent_brain_store.checks import vectors
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.chroma import client as driver
-from agent_brain_store.chroma import damage, database, directory, lock, searching, trial
+from agent_brain_store.chroma import damage, database, directory, lock, room, searching, trial
 from agent_brain_store.chroma import verifying as chroma_verifying
 from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
@@ -402,3 +402,8 @@ def watch_trials(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(trial, "try_opening", watched)
     return tried
+
+
+def keep_no_room() -> None:
+    """Let writes to Chroma go on until the disk is full."""
+    room.RESERVE, room.PER_BYTE = -(2**40), 0

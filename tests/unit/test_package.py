@@ -142,7 +142,7 @@ ROOMS = {
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching verifying writing bulk repository",
-    "chroma": "lock database spare damage threads stored where client trial keywords vectors directory shared searching"
+    "chroma": "lock database spare room damage threads stored where client trial keywords vectors directory shared searching"
     " reading writing verifying repository",
 }
 
