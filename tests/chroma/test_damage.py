@@ -10,7 +10,7 @@ import pytest
 from agent_brain_store import open_store
 from agent_brain_store.errors import ConnectionFailed
 from tests.support.chroma import config, opened
-from tests.support.internals import watch_trials
+from tests.support.faults import watch_trials
 from tests.support.programs import run
 from tests.support.stores import made_up
 
@@ -148,7 +148,7 @@ ALTERING_ALL = """
     import numpy as np
     from agent_brain_store import StorageError
     from tests.support.chroma import opened
-    from tests.support.internals import leave_links_unchecked
+    from tests.support.faults import leave_links_unchecked
     from tests.support.stores import DIMENSIONS
 
     async def main(directory):

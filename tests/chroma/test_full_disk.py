@@ -57,7 +57,7 @@ FULL = """
     from agent_brain_store import StorageError
     from tests.support.disks import fill_up
     from tests.support.chroma import opened
-    from tests.support.internals import keep_no_room
+    from tests.support.faults import keep_no_room
     from tests.support.killed import WIDE, batch
 
     async def main(disk):

@@ -11,7 +11,8 @@ import pytest
 
 from agent_brain_store.results import VerifyReport
 from tests.support.chroma import opened
-from tests.support.internals import empty_vector_index, keyword_index
+from tests.support.faults import empty_vector_index
+from tests.support.internals import keyword_index
 from tests.support.killed import WIDE, batch, index_files
 from tests.support.stores import ANIMALS, embed, fill
 

@@ -20,8 +20,7 @@ import pytest
 from agent_brain_store.checks import vectors
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.chroma import client as driver
-from agent_brain_store.chroma import damage, database, directory, lock, room, searching, trial
-from agent_brain_store.chroma import verifying as chroma_verifying
+from agent_brain_store.chroma import database, directory, lock, searching
 from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
 from agent_brain_store.chroma.vectors import Vectors
@@ -368,42 +367,3 @@ def wrap(monkeypatch: pytest.MonkeyPatch, step: str, around: Callable[..., Any])
         return around(original, *arguments, **named)
 
     monkeypatch.setattr(owner, name, wrapped)
-
-
-@contextmanager
-def empty_vector_index(once: bool = False) -> Iterator[None]:
-    """Let Chroma's vector index find nothing, for one verification or for all in the block."""
-    nearest, tried = chroma_verifying.try_index, []
-
-    def nothing(rows: driver.Rows, sample: Any) -> list[str]:
-        tried.append(1)
-        return nearest(rows, sample) if once and len(tried) > 1 else [chunk.chunk_id for chunk in sample.chunks]
-
-    chroma_verifying.try_index = nothing
-    try:
-        yield
-    finally:
-        chroma_verifying.try_index = nearest
-
-
-def leave_links_unchecked() -> None:
-    """Let every vector index count as too large for its links to be checked at the start."""
-    damage.LINKS_AT_START = -1
-
-
-def watch_trials(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the collections that a child process opens first. The returned list grows."""
-    tried: list[str] = []
-    try_opening = trial.try_opening
-
-    def watched(path: Path, collection: str) -> None:
-        tried.append(collection)
-        try_opening(path, collection)
-
-    monkeypatch.setattr(trial, "try_opening", watched)
-    return tried
-
-
-def keep_no_room() -> None:
-    """Let writes to Chroma go on until the disk is full."""
-    room.RESERVE, room.PER_BYTE = -(2**40), 0
