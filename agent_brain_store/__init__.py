@@ -24,6 +24,7 @@ from agent_brain_store.errors import (
     TransferError,
 )
 from agent_brain_store.factory import create_backend, open_store
+from agent_brain_store.in_step import SyncReport, sync_documents
 from agent_brain_store.lifespan import lifespan
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -83,6 +84,7 @@ __all__ = [
     "StorageError",
     "StoreConfig",
     "StoreLocked",
+    "SyncReport",
     "SyncStore",
     "TransferError",
     "TransferReport",
@@ -96,4 +98,5 @@ __all__ = [
     "load_config",
     "open_store",
     "open_store_sync",
+    "sync_documents",
 ]

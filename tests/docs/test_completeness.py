@@ -17,6 +17,7 @@ import agent_brain_store
 from agent_brain_store import StorageBackend, config, errors
 from agent_brain_store.config import model
 from agent_brain_store.config.rules import ruled_fields
+from agent_brain_store.textsearch.frequencies import HEADINGS, SUMMARIES
 from tests.support.internals import section_name
 from tests.support.pages import ALL, PACKAGE, ROOT, TEXTS, blocks, section
 
@@ -138,3 +139,16 @@ def test_the_small_install_names_what_postgresql_needs():
     needed = {re.split(r"[ >=<]", item)[0] for item in project["dependencies"]}
     named = set(textwrap.dedent(command).split()[4:])
     assert named == needed - {"chromadb", "rank-bm25", "PyStemmer"}
+
+
+# --- metadata --------------------------------------------------------------------------------------------------------
+
+
+def test_every_metadata_key_that_means_something_is_listed():
+    """The keys whose words are searched, those of the short filters, and those that the library writes."""
+    rows = re.findall(r"^\|([^|]+)\|", TEXTS["docs/metadata.md"], re.MULTILINE)
+    searched = (ROOT / "sql" / "functions" / "chunk_terms.sql").read_text(encoding="utf-8")
+    words = set(re.findall(r"metadata ->> '(\w+)'", searched))
+    assert words == {*HEADINGS, *SUMMARIES}, "both backends search the same keys"
+    others = {"source", "source_type", "language", "source_digest", "source_chunks"}
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == words | others

@@ -123,7 +123,7 @@ LAYERS = [
     {"repository", "textsearch"},
     {"postgres", "chroma", "store"},
     {"factory"},
-    {"lifespan", "sources", "sync", "transfer"},
+    {"in_step", "lifespan", "sources", "sync", "transfer"},
     {"integrations"},
     {"__init__"},
     {"cli"},
