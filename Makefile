@@ -9,7 +9,7 @@ UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql up down unit test test-slow test-chroma coverage check fmt hooks bench bench-retrieval release-check clean
+.PHONY: help demo psql up down unit test test-slow test-chroma coverage check fmt hooks docs bench bench-retrieval release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -73,6 +73,11 @@ fmt: $(VENV)/.installed  ## Format and fix what can be fixed
 hooks: $(VENV)/.installed  ## Check what you commit, before it is committed
 	$(BIN)/pre-commit install
 
+docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
+	$(BIN)/python .ci/settings.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'To read it: python3 -m http.server --directory site, and then http://localhost:8000'
+
 # --- to measure and to release it ---
 
 bench: $(VENV)/.bench  ## Speed, as ratios, interleaved (docs/performance.md)
@@ -85,4 +90,4 @@ release-check: $(VENV)/.installed  ## Build the release and try it in a fresh en
 	$(BIN)/python .ci/release.py "$$TAG"
 
 clean:  ## Remove what the targets above have made
-	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .demo .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist site

@@ -37,6 +37,7 @@ Metadatas: TypeAlias = Sequence[Mapping[str, Any]]
 Where: TypeAlias = Mapping[str, Any]
 OnInvalid: TypeAlias = Literal["refuse", "skip"]
 Fusion: TypeAlias = Literal["convex", "rrf", "relative_score"]
+"""How `StorageBackend.hybrid_search` makes one ranking of two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,7 @@ def test_ci_runs_what_a_person_runs():
     lowest = commands(jobs["lowest"])
     assert {name: commands(job) for name, job in jobs.items() if name != "lowest"} == {
         "chroma": ["make check", "make test-chroma"],
+        "docs": ["make docs"],
         "postgres": [".ci/run", "make test-slow"],
     }
     assert "uv pip install --resolution lowest-direct -e ." in lowest
