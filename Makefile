@@ -9,7 +9,7 @@ UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
 PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql up down unit test test-slow test-chroma coverage check fmt hooks docs bench bench-retrieval release-check clean
+.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-retrieval release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -56,6 +56,9 @@ test-slow: $(VENV)/.installed  ## The tests that take long: the demo, memory and
 
 test-chroma: $(VENV)/.installed  ## Every test that needs no PostgreSQL
 	$(BIN)/python $(PYTEST) -m 'not postgres and not slow'
+
+soak: $(VENV)/.installed  ## Faults at random on both backends: ten minutes, or SECONDS=... (SEED=... repeats one)
+	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600) $(SEED)
 
 coverage: $(VENV)/.installed  ## The lines that the last make test did not run
 	$(BIN)/coverage report --skip-covered --show-missing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,27 +11,17 @@ import pytest
 
 from agent_brain_store import DiskFull
 from tests.support.chroma import opened
-from tests.support.disks import MIB, fill_up
+from tests.support.disks import MIB, fill_up, small_disk, write_on_full_disk
 from tests.support.killed import WIDE, batch
 from tests.support.programs import run
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a disk of 160 MiB."""
     if os.name != "posix" or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(path)], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 async def test_a_write_is_refused_while_there_is_still_room(disk):
@@ -51,43 +40,9 @@ async def test_a_write_is_refused_while_there_is_still_room(disk):
         assert await store.get_count() == 900
 
 
-FULL = """
-    import asyncio, sys
-    from pathlib import Path
-    from agent_brain_store import StorageError
-    from tests.support.disks import fill_up
-    from tests.support.chroma import opened
-    from tests.support.faults import keep_no_room
-    from tests.support.killed import WIDE, batch
-
-    async def main(disk):
-        keep_no_room()
-        failed = 0
-        stored = []
-        async with opened(disk / "chroma", dimensions=WIDE) as store:
-            await store.upsert_documents(*batch(0, 900))
-            for number in range(1, 9):
-                filler = fill_up(disk, number * 150_000)
-                for attempt in range(2):
-                    try:
-                        await store.upsert_documents(*batch(number, 900))
-                        break
-                    except StorageError as error:
-                        failed += 1
-                        print(type(error).__name__, error.message, flush=True)
-                filler.unlink()
-                await store.upsert_documents(*batch(number, 900))
-                assert await store.get_count() == 900 * (number + 1)
-            assert (await store.verify()).ok
-        print("failed", failed)
-    asyncio.run(main(Path(sys.argv[1])))
-"""
-
-
 def test_a_write_that_meets_a_full_disk_fails_and_the_next_one_goes_on(disk):
     """Somebody else may fill the disk during a write. Chroma froze the process after some of these failures."""
-    said = run(FULL, str(disk), timeout=240)
-    assert int(said.split()[-1]) > 0, said
+    assert write_on_full_disk(disk) > 0
 
 
 def test_the_reserve_is_more_than_a_piece_takes(disk):
