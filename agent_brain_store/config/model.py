@@ -58,7 +58,7 @@ from agent_brain_store.config.rules import (
     setting,
 )
 from agent_brain_store.config.sources import Gathered, gather
-from agent_brain_store.config.url import parse_connection_url
+from agent_brain_store.config.url import parse_connection_url, replaced_settings, standby_settings
 from agent_brain_store.config.yaml_file import read_yaml
 
 __all__ = [
@@ -143,6 +143,9 @@ class PostgresConfig(Section):
     that needs a session of its own goes there. Parts of the connection that the URL does not name stay the same, except
     the port of another host.
 
+    ``read_url`` leads to standbys, which then answer searches and look-ups. Such a call waits for ``read_your_writes``
+    seconds until the standby has what this store has written. Then the server answers itself.
+
     If ``migrate`` is ``never``, the start applies no migration, no function and no index. It refuses a store that lacks
     one, and says what its owner has to run.
 
@@ -173,6 +176,8 @@ class PostgresConfig(Section):
     )
     pooler: str = setting(choice("none", "session", "transaction"), "none")
     direct_url: Secret | None = setting(PASSWORD._replace(expected="a URL"), None, shown=False)
+    read_url: Secret | None = setting(PASSWORD._replace(expected="a URL"), None, shown=False)
+    read_your_writes: float = setting(number(0, 86400), 1.0)
     schema: str = setting(
         matching("(?!pg_)[a-z_][a-z0-9_]{0,62}", "up to 63 of a-z 0-9 _ that start with neither a digit nor pg_"),
         "agent_brain",
@@ -206,16 +211,17 @@ class PostgresConfig(Section):
         hosts, ports = host_list(values.get("host")), values.get("port")
         if isinstance(ports, tuple) and len(ports) != len(hosts):
             yield "port", f"{len(ports)} ports for {len(hosts)} hosts, expected one port or as many as hosts"
-        if values.get("direct_url") is not None:
-            for problem in parse_connection_url(values["direct_url"].reveal())[1]:
-                yield "direct_url", problem
+        for key in ("direct_url", "read_url"):
+            for problem in parse_connection_url(values[key].reveal())[1] if values.get(key) else ():
+                yield key, problem
 
     def direct(self) -> PostgresConfig:
         """Return the connection that ``direct_url`` names, past the pooler."""
-        settings: dict[str, Any] = parse_connection_url(self.direct_url.reveal())[0] if self.direct_url else {}
-        if "host" in settings:
-            settings = {"port": None} | settings  # the pooler's port is of no use on another host
-        return replace(self, **settings | {"pooler": "none", "direct_url": None})
+        return replace(self, **replaced_settings(self.direct_url) | {"pooler": "none", "direct_url": None})
+
+    def reading(self) -> PostgresConfig:
+        """Return the connection that ``read_url`` names, to standbys."""
+        return replace(self, **standby_settings(self.read_url) | {"read_url": None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,13 +263,14 @@ class _Draft(Passwords):
         if unused:
             log.warning("the configuration has keys without an effect here: %s", ", ".join(unused))
         if str(self.given["storage"].get("backend", "chroma")).lower() == "chroma":
-            for unread in ("url", "direct_url", *PASSWORDS[1:]):
+            for unread in ("url", "direct_url", "read_url", *PASSWORDS[1:]):
                 postgres.pop(unread, None)
             return
         self._settle_address(postgres)
         self.settle_password(postgres)
-        if isinstance(postgres.get("direct_url"), str):
-            postgres["direct_url"] = self.resolved(postgres["direct_url"], f"{_PG}.direct_url")
+        for key in ("direct_url", "read_url"):
+            if isinstance(postgres.get(key), str):
+                postgres[key] = self.resolved(postgres[key], f"{_PG}.{key}")
         self._check_certificates(postgres)
 
     def _settle_address(self, postgres: dict[str, Any]) -> None:

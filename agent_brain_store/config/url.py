@@ -7,7 +7,10 @@ Their errors quote the URL with its password. Nothing here quotes a value of the
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
+
+from agent_brain_store.config.rules import Secret
 
 PARAMETERS = {
     "host": "host",
@@ -62,6 +65,19 @@ def parse_connection_url(url: str) -> tuple[dict[str, object], list[str]]:
     except _UnreadableError as problem:
         reason = str(problem)
     return {}, [reason]
+
+
+def replaced_settings(url: Secret | None) -> dict[str, Any]:
+    """Return the settings that a second URL replaces. If it names a host, the port of the first one is of no use."""
+    settings: dict[str, Any] = parse_connection_url(url.reveal())[0] if url else {}
+    return {"port": None} | settings if "host" in settings else settings
+
+
+def standby_settings(url: Secret | None) -> dict[str, Any]:
+    """Return the same for a URL of standbys. Of several hosts, a standby is preferred, unless it says otherwise."""
+    settings = replaced_settings(url)
+    kind = "prefer-standby" if isinstance(settings.get("host"), tuple) else None
+    return {"target_session_attrs": kind} | settings
 
 
 def _parse(url: str) -> dict[str, object]:

@@ -40,16 +40,21 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_US
 class Connection(asyncpg.Connection):  # type: ignore[misc]
     """A connection that asks whether a silent server is still there.
 
-    ``opened_at`` is a time of the monotonic clock. ``preamble`` is a statement that gives a transaction the settings of
+    ``opened_at`` is a time of the monotonic clock. ``replayed`` is a position of the write-ahead log that a standby is known
+    to have, or -1. ``preamble`` is a statement that gives a transaction the settings of
     the store. It is empty if the session has them.
     """
 
-    __slots__ = ("opened_at", "preamble")
+    __slots__ = ("opened_at", "preamble", "replayed")
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *more: Any) -> None:
         super().__init__(protocol, transport, *more)
-        self.opened_at, self.preamble = time.monotonic(), ""
+        self.opened_at, self.preamble, self.replayed = time.monotonic(), "", -1
         keep_alive(transport.get_extra_info("socket"))
+
+    def note_replayed(self, position: int) -> None:
+        """Remember how far the standby has come. A pool hands out proxies, on which no attribute can be set."""
+        self.replayed = position
 
 
 def keep_alive(connected: socket.socket) -> None:

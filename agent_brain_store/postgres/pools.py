@@ -29,6 +29,7 @@ from agent_brain_store.postgres.errors import (
     translated,
 )
 from agent_brain_store.postgres.sessions import Sessions
+from agent_brain_store.postgres.standbys import Standbys
 from agent_brain_store.postgres.transactions import retry_conflicts, transaction, with_settings
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class Pools:
         self._direct: Sessions
         self._readers: Pool | None = None
         self._writers: Pool | None = None
+        self._copies: Pool | None = None
+        self._standbys: Standbys | None = None
         self._lost_at = 0.0  # a time of the monotonic clock
         self._returning: set[asyncio.Task[None]] = set()
 
@@ -61,30 +64,41 @@ class Pools:
         """True if `open` has succeeded and `close` was not called since."""
         return self._readers is not None
 
-    async def open(self, sessions: Sessions, direct: Sessions) -> None:
-        """Make the pools. Connections open when they are needed. ``direct`` are sessions for work that takes long."""
+    async def open(self, sessions: Sessions, direct: Sessions, copies: Sessions | None) -> None:
+        """Make the pools. Connections open when they are needed.
+
+        ``direct`` are sessions for work that takes long, and ``copies`` are sessions on standbys, if there are any.
+        """
         self.sessions, self._direct = sessions, direct
         size = self._config.pool_size + self._config.pool_max_overflow
         for_writers = size // 4
-        self._readers = await self._open_pool(size - for_writers)
-        self._writers = await self._open_pool(for_writers) if for_writers else self._readers
+        self._readers = await self._open_pool(sessions, size - for_writers)
+        self._writers = await self._open_pool(sessions, for_writers) if for_writers else self._readers
+        if copies is not None:
+            self._copies = await self._open_pool(copies, size - for_writers)
+            self._standbys = Standbys(lambda: self._reading(self._copies), self._config.read_your_writes)
+            async with self.reader() as connection:
+                await self._standbys.note(connection)
+            await self.standby_health()  # a wrong server is refused here; one that is away may come back
 
-    async def _open_pool(self, size: int) -> Pool:
-        connect = self.sessions.open
+    async def _open_pool(self, sessions: Sessions, size: int) -> Pool:
         return await asyncpg.create_pool(
-            min_size=0, max_size=size, connect=connect, setup=self._refuse_stale, reset=_nothing
+            min_size=0, max_size=size, connect=sessions.open, setup=self._refuse_stale, reset=_nothing
         )
 
     async def close(self) -> None:
         """Close every connection. Idempotent. Running queries get some seconds to end."""
-        pools = {pool for pool in (self._readers, self._writers) if pool is not None}
-        self._readers = self._writers = None
+        pools = self._all()
+        self._readers = self._writers = self._copies = self._standbys = None
         try:
             await asyncio.gather(*(_close_pool(pool) for pool in pools))
         except BaseException:  # if this call is cancelled, nothing else can close these pools
             for pool in pools:
                 pool.terminate()
             raise
+
+    def _all(self) -> set[Pool]:
+        return {pool for pool in (self._readers, self._writers, self._copies) if pool is not None}
 
     async def connect(self, lock_timeout: float | None) -> Connection:
         """Open a connection outside the pools, for work that takes long. Its statements have no timeout.
@@ -115,6 +129,33 @@ class Pools:
         with self._translated(name):
             return await self._with_second_try(name, attempt)
 
+    async def read(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
+        """Do what `fetch` does, on a standby if there is one that has what this store has written."""
+        if self._standbys is not None:
+            with self._translated(name):
+                rows = await self._standbys.ask(lambda connection: run(connection, name, **values))
+            if rows is not None:
+                return rows
+        return await self.fetch(name, **values)
+
+    async def standby_health(self) -> dict[str, Any] | None:
+        """Return how a standby is, or None if there is none, or none that can be asked now."""
+        if self._standbys is None:
+            return None
+        with self._translated("looking at the standby"):
+            rows = await self._standbys.ask(lambda connection: run(connection, "health"))
+        return None if rows is None else {key: rows[0][key] for key in ("in_recovery", "lag_seconds")}
+
+    @property
+    def has_standbys(self) -> bool:
+        """True if a standby is configured."""
+        return self._standbys is not None
+
+    async def note_written(self, connection: Connection) -> None:
+        """Let standbys be asked only when they have what was written up to now."""
+        if self._standbys is not None:
+            await self._standbys.note(connection)
+
     async def write(self, operation: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Do ``work`` in one transaction.
 
@@ -126,13 +167,21 @@ class Pools:
         async def attempt() -> Result:
             nonlocal is_repeated
             alone, is_repeated = is_repeated, True
-            async with self._acquire(self._writers) as connection, transaction(connection, operation):
-                if alone:
-                    await run(connection, "write_alone")
-                return await work(connection)
+            async with self._acquire(self._writers) as connection:
+                async with transaction(connection, operation):
+                    if alone:
+                        await run(connection, "write_alone")
+                    result = await work(connection)
+                await self.note_written(connection)
+                return result
 
-        with self._translated(operation):
-            return await retry_conflicts(operation, lambda: self._with_second_try(operation, attempt))
+        try:
+            with self._translated(operation):
+                return await retry_conflicts(operation, lambda: self._with_second_try(operation, attempt))
+        except (OutcomeUnknown, asyncio.CancelledError):
+            if self._standbys is not None:
+                self._standbys.forget()
+            raise
 
     async def _with_second_try(self, operation: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         """Do something, and once more on a new connection if the first one was lost, or leads to a standby."""
@@ -150,7 +199,12 @@ class Pools:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Connection]:
         """Take a connection for reading. Raises `PoolTimeout` if none becomes free in time."""
-        async with self._acquire(self._readers) as connection, with_settings(connection):
+        async with self._reading(self._readers) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _reading(self, pool: Pool | None) -> AsyncIterator[Connection]:
+        async with self._acquire(pool) as connection, with_settings(connection):
             yield connection
 
     @asynccontextmanager
@@ -211,7 +265,7 @@ class Pools:
 
     def status(self) -> dict[str, int]:
         """Return how many connections both pools have open, how many of these are idle, and how many are allowed."""
-        pools = {pool for pool in (self._readers, self._writers) if pool is not None}
+        pools = self._all()
         return {
             "open": sum(pool.get_size() for pool in pools),
             "idle": sum(pool.get_idle_size() for pool in pools),

@@ -133,6 +133,7 @@ class PostgresRepository:
                 await remake_if_empty(connection, self._config)
                 async with with_settings(connection):
                     self._adopt((await check_store(connection, self._config))[1])
+                await self.pools.note_written(connection)
             finally:
                 await farewell(connection)
 
@@ -154,7 +155,7 @@ class PostgresRepository:
         return await self._searcher.count(filter)
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
-        rows = await self.pools.fetch("get_chunks", ids=ids, with_embeddings=with_embeddings)
+        rows = await self.pools.read("get_chunks", ids=ids, with_embeddings=with_embeddings)
         found = {row["chunk_id"]: {"text": row["text"], "metadata": row["metadata"]} for row in rows}
         if with_embeddings:
             for row in rows:
@@ -164,7 +165,7 @@ class PostgresRepository:
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
         values = {"page_size": size, "with_embeddings": with_embeddings, **filter_values(filter)}
         after = ""
-        while rows := await self.pools.fetch("list_chunks", after=after, **values):
+        while rows := await self.pools.read("list_chunks", after=after, **values):
             after = rows[-1]["chunk_id"]
             yield [
                 Document(row["chunk_id"], row["text"], row["metadata"], _vector(row) if with_embeddings else None)
@@ -189,11 +190,15 @@ class PostgresRepository:
                 outdated = await outdated_terms(connection)
         if outdated:
             indexes["degraded"].append("keyword search may miss chunks, because their terms are out of date")
+        standby = await self.pools.standby_health()
+        if standby is None and self.pools.has_standbys:
+            indexes["degraded"].append("the standby is away or behind, and the primary answers in its place")
         return {
             "exact_fallbacks": self._searcher.exact_fallbacks,
             "pool": self.pools.status(),
             **indexes,
             "outdated_terms": outdated,
+            **({"standby": standby} if standby else {}),
             **row,
         }
 

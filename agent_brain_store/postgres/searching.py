@@ -24,14 +24,14 @@ class Searcher:
     async def vector(self, query: VectorQuery) -> list[SearchResult]:
         """Return the nearest chunks, best first."""
         values = {"query_embedding": query.vector, "top_k": query.top_k, **filter_values(query.filter)}
-        rows = await self._pools.fetch("vector_search", **values)
+        rows = await self._pools.read("vector_search", **values)
         self._count_fallback(rows)
         return [_result(row) for row in rows]
 
     async def keyword(self, query: KeywordQuery) -> list[SearchResult]:
         """Return the chunks with any word of the question, best first."""
         values = {"query": query.text, "top_k": query.top_k, **filter_values(query.filter)}
-        rows = await self._pools.fetch("keyword_search", **values)
+        rows = await self._pools.read("keyword_search", **values)
         return await self._explained(rows, query)
 
     async def hybrid(self, query: HybridQuery) -> list[SearchResult]:
@@ -47,16 +47,16 @@ class Searcher:
             "rrf_k": query.rrf_k,
             "candidates": query.candidates,
         }
-        rows = await self._pools.fetch("hybrid_search", **values)
+        rows = await self._pools.read("hybrid_search", **values)
         self._count_fallback(rows)
         return await self._explained(rows, query)
 
     async def count(self, filter: Filter | None) -> int:
         """Return how many chunks match."""
         if filter is None:
-            rows = await self._pools.fetch("count_chunks")
+            rows = await self._pools.read("count_chunks")
         else:
-            rows = await self._pools.fetch("count_matching_chunks", **filter_values(filter))
+            rows = await self._pools.read("count_matching_chunks", **filter_values(filter))
         return int(rows[0]["chunks"])
 
     def _count_fallback(self, rows: list[asyncpg.Record]) -> None:
@@ -67,7 +67,7 @@ class Searcher:
         self._statistics.refresh_if_stale()
         if not query.explain:
             return [_result(row) for row in rows]
-        found = await self._pools.fetch("matched_terms", query=query.text, ids=[row["chunk_id"] for row in rows])
+        found = await self._pools.read("matched_terms", query=query.text, ids=[row["chunk_id"] for row in rows])
         words = {row["chunk_id"]: row["words"] for row in found}
         return [_result(row, matched_terms=words.get(row["chunk_id"], [])) for row in rows]
 

@@ -24,6 +24,8 @@ from agent_brain_store.postgres.watching import watched
 if TYPE_CHECKING:
     from agent_brain_store.postgres.embedded import EmbeddedServer
 
+_STANDBY_TIMEOUT = 3.0  # seconds; if a standby does not answer, the primary does
+
 
 def private_server(config: StoreConfig) -> EmbeddedServer | None:
     """Return the private server that a configuration asks for, or None. It is not started yet."""
@@ -53,7 +55,7 @@ async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools
 
     Returns what the store was made for.
     """
-    pooled, direct = _sessions(config, await server.start() if server is not None else {}, opening)
+    pooled, direct, copies = _sessions(config, await server.start() if server is not None else {}, opening)
     connection = await direct.connect(config.postgres.connect_timeout)
     try:
         async with _watched(direct, connection, opening.watch):
@@ -61,7 +63,11 @@ async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools
         if not opening.tolerant:
             check_configured(config, stored, BACKEND)
         path = f'"{config.postgres.schema}", "{vector_schema}", pg_temp'
-        await pools.open(pooled.with_vectors(path, vector_schema), direct.with_vectors(path, vector_schema))
+        await pools.open(
+            pooled.with_vectors(path, vector_schema),
+            direct.with_vectors(path, vector_schema),
+            copies and copies.with_vectors(path, vector_schema),
+        )
         with translated("checking the session"):
             async with pools.reader() as pooled_connection:
                 await check_session(pooled_connection, pools.sessions.settings)
@@ -72,8 +78,13 @@ async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools
     return stored
 
 
-def _sessions(config: StoreConfig, private: dict[str, Any], opening: Opening) -> tuple[Sessions, Sessions]:
-    """Return the sessions for calls, and those for work that takes long. ``private`` is where a private server is."""
+def _sessions(
+    config: StoreConfig, private: dict[str, Any], opening: Opening
+) -> tuple[Sessions, Sessions, Sessions | None]:
+    """Return the sessions for calls, those for work that takes long, and those on standbys.
+
+    ``private`` is where a private server is.
+    """
     # The path does not have the extension's schema yet. It is still unknown, and it may hold another program's tables
     # with the same names as ours.
     postgres, settings = config.postgres, session_settings(config, f'"{config.postgres.schema}", pg_temp')
@@ -81,9 +92,15 @@ def _sessions(config: StoreConfig, private: dict[str, Any], opening: Opening) ->
         settings["default_transaction_read_only"] = "on"
         postgres = replace(postgres, target_session_attrs=postgres.target_session_attrs or "any")
     pooled = Sessions(connect_arguments(postgres) | private, settings, postgres.pooler, opening.connect)
-    if postgres.direct_url is None:
-        return pooled, pooled
-    return pooled, replace(pooled, arguments=connect_arguments(postgres.direct()), pooler="none")
+    direct, copies = pooled, None
+    if postgres.direct_url is not None:
+        direct = replace(pooled, arguments=connect_arguments(postgres.direct()), pooler="none")
+    if postgres.read_url is not None:
+        reading = postgres.reading()
+        arguments = connect_arguments(reading)
+        arguments["timeout"] = min(arguments["timeout"], _STANDBY_TIMEOUT)
+        copies = replace(pooled, arguments=arguments, pooler=reading.pooler)
+    return pooled, direct, copies
 
 
 async def _migrate_and_check(connection: Connection, config: StoreConfig, read_only: bool) -> tuple[str, StoreFacts]:

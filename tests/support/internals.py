@@ -154,6 +154,11 @@ def limit_attempts(monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
     monkeypatch.setattr(transactions, "_ATTEMPTS", attempts)
 
 
+def ask_standby_again(store: Any) -> None:
+    """Let a store ask its standby at once, although it has just been away or behind."""
+    store.repository.pools._standbys._avoided_until = 0.0
+
+
 # --- PostgreSQL: time, memory and background work --------------------------------------------------------------------
 
 

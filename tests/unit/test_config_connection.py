@@ -240,6 +240,18 @@ def test_a_direct_url_replaces_what_it_names():
     assert postgres_config(**pooled, direct_url="postgresql://h").direct().port is None
 
 
+def test_a_read_url_replaces_what_it_names():
+    main = {"url": f"postgresql://u:{CANARY}@h:6432/d", "pooler": "transaction"}
+    one = postgres_config(**main, read_url="postgresql://s").reading()
+    assert (one.host, one.port, one.user, one.database, one.pooler) == ("s", None, "u", "d", "transaction")
+    assert (one.read_url, one.target_session_attrs, revealed(one)) == (None, None, CANARY)
+    two = postgres_config(**main, read_url="postgresql://s1,s2?target_session_attrs=standby").reading()
+    assert (two.host, two.target_session_attrs) == (("s1", "s2"), "standby")
+    assert postgres_config(**main, read_url="postgresql://s1,s2").reading().target_session_attrs == "prefer-standby"
+    assert CANARY not in repr(postgres_config(read_url=f"postgresql://u:{CANARY}@h/d"))
+    assert "read_url: expected postgresql://" in postgres_problem(read_url=f"{CANARY}://h")
+
+
 def test_a_direct_url_hides_its_password():
     config = postgres_config(direct_url=f"postgresql://u:{CANARY}@h/d")
     assert CANARY not in repr(config)
