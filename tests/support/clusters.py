@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ class Cluster:
     ``shared_memory`` is the size of its own /dev/shm, as in ``64m``. Only root may limit it.
     """
 
-    def __init__(self, directory: Path, shared_memory: str = "") -> None:
+    def __init__(self, directory: Path, shared_memory: str = "", newest: bool = True) -> None:
         self.directory, self._data, self._shared_memory = directory, directory / "data", shared_memory
-        directory.mkdir()
+        self._programs = psql_directory(newest)
+        directory.mkdir(exist_ok=True)
         directory.chmod(0o777)  # PostgreSQL does not run as root
 
     @property
@@ -32,10 +34,30 @@ class Cluster:
         """Return ``storage.postgres`` for its database."""
         return {"host": str(self.directory), "user": "postgres", "database": "postgres"}
 
-    def make(self) -> None:
+    def make(self, **settings: str) -> None:
         """Make it a primary, and start it."""
         self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
+        self._set(settings)
         self.start()
+
+    def back_up(self, server: Cluster) -> None:
+        """Make it a copy of a server, as that is now. It is not started."""
+        self._run("pg_basebackup", "-c", "fast", "-h", str(server.directory), "-U", "postgres", "--no-sync")
+
+    def recover(self, **settings: str) -> None:
+        """Let a copy recover by settings, and wait until that is done."""
+        self._set(settings)
+        (self._data / "recovery.signal").touch()
+        self.start()
+        for _ in range(600):
+            if not (self._data / "recovery.signal").exists():
+                return
+            time.sleep(0.1)
+        raise AssertionError("the recovery did not end")
+
+    def _set(self, settings: dict[str, str]) -> None:
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def follow(self, primary: Cluster) -> None:
         """Make it a standby, and start it."""
@@ -51,13 +73,13 @@ class Cluster:
         """Make the standby the primary."""
         self._run("pg_ctl", "-w", "promote")
 
-    def stop(self) -> None:
-        """Stop it at once, as a crash does."""
-        self._run("pg_ctl", "-m", "immediate", "-w", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it. The mode of the default is at once, as a crash does."""
+        self._run("pg_ctl", "-m", mode, "-w", "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
         user: dict[str, Any] = {"user": "pgserver", "extra_groups": []} if os.getuid() == 0 else {}
-        command = [str(psql_directory() / program), "-D", str(self._data), *arguments]
+        command = [str(self._programs / program), "-D", str(self._data), *arguments]
         if self._shared_memory:
             command, user = ["unshare", "--mount", "sh", "-c", _LIMITED, "sh", self._shared_memory, *command], {}
         done = subprocess.run(
