@@ -117,7 +117,7 @@ class Look:
     async def query(self, name: str, /, **values: Any) -> list[Mapping[str, Any]]:
         """Return the rows of a query file or of a report."""
         query = _files()[name]
-        rows: list[Mapping[str, Any]] = await self.connection.fetch(query.text, *query.args(values))
+        rows: list[Mapping[str, Any]] = await self.connection.fetch(query.statement, *query.args(values))
         return rows
 
     async def row(self, name: str, /, **values: Any) -> Mapping[str, Any]:
@@ -128,7 +128,7 @@ class Look:
     async def plan(self, name: str, /, **values: Any) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
         """Run a query file or a report. Returns its plan as the server describes it, and the rows of ``scans.sql``."""
         query = _files()[name]
-        prepared = await self.connection.prepare(query.text)
+        prepared = await self.connection.prepare(query.statement)
         async with self.connection.transaction(readonly=True):
             (plan,) = await prepared.explain(*query.args(values), analyze=True)
             return plan, await self.query("scans")
@@ -192,13 +192,13 @@ async def looking(config: StoreConfig) -> AsyncIterator[Look]:
         sessions = Sessions(arguments, settings, config.postgres.pooler)
         first = await sessions.connect(0)
         with translated("looking at the server"):
-            server = (await first.fetch(_files()["server"].text))[0]
+            server = (await first.fetch(_files()["server"].statement))[0]
             await first.close()
             path = ", ".join(f'"{name}"' for name in (config.postgres.schema, server["vector_schema"]) if name)
             connection = await sessions.with_vectors(f"{path}, pg_temp", server["vector_schema"]).connect(0)
             try:
                 async with with_settings(connection):
-                    text = _files()["schema_version"].text
+                    text = _files()["schema_version"].statement
                     version = (await connection.fetch(text))[0]["version"] if server["has_store"] else 0
                     yield Look(connection, server, version)
             finally:

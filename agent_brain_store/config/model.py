@@ -156,6 +156,8 @@ class PostgresConfig(Section):
     long one attempt to connect may take, and also how long attempts go on in all. ``command_timeout`` is how long one
     statement may take.
 
+    ``application_name`` is what the server calls the connections, as in ``pg_stat_activity``.
+
     If ``ivfflat_lists`` is 0, the number of chunks decides. If ``ivfflat_probes`` is 0, it is the square root of
     ``ivfflat_lists``, or 10 if that is 0 too.
     """
@@ -183,6 +185,7 @@ class PostgresConfig(Section):
         "agent_brain",
     )
     migrate: str = setting(choice("auto", "never"), "auto")
+    application_name: str = setting(matching("[ -~]{1,63}", "up to 63 printable ASCII characters"), "agent_brain_store")
     pool_size: int = setting(integer(1, 1000), 10)
     pool_max_overflow: int = setting(integer(0, 1000), 10)
     pool_timeout: float = setting(SECONDS, 30.0)

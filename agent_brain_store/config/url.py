@@ -25,11 +25,11 @@ PARAMETERS = {
     "sslkey": "ssl_key",
     "pgbouncer": "pooler",
     "target_session_attrs": "target_session_attrs",
+    "application_name": "application_name",
 }
 """Query parameters and the settings that they become. ``ssl`` is ``sslmode`` in the URLs of SQLAlchemy for asyncpg."""
 
 UNNEEDED = (
-    "application_name",
     "channel_binding",
     "connection_limit",
     "gssencmode",

@@ -151,7 +151,7 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
         "hnsw.iterative_scan": "strict_order",
         "ivfflat.iterative_scan": "relaxed_order",
         "ivfflat.probes": str(probes),
-        "application_name": "agent_brain_store",
+        "application_name": postgres.application_name,
         "agent_brain.keyword_budget": str(keyword.budget),
         "agent_brain.k1": repr(keyword.k1),
         "agent_brain.b": repr(keyword.b),
@@ -233,5 +233,5 @@ _DECODER = json.JSONDecoder(parse_int=_integer)
 async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
     """Run a query file. Returns its rows. ``name`` is the file's stem, and ``values`` are its parameters by name."""
     query = queries()[name]
-    rows: list[asyncpg.Record] = await connection.fetch(query.text, *query.args(values))
+    rows: list[asyncpg.Record] = await connection.fetch(query.statement, *query.args(values))
     return rows

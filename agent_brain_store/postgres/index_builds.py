@@ -19,6 +19,7 @@ from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.errors import translated
 from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.sql import named
 from agent_brain_store.postgres.watching import watched
 from agent_brain_store.protocol import Progress, ProgressCallback
 
@@ -50,7 +51,7 @@ def build_parameters(config: PostgresConfig, chunks: int, name: str, concurrentl
 async def run_statement_from(connection: Connection, query: str, /, **values: Any) -> None:
     """Have the server write a statement and run it. Its parameters cannot be bound."""
     (row,) = await run(connection, query, **values)
-    await connection.execute(row["statement"])
+    await connection.execute(named(query, row["statement"]))
 
 
 async def drop_index(connection: Connection, name: str) -> None:
@@ -91,7 +92,7 @@ async def _run_build(connection: Connection, name: str, statement: str) -> None:
     try:
         # In a session that is one transaction, a savepoint keeps what was done before.
         async with connection.transaction() if connection.preamble else nullcontext():
-            await connection.execute(statement)
+            await connection.execute(named("create_index", statement))
     except asyncpg.PostgresError:
         with suppress(asyncpg.PostgresError):  # the error of the build matters; the next start drops what is left
             await drop_unfinished(connection, name)

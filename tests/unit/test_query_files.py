@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent_brain_store
-from agent_brain_store.postgres.sql import Query, parse, queries
+from agent_brain_store.postgres.sql import named, parse, queries
 
 # --- headers ---------------------------------------------------------------------------------------------------------
 
@@ -36,11 +36,30 @@ def test_a_query_refuses_wrong_names_of_parameters():
     query = parse(
         "q", "-- q: test.\n--\n-- $1  one  int4\n-- $2  two  text[]  note\n--\n-- returns one: a int4,\n--   b text\n"
     )
-    assert query == Query("q", query.text, (("one", "int4"), ("two", "text[]")), (("a", "int4"), ("b", "text")))
+    assert query.parameters == (("one", "int4"), ("two", "text[]"))
+    assert query.columns == (("a", "int4"), ("b", "text"))
     assert query.args({"two": [], "one": 1}) == [1, []]
     for wrong in ({"one": 1}, {"one": 1, "two": [], "three": 3}):
         with pytest.raises(TypeError, match="q takes"):
             query.args(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("-- q: test.\n--\n-- returns one: a int4\nselect 1;\n", "select /* agent_brain_store:q */ 1;\n"),
+        ("with a as (select 1)\ntable a", "with /* agent_brain_store:q */ a as (select 1)\ntable a"),
+        ("\n-- \\1 a comment\n\ninsert into t", "insert /* agent_brain_store:q */ into t"),
+    ],
+)
+def test_a_statement_carries_its_name_behind_its_first_word(text, sent):
+    assert named("q", text) == sent
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_query_is_sent_with_its_name(name):
+    sent = queries()[name].statement
+    assert re.match(rf"\w+ /\* agent_brain_store:{name} \*/\s", sent)
 
 
 # --- no SQL in Python ------------------------------------------------------------------------------------------------
