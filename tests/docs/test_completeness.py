@@ -55,6 +55,13 @@ def test_every_sql_file_has_a_line():
         assert list((ROOT / "sql").rglob(name)), f"{name} is gone"
 
 
+def test_every_report_shows_its_output():
+    text = (ROOT / "sql" / "README.md").read_text(encoding="utf-8")
+    for path in sorted((ROOT / "sql" / "inspect").glob("*.sql")):
+        assert f"| [`{path.stem}`](#{path.stem}) |" in text, path.name
+        assert "-+-" in text.split(f"\n### {path.stem}\n")[1].split("\n### ")[0], path.name
+
+
 def sections() -> list[tuple[str, type[Any]]]:
     found = [getattr(config, name) for name in config.__all__ if name.endswith("Config")]
     return [(section_name(cls), cls) for cls in found]
