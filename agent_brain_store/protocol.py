@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent_brain_store.results import (
+    Description,
     EmbeddingMetadata,
     Health,
     IndexReport,
@@ -231,6 +232,12 @@ class StorageBackend(Protocol):
 
     async def get_count(self, where: Where | None = None) -> int:
         """Return how many chunks the store holds, or how many of them match ``where``."""
+
+    async def describe(self, where: Where | None = None, values: int = 20) -> Description:
+        """Return which metadata keys the chunks have, or those that match ``where``, with the most common values of each.
+
+        ``values`` is how many values of each key to list, up to 10,000. It reads the metadata of every chunk.
+        """
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         """Return ``{"text": ..., "metadata": ...}`` for one chunk, or None if there is no such chunk."""

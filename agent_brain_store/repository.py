@@ -18,7 +18,7 @@ from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,9 @@ class Repository(Protocol):
 
     async def count(self, filter: Filter | None) -> int:
         """Return how many chunks match."""
+
+    async def describe(self, filter: Filter | None, values: int) -> Description:
+        """Return the metadata keys of the chunks that match, with so many values of each."""
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
         """Return ``{"text": ..., "metadata": ...}`` for each chunk that exists, by id, and its ``"embedding"`` if wanted."""

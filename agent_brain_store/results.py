@@ -85,6 +85,34 @@ class EmbeddingMetadata:
     dimensions: int
 
 
+MOST_VALUES = 10_000  # of one metadata key that `describe` counts
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataKey:
+    """One key of the metadata. ``chunks`` is how many chunks have it.
+
+    ``types`` are some of ``boolean``, ``list``, ``number``, ``object`` and ``string``. ``distinct`` is how many different
+    values there are, and 10,000 if there are more. ``values`` has the most common ones, each with its number of chunks.
+    It is empty if there are more than 10,000, and it leaves out values of more than 200 characters. Of a list, each
+    element is a value. An object has none.
+    """
+
+    key: str
+    chunks: int
+    types: tuple[str, ...]
+    distinct: int
+    values: tuple[tuple[Any, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What `describe` returns: how many chunks there are, and their metadata keys, the most common first."""
+
+    chunks: int
+    keys: tuple[MetadataKey, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """The result of `health`. ``ok`` says whether the backend answered a real query.

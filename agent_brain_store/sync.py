@@ -180,6 +180,7 @@ class SyncStore:
     keyword_search = _waiting(StorageBackend.keyword_search)
     hybrid_search = _waiting(StorageBackend.hybrid_search)
     get_count = _waiting(StorageBackend.get_count)
+    describe = _waiting(StorageBackend.describe)
     get_by_id = _waiting(StorageBackend.get_by_id)
     get_by_ids = _waiting(StorageBackend.get_by_ids)
     delete_by_ids = _waiting(StorageBackend.delete_by_ids)

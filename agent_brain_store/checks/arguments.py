@@ -12,6 +12,7 @@ from agent_brain_store.checks.chunks import clean_text
 from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
 from agent_brain_store.protocol import OnInvalid
+from agent_brain_store.results import MOST_VALUES
 
 LARGEST = 2**31 - 1  # an int4
 LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
@@ -21,6 +22,14 @@ FEWEST_CANDIDATES = 50  # chunks of each ranking in hybrid search, when the call
 def check_top_k(top_k: int) -> int:
     """Return how many chunks to return: an integer of at least 0. It may be more than the store holds."""
     return _integer("top_k", top_k, 0)
+
+
+def check_values(values: int) -> int:
+    """Return how many values of each metadata key to list: an integer from 0 to 10,000."""
+    listed = _integer("values", values, 0)
+    if listed > MOST_VALUES:
+        raise InvalidQueryError(f"values is {listed}; it must be at most {MOST_VALUES}")
+    return listed
 
 
 def check_batch_size(batch_size: int) -> int:

@@ -15,6 +15,7 @@ from agent_brain_store.checks.digests import Findings, Sample, telling
 from agent_brain_store.checks.startup import StoreFacts, check_unchanged, config_of, configured_facts
 from agent_brain_store.chroma import keywords, reading, shared, verifying, writing
 from agent_brain_store.chroma.client import Rows
+from agent_brain_store.chroma.describing import Tally
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import VectorQuestion, count_matching, fused, nearest
 from agent_brain_store.chroma.threads import called_on_this_loop
@@ -24,7 +25,7 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
@@ -197,6 +198,13 @@ class ChromaRepository:
 
     async def count(self, filter: Filter | None) -> int:
         return await self._read(partial(count_matching, filter=filter, index=self.collection.any_index))
+
+    async def describe(self, filter: Filter | None, values: int) -> Description:
+        tally = Tally()
+        async for page in self.pages(filter, 1000, False):
+            for document in page:
+                tally.add(document.metadata)
+        return await asyncio.to_thread(tally.description, values)
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
         if with_embeddings:

@@ -67,6 +67,7 @@ for _command in (
     state.status,
     doctor.doctor,
     lookups.count,
+    lookups.describe,
     lookups.get,
     lookups.search,
     explaining.explain,

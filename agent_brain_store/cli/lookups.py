@@ -1,4 +1,4 @@
-"""``count``, ``get`` and ``search``: what is in a store."""
+"""``count``, ``describe``, ``get`` and ``search``: what is in a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from agent_brain_store.cli.vectors import (
 )
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.protocol import Fusion
-from agent_brain_store.results import SearchResult
+from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
 
 
 @command("count")
@@ -41,6 +41,36 @@ def count(path: Path | None, where: Any, wants_json: bool) -> None:
         screen.as_json({"chunks": chunks})
     else:
         click.echo(chunks)
+
+
+@command("describe")
+@click.argument("key", default="")
+@where_option
+@click.option("--values", default=5, show_default=True, type=click.IntRange(0, MOST_VALUES), help="How many to list.")
+@config_option
+@json_option
+def describe(path: Path | None, key: str, where: Any, values: int, wants_json: bool) -> None:
+    """Show which keys the metadata have, with the most common values of each. With KEY, show every value of that key."""
+
+    async def work(config: StoreConfig) -> Description:
+        async with opened(config) as store:
+            return await store.describe(where, MOST_VALUES if key else values)
+
+    found = asyncio.run(work(configured(path).config))
+    chosen = [item for item in found.keys if key in ("", item.key)]
+    if key and not chosen:
+        raise Failure(f"no chunk has the metadata key {key!r}", "agent-brain-store describe lists the keys", NO)
+    if wants_json:
+        screen.as_json({"chunks": found.chunks, "keys": [asdict(item) for item in chosen]})
+    elif key:
+        screen.rows((key, "chunks"), chosen[0].values, wide=key)
+    else:
+        cells = [(item.key, item.chunks, ", ".join(item.types), item.distinct, _common(item)) for item in chosen]
+        screen.rows(("key", "chunks", "types", "distinct", "most common values"), cells, wide="most common values")
+
+
+def _common(key: MetadataKey) -> str:
+    return ", ".join(f"{value} ({chunks})" for value, chunks in key.values)
 
 
 @command("get")

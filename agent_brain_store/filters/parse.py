@@ -98,6 +98,17 @@ def without_not(filter: Filter, negated: bool = False) -> Filter:
             return Not(filter) if negated else filter
 
 
+def keys_of(filter: Filter) -> set[str]:
+    """Return the metadata keys that a filter names."""
+    match filter:
+        case Not(item):
+            return keys_of(item)
+        case And(items) | Or(items):
+            return set().union(*map(keys_of, items))
+        case _:
+            return {filter.key}
+
+
 # --- parsing ---------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 class PostgresRepository:
@@ -153,6 +153,9 @@ class PostgresRepository:
 
     async def count(self, filter: Filter | None) -> int:
         return await self._searcher.count(filter)
+
+    async def describe(self, filter: Filter | None, values: int) -> Description:
+        return await self._searcher.describe(filter, values)
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
         rows = await self.pools.read("get_chunks", ids=ids, with_embeddings=with_embeddings)

@@ -11,7 +11,7 @@ from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
-from agent_brain_store.results import SearchResult
+from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
 
 
 class Searcher:
@@ -59,6 +59,12 @@ class Searcher:
             rows = await self._pools.read("count_matching_chunks", **filter_values(filter))
         return int(rows[0]["chunks"])
 
+    async def describe(self, filter: Filter | None, values: int) -> Description:
+        """Return the metadata keys of the chunks that match, with so many values of each."""
+        chunks = await self.count(filter)
+        rows = await self._pools.fetch("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
+        return Description(chunks, tuple(_key(row) for row in rows))
+
     def _count_fallback(self, rows: list[asyncpg.Record]) -> None:
         self.exact_fallbacks += bool(rows and rows[0]["gave_up"])
 
@@ -74,6 +80,12 @@ class Searcher:
 
 def _result(row: asyncpg.Record, **more: Any) -> SearchResult:
     return SearchResult(**{name: value for name, value in row.items() if name != "gave_up"}, **more)
+
+
+def _key(row: asyncpg.Record) -> MetadataKey:
+    types = sorted("list" if name == "array" else name for name in row["types"])
+    values = tuple((value, chunks) for value, chunks in row["common_values"])
+    return MetadataKey(row["key"], row["chunks"], tuple(types), row["distinct_values"], values)
 
 
 def filter_values(filter: Filter | None) -> dict[str, str]:

@@ -169,3 +169,16 @@ def test_looking_never_makes_a_store(run: Run, elsewhere, configure, backend: st
     assert not (tmp_path / "mispelt").exists()
     assert run("migrate", "-c", misspelt).stdout == "the store is up to date\n"
     assert run("count", "-c", misspelt).stdout == "0\n"
+
+
+def test_describe_shows_keys_and_every_value_of_one(filled: Run) -> None:
+    shown = [line.split("\t") for line in filled("describe").stdout.splitlines()]
+    assert shown[0] == ["n", "4", "number", "4", "1 (1), 2 (1), 3 (1), 4 (1)"]
+    assert shown[1] == ["source_type", "4", "string", "3", "doc (2), code (1), test (1)"]
+    assert filled("describe", "language").stdout == "en\t2\nde\t1\n"
+    part = json.loads(filled("describe", "language", "--where", '{"source_type": "doc"}', "--json").stdout)
+    assert part["chunks"] == 2
+    assert sorted(part["keys"][0]["values"]) == [["de", 1], ["en", 1]]
+    missing = filled("describe", "langauge")
+    assert missing.exit_code == 1
+    assert "agent-brain-store describe lists the keys" in missing.stderr

@@ -35,6 +35,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     },
     "delete_chunks": {"ids": "{a,nobody}"},
     "delete_matching_chunks": {"filter": 'strict exists($ ? (@."n" == 2))', "source_prefix": "", "keep": "{b}"},
+    "describe_metadata": {"filter": "", "source_prefix": "", "listed": "3", "most": "100"},
     "drop_index": {"name": "chunks_embedding_ann", "concurrently": "true"},
     "get_chunks": {"ids": "{a,b,nobody}", "with_embeddings": "true"},
     "hybrid_search": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "rrf"},

@@ -7,6 +7,7 @@ from typing import Any
 from agent_brain_store import StoreConfig, create_backend
 
 READS = {
+    "describe",
     "get_by_id",
     "get_by_ids",
     "get_count",

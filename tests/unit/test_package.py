@@ -121,6 +121,7 @@ LAYERS = [
     {"checks"},
     {"filters", "progress"},
     {"repository", "textsearch"},
+    {"unknown_keys"},
     {"postgres", "chroma", "store"},
     {"factory"},
     {"in_step", "lifespan", "sources", "sync", "transfer"},
@@ -143,7 +144,7 @@ ROOMS = {
     " connection transactions sessions standbys pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching verifying writing bulk repository",
     "chroma": "lock database spare room damage threads stored where client trial keywords vectors directory shared searching"
-    " reading writing verifying repository",
+    " reading writing verifying describing repository",
 }
 
 
