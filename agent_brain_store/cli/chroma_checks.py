@@ -7,11 +7,15 @@ process holds, and little of one that is damaged.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sqlite3
+import tempfile
 from contextlib import closing
+from importlib import metadata
+from pathlib import Path
 
-from agent_brain_store.cli.findings import ERROR, MIGRATE, Finding, no_profile
+from agent_brain_store.cli.findings import ERROR, MIGRATE, NOTE, Finding, no_profile
 from agent_brain_store.cli.opening import exists, store_name
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import (
@@ -26,21 +30,73 @@ from agent_brain_store.protocol import StorageBackend
 
 _DAMAGED = "Restore the directory from a backup, or load the chunks into another one."
 _INTEGRITY = "pragma quick_check"
+_MIGRATIONS = "select dir, max(version) from migrations group by dir"
 
 
 async def check(config: StoreConfig) -> list[Finding]:
     """Return what is wrong with the configured directory and collection."""
-    for look in (holder, database):
-        if found := await asyncio.to_thread(look, config):
-            return found
+    noted = telemetry()
+    for look in (holder, database, version):
+        found = await asyncio.to_thread(look, config)
+        if any(finding.level == ERROR for finding in found):
+            return [*noted, *found]
+        noted += found
     try:
         if not await exists(config):
             evidence = f"the directory has no collection {store_name(config)!r}"
-            return [Finding(ERROR, "there is no store", evidence, MIGRATE)]
+            return [*noted, Finding(ERROR, "there is no store", evidence, MIGRATE)]
         async with open_store(config) as store:
-            return [*await vectors(store), *await profile(config, store)]
+            return [*noted, *await vectors(store), *await profile(config, store)]
     except StorageError as error:
-        return [fit(error)]
+        return [*noted, fit(error)]
+
+
+def telemetry() -> list[Finding]:
+    """Find that Chroma sends traces away. Its anonymous statistics are always off in this library."""
+    endpoint = os.environ.get("CHROMA_OTEL_COLLECTION_ENDPOINT")
+    if not endpoint:
+        return []
+    evidence = f"CHROMA_OTEL_COLLECTION_ENDPOINT is {endpoint}"
+    return [Finding(NOTE, "Chroma sends traces of its calls", evidence, "Unset CHROMA_OTEL_COLLECTION_ENDPOINT.")]
+
+
+def version(config: StoreConfig) -> list[Finding]:
+    """Find a directory that another version of Chroma has made: a newer one, or an older one that opening would change."""
+    known, made = _newest_migrations(), _migrations(config.chroma.path)
+    evidence = ", ".join(
+        f"{part}: the directory is at {made.get(part, 0)}, and chromadb {metadata.version('chromadb')} at {known[part]}"
+        for part in sorted(known)
+        if made.get(part, 0) != known[part]
+    )
+    if any(made.get(part, 0) > known[part] for part in known):
+        return [Finding(ERROR, "a newer Chroma made the directory", evidence, "Run: pip install -U chromadb.")]
+    if evidence:
+        mend = f"Copy the directory first: cp -r {config.chroma.path} {config.chroma.path}.bak; opening it upgrades it."
+        return [Finding(NOTE, "an older Chroma made the directory", evidence, mend)]
+    return []
+
+
+def _newest_migrations() -> dict[str, int]:
+    """Return the number of the newest migration of each part of Chroma's database, as this client makes it.
+
+    They are inside the client's binary, so it makes a database to look at.
+    """
+    from agent_brain_store.chroma import client
+
+    client.require_packages()
+    with tempfile.TemporaryDirectory() as directory:
+        client.close_client(client.open_client(Path(directory)))
+        return _migrations(Path(directory))
+
+
+def _migrations(directory: Path) -> dict[str, int]:
+    with closing(_opened(directory)) as connection:
+        return dict(connection.execute(_MIGRATIONS).fetchall())
+
+
+def _opened(directory: Path) -> sqlite3.Connection:
+    file = directory / "chroma.sqlite3"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def holder(config: StoreConfig) -> list[Finding]:
@@ -68,7 +124,7 @@ def database(config: StoreConfig) -> list[Finding]:
     if not file.is_file():
         return [Finding(ERROR, "there is no store", f"{config.chroma.path} has no chroma.sqlite3", MIGRATE)]
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(_opened(config.chroma.path)) as connection:
             problems = [row[0] for row in connection.execute(_INTEGRITY)]
     except sqlite3.Error as error:
         problems = [str(error)]

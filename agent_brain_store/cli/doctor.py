@@ -78,23 +78,26 @@ async def _backend(read: Sourced) -> Diagnosis:
         if config.backend == "chroma":
             from agent_brain_store.cli.chroma_checks import check
 
-            return Diagnosis(await check(config), 5)
+            return Diagnosis(await check(config), 7)
         async with looking(config) as look:
             return await _postgres(config, look)
     except MissingDependency as error:
         return Diagnosis([Finding(ERROR, "a package is missing", error.message, "As it says.")], 1)
     except ConnectionFailed as error:
-        mend = "Start the server, or correct storage.postgres.host, port, user, database and the password."
+        mend = (
+            "Start the server (systemctl start postgresql, or docker compose up --detach), "
+            "or correct storage.postgres.host, port, user, database and the password."
+        )
         return Diagnosis([Finding(ERROR, "the server cannot be reached", error.message, mend)], 1)
     except StorageError as error:
         return Diagnosis([Finding(ERROR, "the store cannot be looked at", error.message, "As it says.")], 1)
 
 
 async def _postgres(config: StoreConfig, look: Look) -> Diagnosis:
-    from agent_brain_store.cli import server_checks, store_checks
+    from agent_brain_store.cli import server_checks, store_checks, surrounding_checks
 
     exists, *others = store_checks.CHECKS
-    checks = (*server_checks.CHECKS, exists, *(others if look.version else ()))
+    checks = (*server_checks.CHECKS, *surrounding_checks.CHECKS, exists, *(others if look.version else ()))
     found = [finding for check in checks for finding in await _asked(check, config, look)]
     return Diagnosis(found, len(checks))
 

@@ -35,9 +35,10 @@ Check = Callable[[StoreConfig, Look], Awaitable[list[Finding]]]
 """It looks for one kind of finding on PostgreSQL."""
 
 
-def in_psql(statement: str) -> str:
-    """Return the command that runs a statement on the configured server."""
-    return f'psql -c "{statement}"'
+def in_psql(statement: str, role: str = "") -> str:
+    """Return the command that runs a statement on the configured server, as the configured role or as another."""
+    login = f"-U {role} " if role else ""
+    return f'psql {login}-c "{statement}"'
 
 
 def no_profile(config: StoreConfig, profile: EmbeddingMetadata | None, chunks: int) -> list[Finding]:

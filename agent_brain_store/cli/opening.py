@@ -111,8 +111,19 @@ class Look:
     is no store.
     """
 
-    def __init__(self, connection: Connection, server: Mapping[str, Any], version: int) -> None:
-        self.connection, self.server, self.version = connection, server, version
+    def __init__(
+        self, connection: Connection, server: Mapping[str, Any], version: int, another: Callable[[], Any]
+    ) -> None:
+        self.connection, self.server, self.version, self._another = connection, server, version, another
+
+    async def another(self) -> Connection:
+        """Open another connection of the same kind. The caller closes it."""
+        connection: Connection = await self._another()
+        return connection
+
+    def text(self, name: str) -> str:
+        """Return the statement of a query file or of a report."""
+        return _files()[name].statement
 
     async def query(self, name: str, /, **values: Any) -> list[Mapping[str, Any]]:
         """Return the rows of a query file or of a report."""
@@ -195,11 +206,12 @@ async def looking(config: StoreConfig) -> AsyncIterator[Look]:
             server = (await first.fetch(_files()["server"].statement))[0]
             await first.close()
             path = ", ".join(f'"{name}"' for name in (config.postgres.schema, server["vector_schema"]) if name)
-            connection = await sessions.with_vectors(f"{path}, pg_temp", server["vector_schema"]).connect(0)
+            sessions = sessions.with_vectors(f"{path}, pg_temp", server["vector_schema"])
+            connection = await sessions.connect(0)
             try:
                 async with with_settings(connection):
                     text = _files()["schema_version"].statement
                     version = (await connection.fetch(text))[0]["version"] if server["has_store"] else 0
-                    yield Look(connection, server, version)
+                    yield Look(connection, server, version, lambda: sessions.connect(0))
             finally:
                 await connection.close()

@@ -1,4 +1,4 @@
-"""What the doctor looks at on the server: versions, rights, connections, encryption and memory.
+"""What the doctor looks at on the server: versions, rights, encryption and memory.
 
 Each function looks for one kind of finding.
 """
@@ -79,29 +79,12 @@ async def privileges(config: StoreConfig, look: Look) -> list[Finding]:
         "may_count_terms": (WARNING, "count the terms, which keyword ranking needs", _GRANT_WRITE),
         "may_build_indexes": (NOTE, "build indexes or apply an upgrade", _GRANT_OWNER),
     }
-    evidence = f"the store belongs to {may['owner']}; the grants are a matter for that role"
+    evidence = f"the store belongs to {may['owner']}, and only that role can grant it"
     return [
-        Finding(level, f"the role {may['role']} may not {what}", evidence, in_psql(grant.format(**names)))
+        Finding(level, f"the role {may['role']} may not {what}", evidence, in_psql(grant.format(**names), may["owner"]))
         for right, (level, what, grant) in lacks.items()
         if not may[right]
     ]
-
-
-async def connections(config: StoreConfig, look: Look) -> list[Finding]:
-    """Find a pool that is larger than the server allows, and a server that is nearly full."""
-    row = await look.row("connections")
-    largest = config.postgres.pool_size + config.postgres.pool_max_overflow
-    evidence = f"a process may open {largest}, the server allows {row['allowed']}, and {row['open']} are open"
-    if largest > row["allowed"]:
-        mend = f"Set storage.postgres.pool_size and pool_max_overflow to {row['allowed'] // 2} together or less."
-        return [Finding(WARNING, "the pool is larger than the server allows", evidence, mend)]
-    if row["open"] > 0.9 * row["allowed"]:
-        return [
-            Finding(
-                WARNING, "the server has few connections left", evidence, "Lower pool_size, or raise max_connections."
-            )
-        ]
-    return []
 
 
 async def encryption(_: StoreConfig, look: Look) -> list[Finding]:
@@ -165,7 +148,6 @@ CHECKS: tuple[Check, ...] = (
     server_version,
     extension,
     privileges,
-    connections,
     encryption,
     index_in_memory,
     next_build,

@@ -17,6 +17,7 @@ from agent_brain_store.cli.findings import (
     Check,
     Finding,
     in_psql,
+    mebibytes,
     no_profile,
 )
 from agent_brain_store.cli.opening import Look, store_name
@@ -27,6 +28,9 @@ from agent_brain_store.results import EmbeddingMetadata
 
 _FEW = 1000  # rows; below this, nobody notices
 _SHARE = 0.2  # of all rows
+_LARGE = 16 * 2**20  # bytes; a smaller index is not worth a thought
+_BLOATED = 50  # percent
+_OFTEN = 1000  # scans
 _AUTOVACUUM_HERE = "alter table chunks reset (autovacuum_enabled)"
 _AUTOVACUUM = "alter system set autovacuum = on"
 _VACUUM = "vacuum analyze chunks"
@@ -122,6 +126,27 @@ async def upkeep(_: StoreConfig, look: Look) -> list[Finding]:
     return found
 
 
+async def index_use(_: StoreConfig, look: Look) -> list[Finding]:
+    """Find indexes that are much larger than new ones would be, and a vector index that no search uses."""
+    rows = {row["name"]: row for row in await look.query("bloat")}
+    found = [
+        Finding(
+            WARNING,
+            "an index is bloated",
+            f"{name} has {mebibytes(row['bytes'])}, and {row['bloat_percent']} % of that would go",
+            REINDEX,
+        )
+        for name, row in rows.items()
+        if row["bytes"] > _LARGE and (row["bloat_percent"] or 0) > _BLOATED
+    ]
+    vectors, words = rows.get("chunks_embedding_ann"), rows.get("chunks_tsv_gin")
+    if vectors and words and not vectors["scans"] and words["scans"] > _OFTEN and vectors["bytes"] > _LARGE:
+        evidence = f"{words['scans']:,} scans of the word index, and none of the vector index"
+        mend = "Set storage.postgres.index to none and drop it, if nobody searches by vectors."
+        found.append(Finding(NOTE, "the vector index is not used", evidence, mend))
+    return found
+
+
 async def word_counts(_: StoreConfig, look: Look) -> list[Finding]:
     """Find word counts that are far behind the chunks, as a crash can leave them. The next start counts again."""
     age = await look.row("term_statistics_age")
@@ -142,4 +167,4 @@ async def terms(_: StoreConfig, look: Look) -> list[Finding]:
 
 
 # The first looks whether there is a store. The others are asked only if there is one.
-CHECKS: tuple[Check, ...] = (schema, fit, profile, indexes, index_options, upkeep, word_counts, terms)
+CHECKS: tuple[Check, ...] = (schema, fit, profile, indexes, index_options, index_use, upkeep, word_counts, terms)

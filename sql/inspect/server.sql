@@ -1,7 +1,8 @@
 -- server: the server and its extension, this role and this session, and whether there is a store in the schema.
 --
 -- vector_version is what this database has, and vector_newest what the server could install. Both are empty without
--- pgvector. encrypted says whether this connection uses TLS, and address is empty for a socket.
+-- pgvector. encrypted says whether this connection uses TLS, and address is empty for a socket. counts_statements says
+-- whether pg_stat_statements can be asked.
 --
 -- psql: \i sql/inspect/server.sql
 select
@@ -16,7 +17,9 @@ select
   r.rolsuper as is_superuser,
   pg_is_in_recovery() as in_recovery,
   coalesce(s.ssl, false) as encrypted,
-  host(inet_server_addr()) as address
+  host(inet_server_addr()) as address,
+  to_regclass('pg_stat_statements') is not null and current_setting('pg_stat_statements.max', true) is not null
+    as counts_statements
 from pg_roles r
 left join pg_extension e on e.extname = 'vector'
 left join pg_namespace n on n.oid = e.extnamespace

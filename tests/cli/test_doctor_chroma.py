@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def only(run: Run, *arguments: object) -> dict[str, str]:
 
 def test_a_healthy_store_has_no_finding(filled: Run) -> None:
     done = filled("doctor")
-    assert (done.exit_code, done.stdout) == (0, "6 checks: all is well\n")
+    assert (done.exit_code, done.stdout) == (0, "8 checks: all is well\n")
 
 
 def test_a_store_that_is_not_there_is_found(run: Run) -> None:
@@ -94,3 +96,28 @@ def test_a_wrong_configuration_is_found_problem_by_problem(run: Run, config_file
     assert done.exit_code == 1
     evidence = [finding["evidence"] for finding in json.loads(done.stdout)["findings"]]
     assert [text.split(":")[0] for text in evidence] == ["storage.backend", "storage.chroma.collection"]
+
+
+def test_traces_that_chroma_would_send_are_found(filled: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHROMA_OTEL_COLLECTION_ENDPOINT", "http://127.0.0.1:1")
+    (tmp_path / "chroma" / "chroma.sqlite3").unlink()  # so the doctor does not open it, and nothing is sent
+    found = {finding["what"]: finding for finding in json.loads(filled("doctor", "--json").stdout)["findings"]}
+    assert found["Chroma sends traces of its calls"]["mend"] == "Unset CHROMA_OTEL_COLLECTION_ENDPOINT."
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "what"),
+    [
+        ("insert into migrations values ('sysdb', 99999, '99999-new.sqlite.sql', '', '')", "error", "newer"),
+        ("delete from migrations where dir = 'metadb' and version > 4", "note", "older"),
+    ],
+)
+def test_a_directory_of_another_chroma_is_found(
+    filled: Run, tmp_path: Path, change: str, level: str, what: str
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "chroma" / "chroma.sqlite3")) as connection, connection:
+        connection.execute(change)
+    found = json.loads(filled("doctor", "--json").stdout)["findings"]
+    (finding,) = [finding for finding in found if finding["what"].endswith("Chroma made the directory")]
+    assert (finding["level"], what in finding["what"]) == (level, True)
+    assert "the directory is at" in finding["evidence"]

@@ -51,7 +51,7 @@ def mend(run: Run, finding: Finding, database: dict[str, Any]) -> None:
 
 
 def test_a_healthy_store_has_no_finding(filled: Run) -> None:
-    assert filled("doctor").stdout == "16 checks: all is well\n"
+    assert filled("doctor").stdout == "20 checks: all is well\n"
 
 
 # --- the store -------------------------------------------------------------------------------------------------------
@@ -99,6 +99,12 @@ def test_a_healthy_store_has_no_finding(filled: Run) -> None:
             "warning",
             "another embedding model would not be noticed",
             "the configuration says test/hashed",
+        ),
+        (
+            "update term_derivation set version = 0 where function = 'stemmer'",
+            "warning",
+            "keyword search may miss chunks",
+            "stemmer: fingerprint 0",
         ),
         ("alter table chunks set (autovacuum_enabled = false)", "warning", "autovacuum is off", "for the table chunks"),
     ],

@@ -1,0 +1,174 @@
+"""What the doctor finds around a store on PostgreSQL: other processes, poolers, standbys, bloat and slow statements."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_brain_store.cli import store_checks, surrounding_checks
+from tests.support.clusters import Cluster, server_with_statistics
+from tests.support.commands import Configure, Run, lines, many_lines
+from tests.support.pooler import PGBOUNCER, pgbouncer
+from tests.support.postgres import connect, until
+from tests.support.servers import run_psql
+from tests.support.stores import ANIMALS
+
+pytestmark = pytest.mark.postgres
+
+Found = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def place(database: dict[str, Any]) -> dict[str, Any]:
+    """Keep the store in PostgreSQL."""
+    return {"backend": "postgres", "postgres": database}
+
+
+def diagnosed(run: Run, *arguments: object) -> Found:
+    """Return what the doctor finds, by what it is."""
+    done = run("doctor", "--json", *arguments)
+    return {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+
+def test_pools_of_several_processes_are_counted_together(
+    filled: Run, configure: Configure, database: dict[str, Any]
+) -> None:
+    """One pool of 40 fits into the server's hundred connections. Two and a half do not."""
+    modest = configure({"backend": "postgres", "postgres": database | {"pool_size": 30}}, "modest.yaml")
+
+    async def crowded() -> Found:
+        named = await asyncio.gather(*(connect(database) for _ in range(81)))
+        for connection in named:
+            await connection.execute("set application_name = 'agent_brain_store'")
+        try:
+            return await asyncio.to_thread(diagnosed, filled, "-c", modest)
+        finally:
+            await asyncio.gather(*(connection.close() for connection in named))
+
+    assert "the pools of all processes are larger than the server allows" not in diagnosed(filled, "-c", modest)
+    finding = asyncio.run(crowded())["the pools of all processes are larger than the server allows"]
+    assert "81 of these belong to at least 3 processes" in finding["evidence"]
+    assert finding["mend"].startswith("Set storage.postgres.pool_size and pool_max_overflow to 24 together")
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer here")
+@pytest.mark.parametrize(("mode", "said"), [("transaction", "session"), ("session", "transaction")])
+def test_a_pooler_in_another_mode_than_configured_is_found(
+    filled: Run, configure: Configure, database: dict[str, Any], mode: str, said: str
+) -> None:
+    with pgbouncer(database, mode) as through:
+        wrong = configure({"backend": "postgres", "postgres": {**through, "pooler": said}}, "wrong.yaml")
+        finding = diagnosed(filled, "-c", wrong)["the pooler works in another mode"]
+        assert (finding["level"], finding["mend"]) == ("warning", f"Set storage.postgres.pooler to {mode}.")
+        right = configure({"backend": "postgres", "postgres": {**through, "pooler": mode}}, "right.yaml")
+        assert diagnosed(filled, "-c", right) == {}
+
+
+def test_a_pooler_that_is_not_there_is_found(filled: Run, configure: Configure, database: dict[str, Any]) -> None:
+    wrong = configure({"backend": "postgres", "postgres": {**database, "pooler": "transaction"}}, "wrong.yaml")
+    finding = diagnosed(filled, "-c", wrong)["there is no pooler"]
+    assert (finding["level"], finding["mend"]) == ("note", "Set storage.postgres.pooler to none.")
+
+
+def test_an_index_that_deletions_have_left_bloated_is_found_and_mended(
+    filled: Run, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small indexes are not worth a thought, so the limit is lowered here."""
+    monkeypatch.setattr(store_checks, "_LARGE", 2**17)
+    assert filled("load", "-", stdin=many_lines(3000)).exit_code == 0
+    run_psql(database, "-c", "vacuum analyze chunks")
+    assert "an index is bloated" not in diagnosed(filled)
+    run_psql(database, "-c", "delete from chunks where chunk_id like '0%' and chunk_id > '00300'")
+    run_psql(database, "-c", "vacuum analyze chunks")
+    finding = diagnosed(filled)["an index is bloated"]
+    assert finding["mend"] == "agent-brain-store reindex"
+    assert filled("reindex").exit_code == 0
+    assert "an index is bloated" not in diagnosed(filled)
+
+
+def test_a_vector_index_that_no_search_uses_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So small a store needs no index, so the limits are lowered here."""
+    monkeypatch.setattr(store_checks, "_LARGE", 0)
+    monkeypatch.setattr(store_checks, "_OFTEN", -1)
+    assert diagnosed(filled)["the vector index is not used"]["level"] == "note"
+
+
+def test_slow_searches_are_found_where_the_server_counts(
+    run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No search of so small a store is slow, so the limit is lowered here."""
+    with server_with_statistics() as cluster:
+        config = configure({"backend": "postgres", "postgres": cluster.location}, "counting.yaml")
+        assert run("load", "-", "-c", config, stdin=lines(*ANIMALS)).exit_code == 0
+        run_psql(cluster.location, "-c", "create extension pg_stat_statements")
+        assert run("search", "bear", "-c", config).exit_code == 0
+        assert diagnosed(run, "-c", config) == {}
+        monkeypatch.setattr(surrounding_checks, "_SLOW", 0.0)
+        finding = diagnosed(run, "-c", config)["keyword_search is slow"]
+        assert "1 calls took" in finding["evidence"]
+        command = shlex.split(finding["mend"])
+        assert command[:2] == ["agent-brain-store", "explain"]
+        assert run(*command[1:], "-c", config).exit_code == 0
+
+
+# --- a standby -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clusters() -> Iterator[tuple[Cluster, Cluster]]:
+    """Yield a primary and a standby of it."""
+    with tempfile.TemporaryDirectory(prefix="abs-standby-") as directory:
+        Path(directory).chmod(0o755)
+        primary, standby = (Cluster(Path(directory) / name) for name in ("primary", "standby"))
+        primary.make()
+        standby.follow(primary)
+        yield primary, standby
+        for cluster in (standby, primary):
+            with suppress(AssertionError):
+                cluster.stop()
+
+
+def test_a_standby_that_stands_still_or_is_alone_is_found(
+    run: Run, configure: Configure, clusters: tuple[Cluster, Cluster]
+) -> None:
+    primary, standby = clusters
+    first = configure({"backend": "postgres", "postgres": primary.location}, "primary.yaml")
+    second = configure({"backend": "postgres", "postgres": standby.location}, "standby.yaml")
+    assert run("load", "-", "-c", first, stdin=lines(*ANIMALS)).exit_code == 0
+    caught_up(standby)
+    assert diagnosed(run, "-c", second) == {}
+    run_psql(standby.location, "-c", "select pg_wal_replay_pause()")
+    finding = diagnosed(run, "-c", second)["the standby does not apply what it gets"]
+    _, command, *arguments = shlex.split(finding["mend"])
+    assert command == "psql"
+    run_psql(standby.location, *arguments[-2:])
+    assert diagnosed(run, "-c", second) == {}
+    primary.stop()
+    until_alone(standby)
+    assert "the standby is not connected to its primary" in diagnosed(run, "-c", second)
+
+
+def caught_up(standby: Cluster) -> None:
+    """Wait until a standby has the chunks."""
+    asyncio.run(waited(standby, "to_regclass('chunks') is not null", "count(*) = 4 from chunks"))
+
+
+def until_alone(standby: Cluster) -> None:
+    """Wait until a standby has noticed that its primary is gone."""
+    asyncio.run(waited(standby, "count(*) = 0 from pg_stat_wal_receiver"))
+
+
+async def waited(cluster: Cluster, *conditions: str) -> None:
+    """Wait until each of some conditions is true on a server."""
+    connection = await connect(cluster.location)
+    for condition in conditions:
+        await until(connection, f"select {condition}")
+    await connection.close()
