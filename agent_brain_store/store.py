@@ -11,14 +11,14 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from agent_brain_store.checks import arguments, startup
 from agent_brain_store.checks.chunks import Batch, prepare, prepare_changes
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
-from agent_brain_store.filters.parse import Filter, combine, parse, parse_required
+from agent_brain_store.filters.parse import combine, parse, parse_required
 from agent_brain_store.progress import Loader, deferring_errors
 from agent_brain_store.protocol import (
     BulkLoader,
@@ -45,7 +45,6 @@ from agent_brain_store.results import (
 from agent_brain_store.unknown_keys import UnknownKeys
 
 log = logging.getLogger(__name__)
-Found = TypeVar("Found")
 
 
 class Store:
@@ -59,7 +58,7 @@ class Store:
         self, config: StoreConfig, repository: Repository, tolerant: bool = False, read_only: bool = False
     ) -> None:
         self.config, self.repository, self._tolerant = config, repository, tolerant
-        self._read_only, self._unknown_keys = read_only, UnknownKeys(repository)
+        self._read_only, self._keys = read_only, UnknownKeys(repository)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # --- life ---
@@ -84,7 +83,7 @@ class Store:
     async def close(self) -> None:
         if self._loop is not None:
             self._require_loop()
-        await self._unknown_keys.stop()
+        await self._keys.stop()
         await self.repository.close()
 
     async def health(self) -> Health:
@@ -98,7 +97,7 @@ class Store:
 
     async def wait_idle(self) -> None:
         await self._opened().wait_idle()
-        await self._unknown_keys.wait()
+        await self._keys.wait()
 
     @property
     def _rules(self) -> ChunkRules:
@@ -209,7 +208,7 @@ class Store:
 
     async def delete_by_metadata(self, where: Where) -> int:
         repository, filter = self._changeable(), parse_required(where, "delete_by_metadata")
-        return self._noticed(filter, await repository.delete_matching(filter))
+        return self._keys.noticed(filter, await repository.delete_matching(filter))
 
     async def reset(self) -> None:
         await self._changeable().reset()
@@ -227,7 +226,7 @@ class Store:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
         threshold = arguments.check_threshold(similarity_threshold)
         query = VectorQuery(query_vector(self._rules, query_embedding), top_k, parse(where))
-        found = self._noticed(query.filter, await repository.vector_search(query)) if top_k else []
+        found = self._keys.noticed(query.filter, await repository.vector_search(query)) if top_k else []
         return [result for result in found if result.score >= threshold]
 
     async def keyword_search(
@@ -241,7 +240,7 @@ class Store:
     ) -> list[SearchResult]:
         repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query)
         asked = KeywordQuery(text, top_k, combine(where, source_types, languages), explain)
-        return self._noticed(asked.filter, await repository.keyword_search(asked)) if top_k else []
+        return self._keys.noticed(asked.filter, await repository.keyword_search(asked)) if top_k else []
 
     async def hybrid_search(
         self,
@@ -272,7 +271,7 @@ class Store:
             arguments.check_candidates(candidates, top_k, weights),
             explain,
         )
-        found = self._noticed(asked.filter, await repository.hybrid_search(asked)) if top_k else []
+        found = self._keys.noticed(asked.filter, await repository.hybrid_search(asked)) if top_k else []
         best = found[0].score if found and normalize else 1.0
         return [replace(result, score=result.score / best) for result in found] if 0 < best < 1 else found
 
@@ -280,17 +279,11 @@ class Store:
 
     async def get_count(self, where: Where | None = None) -> int:
         filter = parse(where)
-        return self._noticed(filter, await self._opened().count(filter))
+        return self._keys.noticed(filter, await self._opened().count(filter))
 
     async def describe(self, where: Where | None = None, values: int = 20) -> Description:
         repository, listed = self._opened(), arguments.check_values(values)
         return await repository.describe(parse(where), listed)
-
-    def _noticed(self, filter: Filter | None, found: Found) -> Found:
-        """Return what a filter has found. If that is nothing, look whether it names a key that no chunk has."""
-        if filter is not None and not found:
-            self._unknown_keys.look_for(filter)
-        return found
 
     async def get_by_id(self, chunk_id: str) -> dict[str, Any] | None:
         return (await self.get_by_ids([chunk_id])).get(chunk_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TypeVar
 
 from agent_brain_store.errors import StorageError
 from agent_brain_store.filters.parse import Exists, Filter, keys_of
@@ -11,6 +12,7 @@ from agent_brain_store.repository import Repository
 
 log = logging.getLogger(__name__)
 
+Found = TypeVar("Found")
 _MOST = 100  # keys; filters may come from strangers, and looking for a key that is nowhere reads every chunk
 
 
@@ -22,8 +24,13 @@ class UnknownKeys:
         self._seen: set[str] = set()
         self._looking: set[asyncio.Task[None]] = set()
 
-    def look_for(self, filter: Filter) -> None:
-        """Look whether there are chunks with the keys of a filter that has found nothing."""
+    def noticed(self, filter: Filter | None, found: Found) -> Found:
+        """Return what a filter has found. If that is nothing, look whether it names a key that no chunk has."""
+        if filter is not None and not found:
+            self._look_for(filter)
+        return found
+
+    def _look_for(self, filter: Filter) -> None:
         new = keys_of(filter) - self._seen
         if new and len(self._seen) < _MOST:
             self._seen |= new

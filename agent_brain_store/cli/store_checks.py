@@ -142,7 +142,7 @@ async def index_use(_: StoreConfig, look: Look) -> list[Finding]:
     vectors, words = rows.get("chunks_embedding_ann"), rows.get("chunks_tsv_gin")
     if vectors and words and not vectors["scans"] and words["scans"] > _OFTEN and vectors["bytes"] > _LARGE:
         evidence = f"{words['scans']:,} scans of the word index, and none of the vector index"
-        mend = "Set storage.postgres.index to none and drop it, if nobody searches by vectors."
+        mend = "If nobody searches by vectors, set storage.postgres.index to none, and remove the index."
         found.append(Finding(NOTE, "the vector index is not used", evidence, mend))
     return found
 

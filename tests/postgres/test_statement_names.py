@@ -52,7 +52,9 @@ async def test_the_slowest_statements_are_listed_by_their_files(counting, counte
     assert rows["hybrid_search"]["calls"] == 3
     assert rows["keyword_search"]["calls"] == rows["upsert_chunks"]["calls"] == 1
     assert rows["hybrid_search"]["total_ms"] > 0
-    assert "create_index" in rows or "create_vector_index" in rows, "statements that the server has written have a name, too"
+    assert "create_index" in rows or "create_vector_index" in rows, (
+        "statements that the server has written have a name, too"
+    )
     assert "keyword_search\x1f1\x1f" in run_psql(counting.location, "-f", str(SLOWEST))
     assert not await counted.fetchval(
         "select count(*) from pg_stat_statements where query ~ 'chunks' and query !~ 'agent_brain_store:'"
