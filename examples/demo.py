@@ -22,12 +22,12 @@ except ModuleNotFoundError as error:
     sys.exit(f"the demo needs the package {error.name!r}: pip install -e '.[demo,embedded]'")
 import corpus
 from asking import MODES, QUESTIONS, TOP_K, Question, ask
-from embedder import HOW_TO_INSTALL, Embedder, Vectors
 from indexing import Indexed, embed, missing, update
 from rich.console import Console
 from stores import ROOT, demo_config
 
 from agent_brain_store import StorageBackend, StorageError, open_store
+from agent_brain_store.demo.embedder import HOW_TO_INSTALL, Embedder, Vectors
 
 BACKENDS = ("chroma", "postgres")
 Stores = dict[str, StorageBackend]
@@ -70,7 +70,7 @@ async def _index(stores: Stores, embedder: Embedder | None, screen: Console) -> 
     if embedder is None:
         screen.print(
             "[yellow]No embedding model is installed[/]: only the bundled sample is indexed, and questions are asked "
-            f"by keyword. To plug one in: {HOW_TO_INSTALL}; or put your own model into examples/embedder.py, "
+            f"by keyword. To plug one in: {HOW_TO_INSTALL}; or put your own model into agent_brain_store/demo/embedder.py, "
             "whose embed() turns texts into vectors."
         )
     else:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from corpus import Passage
-from embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
 
 from agent_brain_store import Progress, ProgressCallback, StorageBackend
+from agent_brain_store.demo.embedder import DIMENSIONS, MODEL, PROVIDER, Embedder, Vectors
 
 _BATCH = 200  # passages in one call
 

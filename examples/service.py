@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from embedder import DIMENSIONS, MODEL, Embedder
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -41,6 +40,7 @@ from agent_brain_store import (
     lifespan,
     load_config,
 )
+from agent_brain_store.demo.embedder import DIMENSIONS, MODEL, Embedder
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from embedder import DIMENSIONS, MODEL, PROVIDER
-
 from agent_brain_store import StoreConfig
+from agent_brain_store.demo.embedder import DIMENSIONS, MODEL, PROVIDER
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,6 +11,7 @@ from click.shell_completion import get_completion_class
 from agent_brain_store import __version__
 from agent_brain_store.cli import (
     changes,
+    demo,
     doctor,
     explaining,
     initial,
@@ -61,6 +62,7 @@ def completion(shell: str) -> None:
 
 
 for _command in (
+    demo.demo,
     initial.init,
     migrating.migrate,
     session.psql,

@@ -13,7 +13,7 @@ import pytest
 from rich.text import Text
 
 from agent_brain_store.cli import screen
-from tests.support.commands import PROGRAM, Run, called, many_lines
+from tests.support.commands import PROGRAM, Run, called, many_lines, read_until
 from tests.support.pages import ROOT, clean_environment
 
 
@@ -28,20 +28,6 @@ def on_a_terminal(*arguments: str, config: Path, columns: int, **environment: st
     shown = read_until(here, None)
     os.close(here)
     return process.wait(60), shown
-
-
-def read_until(terminal: int, sign: str | None) -> str:
-    """Read what a terminal gets until a text has come, or until the other side is closed."""
-    shown = ""
-    while sign is None or sign not in shown:
-        try:
-            got = os.read(terminal, 4096)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not got:
-            break
-        shown += got.decode(errors="replace")
-    return shown
 
 
 @pytest.fixture

