@@ -24,6 +24,7 @@ import corpus
 from asking import MODES, QUESTIONS, TOP_K, Question, ask
 from indexing import Indexed, embed, missing, update
 from rich.console import Console
+from rich.markup import escape
 from stores import ROOT, demo_config
 
 from agent_brain_store import StorageBackend, StorageError, open_store
@@ -70,7 +71,7 @@ async def _index(stores: Stores, embedder: Embedder | None, screen: Console) -> 
     if embedder is None:
         screen.print(
             "[yellow]No embedding model is installed[/]: only the bundled sample is indexed, and questions are asked "
-            f"by keyword. To plug one in: {HOW_TO_INSTALL}; or put your own model into agent_brain_store/demo/embedder.py, "
+            f"by keyword. To plug one in: {escape(HOW_TO_INSTALL)}; or put your own model into agent_brain_store/demo/embedder.py, "
             "whose embed() turns texts into vectors."
         )
     else:
