@@ -71,8 +71,8 @@ async def _index(stores: Stores, embedder: Embedder | None, screen: Console) -> 
     if embedder is None:
         screen.print(
             "[yellow]No embedding model is installed[/]: only the bundled sample is indexed, and questions are asked "
-            f"by keyword. To plug one in: {escape(HOW_TO_INSTALL)}; or put your own model into agent_brain_store/demo/embedder.py, "
-            "whose embed() turns texts into vectors."
+            f"by keyword. To plug one in: {escape(HOW_TO_INSTALL)}; or put your own model into "
+            "agent_brain_store/demo/embedder.py, whose embed() turns texts into vectors."
         )
     else:
         passages += corpus.documentation(ROOT)
