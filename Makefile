@@ -6,10 +6,12 @@ BIN    := $(VENV)/bin
 # uv takes a tenth of pip's time. It does not read pip's own configuration, so pip takes over where uv cannot.
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
+RESULTS ?= benchmarks/results
 PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-retrieval release-check clean
+.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-retrieval plots
+.PHONY: release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -86,10 +88,13 @@ docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
 # --- to measure and to release it ---
 
 bench: $(VENV)/.bench  ## Speed, as ratios, interleaved (docs/performance.md)
-	$(BIN)/python -m benchmarks.speed
+	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.speed $(ARGS)
 
 bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
-	$(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
+	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
+
+plots: $(VENV)/.installed  ## Draw docs/pictures from what make bench and make bench-retrieval have recorded
+	$(BIN)/python -m benchmarks.plots
 
 release-check: $(VENV)/.installed  ## Build the release and try it in a fresh environment (TAG=v1.2.3 must be its version)
 	$(BIN)/python .ci/release.py "$$TAG"

@@ -29,34 +29,35 @@ class Bench:
 
     def __init__(self, workplace: Path, console: Console) -> None:
         self.workplace, self.console, self._schemas = workplace, console, 0
+        self.figures: dict[str, dict[str, float]] = {}  # of each table that was shown, for `record`
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
         """Open an empty store in a schema of its own, and drop the schema at the end."""
         profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
-        storage = {"backend": "postgres", "postgres": self._place()}
+        storage = {"backend": "postgres", "postgres": self.place()}
         config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
         store = create_backend(config)
         assert isinstance(store, Store)
         await store.initialize()
         try:
             yield store
-            await _drop(store)
+            await drop(store)
         finally:
             await store.close()
 
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[Store]:
         """Open a store that holds a collection, after a vacuum. Its schema is dropped at the end."""
-        place = self._place()
+        place = self.place()
         async with filled(collection, watched(collection.name), backend="postgres", postgres=place) as store:
             assert isinstance(store, Store)
             async with raw(store) as connection:
                 await connection.execute("vacuum analyze")
             yield store
-            await _drop(store)
+            await drop(store)
 
-    def _place(self) -> dict[str, Any]:
+    def place(self) -> dict[str, Any]:
         """Return a schema that no earlier run has filled. Chunks that are stored already would be written in no time."""
         self._schemas += 1
         return postgres(self.workplace, f"speed_{os.getpid()}_{self._schemas}")
@@ -69,10 +70,12 @@ class Bench:
         reference = dict(rows)[base]
         for name, figure in rows:
             table.add_row(name, f"{figure:,.2f}" if figure < 100 else f"{figure:,.0f}", f"{figure / reference:.2f}")
+        self.figures[f"{title}, {unit}"] = dict(rows)
         self.console.print(table)
 
 
-async def _drop(store: Store) -> None:
+async def drop(store: Store) -> None:
+    """Drop a store's schema."""
     async with raw(store) as connection:
         await connection.execute(f"drop schema {await connection.fetchval('select current_schema()')} cascade")
 

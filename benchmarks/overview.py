@@ -170,6 +170,9 @@ async def _show_searches(
         await interleaved(ways, 10)
         times = await interleaved(ways, questions, 3)
         figures = {way: (percentile(taken, 50), percentile(taken, 95)) for way, taken in times.items()}
+        for share, place in (("p50", 0), ("p95", 1)):
+            named = {base: figures["by hand"][place], "ours": figures["ours"][place]}
+            bench.figures[f"{title}: {search}, {share}, ms"] = named
         shown = [f"{p50:.2f} / {p95:.2f}" for p50, p95 in figures.values()]
         ratios = [ours / hand for hand, ours in zip(*figures.values(), strict=True)]
         table.add_row(search, *shown, *(f"{ratio:.2f}" for ratio in ratios))

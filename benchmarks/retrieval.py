@@ -22,6 +22,7 @@ from rich.table import Table
 from agent_brain_store import SearchResult, StorageBackend
 from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg, recall
 from benchmarks.progress import tracked, watched
+from benchmarks.record import record
 
 DEPTH = 100
 Search = Callable[[StorageBackend, str, Any], Awaitable[list[SearchResult]]]
@@ -75,6 +76,7 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
     )
     for column in ("search", "backend", "nDCG@10", "recall@10", "recall@100"):
         table.add_column(column, justify="left" if column in ("search", "backend") else "right")
+    figures: dict[str, dict[str, float]] = {}
     places: dict[str, dict[str, Any]] = {
         "PostgreSQL": {"backend": "postgres", "postgres": postgres(workplace, collection.name)},
         "Chroma": {"backend": "chroma", "chroma": {"path": str(workplace / "chroma" / collection.name)}},
@@ -87,10 +89,14 @@ async def report(folder: Path, workplace: Path, console: Console) -> None:
     ):
         for name, search in ways.items():
             for backend, store in (("PostgreSQL", pruned), ("Chroma", chroma)):
-                _add(table, name, backend, await measure(store, collection, search, f"{name}, {backend}"))
+                found = await measure(store, collection, search, f"{name}, {backend}")
+                _add(table, name, backend, found)
+                figures.setdefault(name, {})[backend] = found[0]
         exactly = await measure(everything, collection, WAYS["keyword, top 10 only"], "keyword, exact")
         _add(table, "keyword, exact", "PostgreSQL", exactly)
     console.print(table)
+    size = f"{len(collection.ids):,} documents, {len(collection.relevant)} judged questions, nDCG@10"
+    record(f"retrieval-{collection.name}", size, figures)
 
 
 def _add(table: Table, name: str, backend: str, figures: tuple[float, float, float]) -> None:

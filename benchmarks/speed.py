@@ -8,6 +8,7 @@ docs/performance.md explains the measurements. You can name some as arguments. `
 from __future__ import annotations
 
 import asyncio
+import inspect
 import resource
 import statistics
 import sys
@@ -38,8 +39,12 @@ from benchmarks.by_hand import (
 from benchmarks.equal_vectors import equal_vectors
 from benchmarks.judged import COLLECTIONS, Collection, load
 from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
+from benchmarks.operations import operations
 from benchmarks.overview import overview
 from benchmarks.progress import tracked, watched
+from benchmarks.recall import recall
+from benchmarks.record import record
+from benchmarks.sizes import sizes
 
 Write = Callable[[Store, tuple[Any, ...]], Awaitable[Any]]
 CHUNKS, FIRST_LOAD = 2000, 10_000
@@ -267,6 +272,9 @@ MEASUREMENTS = {
     "bulk": bulk,
     "statistics": statistics_,
     "transfer": transfer,
+    "operations": operations,
+    "recall": recall,
+    "sizes": sizes,
 }
 
 
@@ -280,7 +288,10 @@ async def main() -> None:
         bench = Bench(Path(directory), Console(width=100))
         async with bench.store():  # it keeps the private server running between measurements
             for name in names:
+                bench.figures.clear()
                 await MEASUREMENTS[name](bench)
+                if bench.figures:
+                    record(f"speed-{name}", inspect.getdoc(MEASUREMENTS[name]) or name, bench.figures)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import by_hand, equal_vectors, measuring, overview, retrieval, speed
-from benchmarks.judged import ndcg, recall
+from benchmarks import by_hand, equal_vectors, measuring, operations, overview, recall, retrieval, sizes, speed
+from benchmarks.judged import ndcg
+from benchmarks.judged import recall as recall_of
 from tests.support.stores import embed
 
 
@@ -26,8 +27,8 @@ def test_ndcg_and_recall_follow_their_formulas():
     assert ndcg(["x", "b", "a"], relevant) == pytest.approx((1 / math.log2(3) + 2 / math.log2(4)) / ideal)
     assert ndcg(["a", "b", "c", "x"], relevant) == ndcg(["a", "c", "b"], relevant) == pytest.approx(1)
     assert ndcg(["x"] * 10 + ["a"], relevant) == ndcg([], relevant) == 0
-    assert recall(["x", "b", "a"], relevant, 2) == pytest.approx(1 / 3)
-    assert recall(["x", "b", "a"], relevant, 3) == pytest.approx(2 / 3)
+    assert recall_of(["x", "b", "a"], relevant, 2) == pytest.approx(1 / 3)
+    assert recall_of(["x", "b", "a"], relevant, 3) == pytest.approx(2 / 3)
 
 
 def write_collection(folder: Path, with_vectors: bool) -> None:
@@ -122,6 +123,35 @@ async def test_the_statements_by_hand_write_what_the_library_writes(database, pl
         assert {row["chunk_id"] for row in found} <= {h.chunk_id for h in await ours.keyword_search(question, 100)}
         near = await by_hand.by_hand(ours, by_hand.VECTOR_BY_HAND, batch[1][7])
         assert near[0]["chunk_id"] == batch[0][7]
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+@pytest.mark.postgres
+async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, tmp_path, monkeypatch, capsys):
+    use_server(monkeypatch, database)
+    monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
+    for module, name, value in (
+        (operations, "CHUNKS", 60), (operations, "ROUNDS", 10), (operations, "WRITES", 2), (overview, "QUESTIONS", 10),
+        (overview, "COLLECTIONS", tmp_path), (recall, "COLLECTIONS", tmp_path), (recall, "CHUNKS", 100),
+        (recall, "QUESTIONS", 5), (recall, "WIDTHS", (10, 100)), (sizes, "CHUNKS", 50), (sizes, "LENGTHS", (8, 64)),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    bench = measuring.Bench(tmp_path, Console(width=100))
+    for measure in (operations.operations, recall.recall, sizes.sizes):
+        await measure(bench)
+    found = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "results").iterdir()}
+    assert found.keys() == {"operations", "recall", "sizes"}
+    assert set(found["operations"]["figures"]) == {
+        "vector search", "keyword search", "hybrid search", "get 10 by id", "upsert of 100"
+    }  # fmt: skip
+    assert all(figure["bare"] > 0 and figure["ours"] > 0 for figure in found["operations"]["figures"].values())
+    recalls = {name: figure["recall"] for name, figure in found["recall"]["figures"].items()}
+    assert recalls.keys() == {"PostgreSQL, ef_search 10", "PostgreSQL, ef_search 100", "Chroma"}
+    assert recalls["PostgreSQL, ef_search 100"] == recalls["Chroma"] == 1, "so few chunks are found exactly"
+    room = found["sizes"]["figures"]
+    assert room["64"]["PostgreSQL"] > room["64"]["of it the vector index"] > 0
+    assert room["64"]["Chroma"] > 64 * 4 / 1024
+    assert "beside bare asyncpg" in capsys.readouterr().out
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
