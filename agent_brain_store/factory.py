@@ -49,12 +49,13 @@ def create_backend(
     installed. If the packages of Chroma or of a private server are missing, `initialize()` raises `MissingDependency`.
     """
     from agent_brain_store.store import Store
+    from agent_brain_store.telemetry import observed
 
     config = configuration(source)
     if on_mismatch not in ("refuse", "warn"):
         raise InvalidQueryError(f"on_mismatch is {on_mismatch!r}; it must be 'refuse' or 'warn'")
     try:
-        return Store(config, _repository(config, read_only, connect), on_mismatch == "warn", read_only)
+        return observed(Store)(config, _repository(config, read_only, connect), on_mismatch == "warn", read_only)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_brain_store import telemetry
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.stored import Stored, from_stored, in_searched_form
@@ -127,6 +128,7 @@ def nearest(collection: Collection, question: VectorQuestion, top_k: int, filter
     if len(ids) <= len(found):
         return found
     collection.exact_fallbacks += 1
+    telemetry.fell_back()
     if filter is None:  # so many are equally near: from the next search on, all vectors are in memory
         collection.has_equal, collection.is_large = True, False
     return scan(collection, question, ids)

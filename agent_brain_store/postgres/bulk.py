@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
+from agent_brain_store import telemetry
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.background import Background
@@ -164,6 +165,7 @@ class Suspension:
             self._maintenance = connection
             with translated("suspending the vector index"):
                 await self._indexes.suspend(connection)
+            telemetry.event("index_suspended")
         except StorageError as error:
             log.warning("the vector index could not be dropped for this load: %s", error.message)
 

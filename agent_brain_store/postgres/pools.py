@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
+from agent_brain_store import telemetry
 from agent_brain_store.config import PostgresConfig
 from agent_brain_store.errors import (
     ConnectionFailed,
@@ -194,6 +195,7 @@ class Pools:
             if isinstance(error, OutcomeUnknown):
                 raise
             log.info("%s: the connection was lost, or only reads; trying again on a new one", operation)
+            telemetry.event("retry", reason=type(error).__name__)
         return await attempt()
 
     @asynccontextmanager
@@ -224,11 +226,13 @@ class Pools:
         await _give_back(pool, connection)
 
     async def _take(self, pool: Pool) -> Connection:
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(self._config.pool_timeout):
                 while True:
                     with suppress(_StaleError):
                         connection: Connection = await pool.acquire()
+                        telemetry.waited(time.perf_counter() - started)
                         return connection
         except TimeoutError as error:  # of this limit alone: opening a connection raises errors of ours
             raise self._none_in_time(pool) from error

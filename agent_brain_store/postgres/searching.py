@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from agent_brain_store import telemetry
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
@@ -66,7 +67,9 @@ class Searcher:
         return Description(chunks, tuple(_key(row) for row in rows))
 
     def _count_fallback(self, rows: list[asyncpg.Record]) -> None:
-        self.exact_fallbacks += bool(rows and rows[0]["gave_up"])
+        if rows and rows[0]["gave_up"]:
+            self.exact_fallbacks += 1
+            telemetry.fell_back()
 
     async def _explained(self, rows: list[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
         """Turn rows into results. With ``explain``, add the words that matched."""

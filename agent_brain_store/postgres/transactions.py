@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg.transaction import Transaction
 
+from agent_brain_store import telemetry
 from agent_brain_store.errors import OutcomeUnknown
 from agent_brain_store.postgres.connection import Connection
 from agent_brain_store.postgres.errors import BACKEND, caused_by_lost_connection, ran_out
@@ -104,5 +105,6 @@ async def retry_conflicts(operation: str, work: Callable[[], Awaitable[Result]])
         with suppress(*_CONFLICTS):
             return await work()
         log.info("%s is done again after a deadlock, or the like", operation)
+        telemetry.event("retry", reason="conflict")
         await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
     return await work()

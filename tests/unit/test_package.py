@@ -118,6 +118,7 @@ LAYERS = [
     {"errors"},
     {"protocol"},
     {"config"},
+    {"telemetry"},
     {"checks"},
     {"filters", "progress"},
     {"repository", "textsearch"},
