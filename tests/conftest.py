@@ -8,6 +8,7 @@ A template database with a migrated store is made once; every test gets a clone 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
 import uuid
@@ -30,6 +31,16 @@ from tests.support.stores import mapping
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[None]:
+    """Leave the library's logger as it was. The command line takes it over, as if the process were its own."""
+    ours = logging.getLogger("agent_brain_store")
+    before = ours.level, ours.propagate, list(ours.handlers)
+    yield
+    level, ours.propagate, ours.handlers = before
+    ours.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -27,6 +28,11 @@ _TOP = 5
 _FOUND = "{chunks:,} passages of {files:,} files ({new:,} new, {changed:,} changed, {removed:,} removed), in {place}"
 
 
+def _data_folder() -> Path:
+    """Return where programs keep data of an account, as the XDG base directories say."""
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "agent-brain-store" / "demo"
+
+
 @command("demo", interrupted="the files that were indexed stay; run the same command again, and it goes on")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("questions", nargs=-1)
@@ -41,7 +47,7 @@ _FOUND = "{chunks:,} passages of {files:,} files ({new:,} new, {changed:,} chang
     "--data",
     envvar="AGENT_BRAIN_DEMO_DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    default=lambda: Path(click.get_app_dir("agent-brain-store"), "demo"),
+    default=_data_folder,
     show_default="a folder of your account",
     help="The folder that keeps what was indexed.",
 )

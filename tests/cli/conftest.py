@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,6 @@ from click.testing import CliRunner, Result
 from agent_brain_store.cli.app import app
 from tests.support.commands import Configure, Run, lines
 from tests.support.stores import ANIMALS, mapping
-
-
-@pytest.fixture(autouse=True)
-def logger() -> Iterator[None]:
-    """Leave the library's logger as it was. The command line takes it over, as if the process were its own."""
-    ours = logging.getLogger("agent_brain_store")
-    before = ours.level, ours.propagate, list(ours.handlers)
-    yield
-    level, ours.propagate, ours.handlers = before
-    ours.setLevel(level)
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import agent_brain_store
+from agent_brain_store.demo.embedder import Embedder
+from tests.support.pages import clean_environment
 from tests.support.programs import run
 
 PACKAGE = Path(agent_brain_store.__file__).parent
@@ -59,3 +61,25 @@ def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
         str(tmp_path / "site"),
     )
     assert out == "['a'] True"
+
+
+@pytest.mark.skipif(not Embedder.is_available(), reason="the demo's embedding model is not installed")
+def test_the_wheel_alone_answers_a_question_over_a_folder(wheel, tmp_path):
+    """As after pip install, there is no checkout, and the folder of the account is a new one."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "garden.txt").write_text("Prune the roses in March.")
+    program = "from agent_brain_store.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "demo", "notes", "when are roses cut?"],
+        cwd=tmp_path,
+        env=clean_environment(PYTHONPATH=str(tmp_path / "site"), HOME=str(tmp_path / "home"), XDG_DATA_HOME=""),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1\t1.000\tgarden.txt · garden\tPrune the roses in March.")
+    (data,) = (tmp_path / "home").rglob("chroma.sqlite3")
+    assert data.parent.parent.parent.name == "demo"
+    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["garden.txt"], "the folder is only read"
