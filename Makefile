@@ -82,7 +82,7 @@ hooks: $(VENV)/.installed  ## Check what you commit, before it is committed
 
 docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
 	$(BIN)/python .ci/settings.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'To read it: python3 -m http.server --directory site, and then http://localhost:8000'
 
 # --- to measure and to release it ---

@@ -103,6 +103,13 @@ def test_the_search_box_finds_a_message_and_a_method(site: Path) -> None:
     assert 'data-md-component="search-query"' in (site / "index.html").read_text(encoding="utf-8")
 
 
+def test_make_docs_stops_at_a_warning() -> None:
+    """With --quiet, mkdocs doesn't see the warnings, and --strict means nothing."""
+    (build,) = [line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if "mkdocs build" in line]
+    assert "--strict" in build
+    assert "--quiet" not in build
+
+
 def test_the_list_of_settings_is_what_the_code_says() -> None:
     page = runpy.run_path(str(ROOT / ".ci" / "settings.py"))["page"]()
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == page, "run make docs"
