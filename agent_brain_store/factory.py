@@ -55,7 +55,8 @@ def create_backend(
     if on_mismatch not in ("refuse", "warn"):
         raise InvalidQueryError(f"on_mismatch is {on_mismatch!r}; it must be 'refuse' or 'warn'")
     try:
-        return observed(Store)(config, _repository(config, read_only, connect), on_mismatch == "warn", read_only)
+        kind: type[Store] = observed(Store)
+        return kind(config, _repository(config, read_only, connect), on_mismatch == "warn", read_only)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("agent_brain_store"):
             raise
