@@ -104,8 +104,7 @@ async def index_options(config: StoreConfig, look: Look) -> list[Finding]:
     found = []
     for row in await look.query("index_facts"):
         if row["name"] == VECTOR_INDEX:
-            options = dict(option.split("=") for option in row["options"])
-            found += compare(config.postgres, row["method"], options)
+            found += compare(config.postgres, row)
     return [Finding(WARNING, "the vector index is not as configured", evidence, REINDEX) for evidence in found]
 
 

@@ -99,8 +99,11 @@ async def _run_build(connection: Connection, name: str, statement: str) -> None:
         raise
 
 
-def compare(wanted: PostgresConfig, method: str, options: dict[str, str]) -> list[str]:
-    """Say how the vector index differs from the configuration."""
+def compare(wanted: PostgresConfig, fact: asyncpg.Record) -> list[str]:
+    """Say how the vector index differs from what this library would build."""
+    method, options = fact["method"], dict(option.split("=") for option in fact["options"])
+    if not fact["is_partial"]:
+        return ["the vector index holds equal vectors many times, which hides others: call reindex() to leave them out"]
     if method != wanted.index:
         return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
     asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}

@@ -8,7 +8,7 @@ its own.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 
 import asyncpg
@@ -18,6 +18,7 @@ from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.connection import Connection, farewell, run
+from agent_brain_store.postgres.copies import mark_copies
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.index_builds import (
     LEFTOVER,
@@ -94,17 +95,24 @@ class Indexes:
     async def repair_at_start(self, progress: ProgressCallback | None, may_build: bool) -> None:
         """Build indexes that are missing or invalid, if that is allowed. Otherwise, only log it.
 
-        If another session prevents it, build them in the background.
+        If another session prevents it, build them in the background. A vector index of an earlier version is built anew
+        in the background too.
         """
         for warning in index_warnings(self.config):
             log.warning(warning)
-        problem = (await self._look())[2]
-        if not problem:
-            return
+        if problems := (await self._look())[2]:
+            await self._repair_at_start(problems[0], progress, may_build)
+        with translated("checking the indexes"):
+            async with self._pools.reader() as connection:
+                is_outdated = await self._is_outdated(connection)
+        if is_outdated and may_build:
+            self._background.start(self._keep_trying(self._renew))
+
+    async def _repair_at_start(self, problem: str, progress: ProgressCallback | None, may_build: bool) -> None:
         if not may_build:
-            log.warning("%s; searches may be slow until the owner calls ensure_indexes()", problem[0])
+            log.warning("%s; searches may be slow until the owner calls ensure_indexes()", problem)
             return
-        log.warning("%s; building it", problem[0])
+        log.warning("%s; building it", problem)
         try:
             await self.ensure(progress)
         except QueryFailed as error:
@@ -128,6 +136,13 @@ class Indexes:
             if not LEFTOVER.fullmatch(name)
         ]
         return missing, invalid, problems
+
+    async def _is_outdated(self, connection: Connection) -> bool:
+        """Return whether an earlier version has built the vector index, with every copy of equal vectors in it."""
+        facts = await run(connection, "index_facts")
+        return self.has_vector_index and any(
+            row["name"] == VECTOR_INDEX and row["valid"] and not row["is_partial"] for row in facts
+        )
 
     async def health(self) -> dict[str, list[str]]:
         """Return the names of the indexes that are missing, and of those that are invalid, and what that means."""
@@ -164,16 +179,23 @@ class Indexes:
             await self.resume(connection, progress)
 
     def repair_in_background(self) -> None:
-        """Try to build the vector index until it succeeds or the store is closed.
+        """Try to build the vector index until it succeeds, the store is closed, or this role has no right to build it."""
+        self._background.start(self._keep_trying(self.repair))
 
-        It also gives up if this role has no right to build it.
-        """
-        self._background.start(self._repair_later())
+    async def _renew(self, progress: ProgressCallback | None, lock_timeout: float | None) -> None:
+        """Build the vector index of an earlier version anew, without the copies of equal vectors."""
+        if not self._pools.has_sessions:  # everything would be one transaction, and writers would wait for it
+            log.warning("the vector index holds equal vectors many times, which hides others: call reindex()")
+            return
+        async with self.exclusive(lock_timeout) as connection, self._watched(connection):
+            await retry_conflicts(_OPERATION, lambda: self._repair(connection, progress))
+            if await self._is_outdated(connection):
+                await retry_conflicts(_OPERATION, lambda: self._replace_vector_index(connection, progress))
 
-    async def _repair_later(self) -> None:
+    async def _keep_trying(self, work: Callable[[ProgressCallback | None, float | None], Awaitable[None]]) -> None:
         while not self._background.is_closing:
             try:
-                await self.repair(None, self._timings.index_retry)
+                await work(None, self._timings.index_retry)
                 break
             except StorageError as error:
                 if isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
@@ -227,19 +249,24 @@ class Indexes:
         created, _ = await self._repair(connection, progress)
         rebuilt = []
         if self.has_vector_index and VECTOR_INDEX not in created:
-            await self._build_beside(connection, progress)
-            async with connection.transaction():
-                await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
-                await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
+            await self._replace_vector_index(connection, progress)
             rebuilt.append(VECTOR_INDEX)
         elif not self.has_vector_index:
             await drop_index(connection, VECTOR_INDEX)
-        await drop_index(connection, OLD)
         for row in await run(connection, "index_facts"):
             if row["name"] not in (VECTOR_INDEX, *created):
                 await self._rebuild(connection, row["name"], progress)
                 rebuilt.append(row["name"])
         return created, tuple(rebuilt)
+
+    async def _replace_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> None:
+        """Build a new vector index beside the old one, and swap them."""
+        await mark_copies(self._pools, progress)
+        await self._build_beside(connection, progress)
+        async with connection.transaction():
+            await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
+            await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
+        await drop_index(connection, OLD)
 
     async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
         (row,) = await run(connection, "rebuild_index", name=name, concurrently=not connection.preamble)
@@ -261,8 +288,7 @@ class Indexes:
         wanted = self.config.postgres
         for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
-                options = dict(option.split("=") for option in row["options"])
-                return compare(wanted, row["method"], options)
+                return compare(wanted, row)
         return []
 
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:

@@ -3,12 +3,15 @@
 -- If few chunks pass the filter, filter_scope() has collected their places, and these chunks are compared one by one.
 -- Otherwise the vector index is asked.
 --
--- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many equal vectors lead
--- it into a dead end, because each of them has only its equals as neighbours. So the index is asked for five rows more
--- than are wanted. If there are too few rows, or if these five are equally far away, all chunks are compared.
+-- The vector index has one chunk of each vector, the leader. The leaders that are found bring their copies along.
 --
--- Example: you ask for five chunks. The index delivers ten rows. Of rows at the same distance, those with the smallest
--- ids are returned, so the answer is always the same.
+-- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many vectors that are
+-- equally far from everything lead it into a dead end. So the index is asked for five rows more than are wanted. If there
+-- are too few rows, or if these five are equally far away, all chunks are compared.
+--
+-- Example: you ask for five chunks. The index delivers ten leaders, and the second one has 3,000 copies. Five of these
+-- are looked up. Of chunks at the same distance, those with the smallest ids are returned, so the answer is always the
+-- same.
 --
 -- query_embedding  vector
 -- k                int4   how many
@@ -34,6 +37,7 @@ declare
   path      constant jsonpath := nullif(filter, '');
   ids       text[];
   distances float8[];
+  leaders   text[];  -- those with copies
   missed    bool;
 begin
   if places is not null then
@@ -42,12 +46,16 @@ begin
     return;
   end if;
   -- The index can serve one table and an order by the distance alone.
-  select array_agg(found.chunk_id), array_agg(found.distance)
-  into ids, distances
+  select array_agg(found.chunk_id), array_agg(found.distance), array_agg(found.chunk_id) filter (where found.has_copies)
+  into ids, distances, leaders
   from (
-    select c.chunk_id, distance(c.embedding, query_embedding) as distance
+    select c.chunk_id, distance(c.embedding, query_embedding) as distance, c.has_copies
     from chunks c
-    where matches(c.metadata, path, source_prefix)
+    where not c.is_copy
+      and (
+        matches(c.metadata, path, source_prefix)
+        or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
+      )
     order by distance
     limit k + 5::int8
   ) found;
@@ -66,6 +74,19 @@ begin
        ) best'
     into ids, distances
     using query_embedding, k, path, source_prefix;
+  elsif leaders is not null then
+    select array_agg(every.id), array_agg(every.distance)
+    into ids, distances
+    from (
+      select found.id, found.distance
+      from unnest(ids, distances) found (id, distance)
+      join chunks c on c.chunk_id = found.id
+      where matches(c.metadata, path, source_prefix)
+      union  -- two leaders of one vector have the same copies
+      select copy.chunk_id, found.distance
+      from unnest(ids, distances) found (id, distance), copies(found.id, k, path, source_prefix) copy
+      where found.id = any(leaders)
+    ) every;
   end if;
   return query
     select found.id, found.distance, missed

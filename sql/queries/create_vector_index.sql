@@ -1,5 +1,7 @@
 -- create_vector_index: the statement that builds the vector index, for the caller to run.
 --
+-- The index has one chunk of each vector. Its copies are left out (sql/functions/keep_leaders.sql).
+--
 -- The server writes the statement, because the parameters of an index cannot be bound, and because only the server
 -- knows the type of the column.
 --
@@ -16,7 +18,7 @@
 --       \i sql/queries/create_vector_index.sql
 --       then run what it prints
 select format(
-  'create index %s %I on chunks using %I (embedding %I) with (%s)',
+  'create index %s %I on chunks using %I (embedding %I) with (%s) where not is_copy',
   case when $5::bool then 'concurrently' else '' end,
   $6::text,
   $1::text,

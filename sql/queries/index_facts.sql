@@ -1,6 +1,9 @@
 -- index_facts: the indexes of chunks, with their methods, options and validity.
 --
--- returns many: name text, method text, operator_class text, options text[], valid bool
+-- is_partial is true if an index holds only some of the chunks.
+--
+-- returns many: name text, method text, operator_class text, options text[], valid bool,
+--   is_partial bool
 --
 -- psql: \i sql/queries/index_facts.sql
 select
@@ -8,7 +11,8 @@ select
   a.amname::text as method,
   o.opcname::text as operator_class,
   coalesce(c.reloptions, '{}') as options,
-  i.indisvalid and i.indisready as valid
+  i.indisvalid and i.indisready as valid,
+  i.indpred is not null as is_partial
 from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_am a on a.oid = c.relam

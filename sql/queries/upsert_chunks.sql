@@ -9,29 +9,46 @@
 --
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/upsert_chunks.sql
-with changed as (
-  select g.*, chunk_terms(g.text, g.metadata) as terms
+with changed as materialized (
+  select
+    g.*,
+    chunk_terms(g.text, g.metadata) as terms,
+    vector_digest(as_stored(g.embedding)) as digest,
+    coalesce(not c.is_copy and c.embedding::vector = as_stored(g.embedding), false) as leads
   from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, text, metadata, embedding)
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or not is_stored(c.text, c.metadata, c.embedding, g.text, g.metadata, g.embedding)
-  offset 0  -- so the rows are picked before the insert, and before the text search parser has any work
+  offset 0  -- so the rows are picked before the text search parser has any work
+),
+placed as materialized (
+  select p.chunk_id, p.is_copy, p.has_copies
+  from (select array_agg(chunk_id) as ids, array_agg(digest) as digests, array_agg(leads) as leads from changed) batch
+  cross join place_chunks(batch.ids, batch.digests, batch.leads) p
 ),
 written as (
-  insert into chunks as c (chunk_id, text, metadata, tsv, tokens, embedding)
-  select chunk_id, text, metadata, tsv, tokens, embedding
-  from changed, with_impacts(terms)
+  insert into chunks as c (chunk_id, text, metadata, tsv, tokens, embedding, is_copy, has_copies)
+  select chunk_id, text, metadata, tsv, tokens, embedding, is_copy, has_copies
+  from changed
+  join placed using (chunk_id), with_impacts(terms)
   order by chunk_id collate "C"  -- all writers lock rows in this order, so they cannot deadlock
   on conflict (chunk_id) do update
   set text = excluded.text,
       metadata = excluded.metadata,
       tsv = excluded.tsv,
       tokens = excluded.tokens,
-      embedding = excluded.embedding
+      embedding = excluded.embedding,
+      -- A chunk that keeps its vector keeps its place.
+      is_copy = case
+        when vector_digest(c.embedding::vector) = vector_digest(excluded.embedding::vector) then c.is_copy
+        else excluded.is_copy
+      end,
+      has_copies = excluded.has_copies or (
+        c.has_copies and vector_digest(c.embedding::vector) = vector_digest(excluded.embedding::vector)
+      )
   -- This looks again, because others may have stored the same meanwhile.
-  where not is_stored(
-    c.text, c.metadata, c.embedding, excluded.text, excluded.metadata, excluded.embedding::vector
-  )
+  where (excluded.has_copies and not c.has_copies)
+    or not is_stored(c.text, c.metadata, c.embedding, excluded.text, excluded.metadata, excluded.embedding::vector)
   returning 1
 )
 -- The settings show a caller whether the store is still the one that it has opened.

@@ -125,8 +125,9 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
     assert any(0 < step.done < (step.total or 0) for step in vector_index), "what the server says of the build"
     assert [step.done for step in vector_index] == sorted(step.done for step in vector_index)
     others = {"chunks_tsv_gin", "chunks_metadata_gin", "chunks_source_btree", "chunks_pkey"}
+    others |= {"chunks_vector_btree", "chunks_copies_btree"}
     done = {step.operation for step in seen if step.done == step.total and step.unit == "chunks"}
-    assert done == {"building the vector index", *(f"building {name}" for name in others)}
+    assert done == {"looking for equal vectors", "building the vector index", *(f"building {name}" for name in others)}
     assert len({count for count in written_at if 0 < count < len(seen)}) > 3, "writes between two reports"
     assert await store.get_count() == 6000 + len(written_at)
 

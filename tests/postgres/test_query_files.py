@@ -43,6 +43,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
     "remake_store": {"dimensions": "384", "distance": "l2", "language": "german"},
+    "mark_copies": {"after": "", "page_size": "2"},
     "maintenance_lock": {"until_commit": "false"},
     "missing_indexes": {"concurrently": "true"},
     "matched_terms": {"query": "where do bears growl?", "ids": "{a,b}"},
