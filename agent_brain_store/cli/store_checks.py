@@ -104,7 +104,7 @@ async def index_options(config: StoreConfig, look: Look) -> list[Finding]:
     found = []
     for row in await look.query("index_facts"):
         if row["name"] == VECTOR_INDEX:
-            found += compare(config.postgres, row)
+            found += compare(config, row)
     return [Finding(WARNING, "the vector index is not as configured", evidence, REINDEX) for evidence in found]
 
 

@@ -158,6 +158,9 @@ class PostgresConfig(Section):
 
     ``application_name`` is what the server calls the connections, as in ``pg_stat_activity``.
 
+    ``index_precision`` is how precise the vector index is; the stored vectors are as they were given. ``auto`` is half
+    precision for the cosine, single precision for other distances, and bits beyond 4,000 dimensions.
+
     If ``ivfflat_lists`` is 0, the number of chunks decides. If ``ivfflat_probes`` is 0, it is the square root of
     ``ivfflat_lists``, or 10 if that is 0 too.
     """
@@ -192,6 +195,7 @@ class PostgresConfig(Section):
     connect_timeout: float = setting(SECONDS, 30.0)
     command_timeout: float = setting(SECONDS, 60.0)
     index: str = setting(choice("hnsw", "ivfflat", "none"), "hnsw")
+    index_precision: str = setting(choice("auto", "single", "half", "binary"), "auto")
     hnsw_m: int = setting(integer(2, 100), 16)
     hnsw_ef_construction: int = setting(integer(4, 1000), 64)
     hnsw_ef_search: int = setting(integer(1, 1000), 100)

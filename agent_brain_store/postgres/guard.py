@@ -86,8 +86,9 @@ async def check_letters(connection: Connection) -> None:
 async def _check_operator_classes(connection: Connection, distance: str, column_type: str) -> None:
     suffix = {"cosine": "cosine", "l2": "l2", "inner_product": "ip"}[distance]
     wanted = f"{column_type}_{suffix}_ops"
+    allowed = {wanted, f"halfvec_{suffix}_ops", "bit_hamming_ops"}  # an index may be less precise than the column
     for row in await run(connection, "index_facts"):
-        if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] != wanted:
+        if row["method"] in ("hnsw", "ivfflat") and row["operator_class"] not in allowed:
             raise SchemaError(
                 f"the vector index {row['name']} is for {row['operator_class']}, storage.distance "
                 f"{distance!r} needs {wanted}: drop the index, and the next start builds the right one",

@@ -13,13 +13,13 @@ from typing import Any
 
 import asyncpg
 
-from agent_brain_store.config import PostgresConfig, StoreConfig
+from agent_brain_store.config import StoreConfig
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.errors import translated
 from agent_brain_store.postgres.pools import Pools
-from agent_brain_store.postgres.sql import named
+from agent_brain_store.postgres.sql import load_functions, named
 from agent_brain_store.postgres.watching import watched
 from agent_brain_store.protocol import Progress, ProgressCallback
 
@@ -33,16 +33,49 @@ SMALLEST_MEMORY, LARGEST_MEMORY = 2**26, 2**30  # bytes of maintenance_work_mem;
 _NO_SHARED_MEMORY = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)  # /dev/shm counts as a disk
 
 
+# --- precision -------------------------------------------------------------------------------------------------------
+
+_DIMENSIONS = {"single": HALFVEC_DIMENSIONS.stop - 1, "half": HALFVEC_DIMENSIONS.stop - 1, "binary": 64_000}
+_OPERATORS = {"vector": "single", "halfvec": "half", "bit": "binary"}
+
+
+def precision(config: StoreConfig) -> str:
+    """Return how precise the vector index is: ``single``, ``half`` or ``binary``.
+
+    A column of half precision has no index of single precision.
+    """
+    asked, dimensions = config.postgres.index_precision, config.embedding.dimensions
+    if asked == "auto" and dimensions > _DIMENSIONS["half"]:
+        return "binary"
+    if asked == "auto":  # for the cosine, vectors are brought to length 1, and then they always fit into half precision
+        asked = "half" if config.distance == "cosine" else "single"
+    return "half" if asked == "single" and dimensions in HALFVEC_DIMENSIONS else asked
+
+
+def most_dimensions(config: StoreConfig) -> int:
+    """Return how long vectors may be for the vector index."""
+    return _DIMENSIONS[precision(config)]
+
+
+async def fit_functions(connection: Connection) -> None:
+    """Make the functions that measure distances and count rows as the vector index needs it, now that it has changed."""
+    for function in load_functions():
+        if function.name in ("index_distance", "shortlist"):
+            await connection.execute(function.text)
+
+
 # --- statements ------------------------------------------------------------------------------------------------------
 
 
-def build_parameters(config: PostgresConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
+def build_parameters(config: StoreConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
     """Return the parameters of ``create_vector_index`` for a store of so many chunks."""
+    postgres = config.postgres
     return {
-        "method": config.index,
-        "m": config.hnsw_m,
-        "ef_construction": config.hnsw_ef_construction,
-        "lists": config.ivfflat_lists or default_lists(chunks),
+        "method": postgres.index,
+        "m": postgres.hnsw_m,
+        "ef_construction": postgres.hnsw_ef_construction,
+        "lists": postgres.ivfflat_lists or default_lists(chunks),
+        "precision": precision(config),
         "concurrently": concurrently,
         "name": name,
     }
@@ -99,16 +132,18 @@ async def _run_build(connection: Connection, name: str, statement: str) -> None:
         raise
 
 
-def compare(wanted: PostgresConfig, fact: asyncpg.Record) -> list[str]:
+def compare(config: StoreConfig, fact: asyncpg.Record) -> list[str]:
     """Say how the vector index differs from what this library would build."""
-    method, options = fact["method"], dict(option.split("=") for option in fact["options"])
+    wanted, method, options = config.postgres, fact["method"], dict(option.split("=") for option in fact["options"])
     if not fact["is_partial"]:
         return ["the vector index holds equal vectors many times, which hides others: call reindex() to leave them out"]
     if method != wanted.index:
         return [f"the vector index is {method}, but the configuration says {wanted.index}: call reindex() to change it"]
-    asked = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
+    asked: dict[str, int | str] = {"m": wanted.hnsw_m, "ef_construction": wanted.hnsw_ef_construction}
     if method == "ivfflat":
         asked = {"lists": wanted.ivfflat_lists} if wanted.ivfflat_lists else {}
+    asked["index_precision"] = precision(config)
+    options["index_precision"] = _OPERATORS[fact["operator_class"].partition("_")[0]]
     return [
         f"the vector index has {key} = {options.get(key)}, but the configuration says {value}: call reindex() to change it"
         for key, value in asked.items()
@@ -134,7 +169,7 @@ def build_bytes(config: StoreConfig, chunks: int) -> int:
     for each list, the bounds that k-means has for each of these vectors and each list, and several copies of the lists'
     centers.
     """
-    vector = config.embedding.dimensions * (2 if config.embedding.dimensions in HALFVEC_DIMENSIONS else 4)
+    vector = int(config.embedding.dimensions * {"single": 4, "half": 2, "binary": 1 / 8}[precision(config)])
     if config.postgres.index == "ivfflat":
         lists = config.postgres.ivfflat_lists or default_lists(chunks)
         sample = max(10_000, 50 * lists)

@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import asyncpg
 
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.connection import Connection, farewell, run
@@ -30,7 +29,9 @@ from agent_brain_store.postgres.index_builds import (
     compare,
     drop_index,
     drop_unfinished,
+    fit_functions,
     give_memory,
+    most_dimensions,
     reporting_builds,
     run_statement_from,
     warning_of_small_memory,
@@ -44,7 +45,6 @@ from agent_brain_store.results import IndexReport
 
 log = logging.getLogger(__name__)
 
-INDEXABLE_DIMENSIONS = HALFVEC_DIMENSIONS.stop - 1
 _OPERATION = "index maintenance"
 _SECOND_INDEX = "there is a second vector index: a rebuild was interrupted or is under way"
 
@@ -55,7 +55,7 @@ def _in_words(name: str) -> str:
 
 def wants_index(config: StoreConfig) -> bool:
     """Return whether a store of this configuration has a vector index."""
-    return config.postgres.index != "none" and config.embedding.dimensions <= INDEXABLE_DIMENSIONS
+    return config.postgres.index != "none" and config.embedding.dimensions <= most_dimensions(config)
 
 
 def index_warnings(config: StoreConfig) -> tuple[str, ...]:
@@ -63,17 +63,17 @@ def index_warnings(config: StoreConfig) -> tuple[str, ...]:
     if config.postgres.index == "none" or wants_index(config):
         return ()
     return (
-        f"embeddings of {config.embedding.dimensions} dimensions are beyond pgvector's {INDEXABLE_DIMENSIONS} for an "
-        "index: vector search is exact, and its time grows with the number of chunks",
+        f"embeddings of {config.embedding.dimensions} dimensions are beyond pgvector's {most_dimensions(config)} for an "
+        "index of this precision: vector search is exact, and its time grows with the number of chunks. "
+        "storage.postgres.index_precision: binary allows 64000",
     )
 
 
 async def create_first_vector_index(connection: Connection, config: StoreConfig) -> None:
     """Build the vector index of a new, empty store, inside the migration's transaction."""
     if wants_index(config):
-        await run_statement_from(
-            connection, "create_vector_index", **build_parameters(config.postgres, 0, VECTOR_INDEX, False)
-        )
+        await run_statement_from(connection, "create_vector_index", **build_parameters(config, 0, VECTOR_INDEX, False))
+        await fit_functions(connection)
 
 
 class Indexes:
@@ -167,6 +167,7 @@ class Indexes:
         """Drop the vector index. `resume`, `ensure` or the next start builds it again."""
         async with self._watched(connection):
             await drop_index(connection, VECTOR_INDEX)
+            await fit_functions(connection)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build the vector index again after `suspend`."""
@@ -253,6 +254,7 @@ class Indexes:
             rebuilt.append(VECTOR_INDEX)
         elif not self.has_vector_index:
             await drop_index(connection, VECTOR_INDEX)
+            await fit_functions(connection)
         for row in await run(connection, "index_facts"):
             if row["name"] not in (VECTOR_INDEX, *created):
                 await self._rebuild(connection, row["name"], progress)
@@ -266,6 +268,7 @@ class Indexes:
         async with connection.transaction():
             await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
             await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
+            await fit_functions(connection)
         await drop_index(connection, OLD)
 
     async def _rebuild(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
@@ -282,13 +285,13 @@ class Indexes:
         missing = self.has_vector_index and VECTOR_INDEX not in names
         if missing:
             await self._build(connection, VECTOR_INDEX, progress)
+            await fit_functions(connection)
         return missing
 
     async def _differences(self, connection: Connection) -> list[str]:
-        wanted = self.config.postgres
         for row in await run(connection, "index_facts"):
             if row["name"] == VECTOR_INDEX:
-                return compare(wanted, row)
+                return compare(self.config, row)
         return []
 
     async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
@@ -304,7 +307,7 @@ class Indexes:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
         memory = await give_memory(connection, self.config, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
-        parameters = build_parameters(self.config.postgres, chunks, name, chunks > 0 and not connection.preamble)
+        parameters = build_parameters(self.config, chunks, name, chunks > 0 and not connection.preamble)
         (row,) = await run(connection, "create_vector_index", **parameters)
         async with self._reporting(connection, "the vector index", progress):
             with warning_of_small_memory(connection):

@@ -6,8 +6,10 @@
 -- The vector index has one chunk of each vector, the leader. The leaders that are found bring their copies along.
 --
 -- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many vectors that are
--- equally far from everything lead it into a dead end. So the index is asked for five rows more than are wanted. If there
--- are too few rows, or if these five are equally far away, all chunks are compared.
+-- equally far from everything lead it into a dead end. So the index is asked for at least five rows more than are wanted
+-- (shortlist.sql). If there are too few rows, or if these five are equally far away, all chunks are compared.
+--
+-- It may also measure distances roughly (index_distance.sql). So what it finds is measured again.
 --
 -- Example: you ask for five chunks. The index delivers ten leaders, and the second one has 3,000 copies. Five of these
 -- are looked up. Of chunks at the same distance, those with the smallest ids are returned, so the answer is always the
@@ -45,22 +47,29 @@ begin
       select n.chunk_id, n.distance, false from nearest_among(query_embedding, k, places) n;
     return;
   end if;
-  -- The index can serve one table and an order by the distance alone.
-  select array_agg(found.chunk_id), array_agg(found.distance), array_agg(found.chunk_id) filter (where found.has_copies)
+  select
+    array_agg(f.chunk_id order by f.distance),
+    array_agg(f.distance order by f.distance),
+    array_agg(f.chunk_id) filter (where f.has_copies)
   into ids, distances, leaders
   from (
-    select c.chunk_id, distance(c.embedding, query_embedding) as distance, c.has_copies
-    from chunks c
-    where not c.is_copy
-      and (
-        matches(c.metadata, path, source_prefix)
-        or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
-      )
-    order by distance
-    limit k + 5::int8
-  ) found;
+    select found.chunk_id, found.has_copies, distance(found.embedding, query_embedding) as distance
+    from (
+      -- The index can serve one table and an order by this distance alone.
+      select c.chunk_id, c.has_copies, c.embedding
+      from chunks c
+      where not c.is_copy
+        and (
+          matches(c.metadata, path, source_prefix)
+          or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
+        )
+      order by index_distance(c.embedding, query_embedding)
+      limit shortlist(k)
+    ) found
+    offset 0  -- so that each distance is computed once
+  ) f;
   missed := case
-    when cardinality(ids) = k + 5::int8 then distances[k + 1] = distances[k + 5]
+    when cardinality(ids) = shortlist(k) then distances[k + 1] = distances[k + 5]
     else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
   end;
   if missed then

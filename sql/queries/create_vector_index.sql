@@ -9,25 +9,41 @@
 -- $2  m                int4  hnsw: links of each node
 -- $3  ef_construction  int4  hnsw: how many candidates are looked at when a node is added
 -- $4  lists            int4  ivfflat: number of clusters
--- $5  concurrently     bool  true does not block writers, but cannot run inside a transaction
--- $6  name             text  of the index; chunks_embedding_ann is the name that the library looks for
+-- $5  precision        text  single (as the column), half or binary
+-- $6  concurrently     bool  true does not block writers, but cannot run inside a transaction
+-- $7  name             text  of the index; chunks_embedding_ann is the name that the library looks for
 --
 -- returns one: statement text
 --
--- psql: \bind hnsw 16 64 0 true chunks_embedding_ann
+-- psql: \bind hnsw 16 64 0 half true chunks_embedding_ann
 --       \i sql/queries/create_vector_index.sql
---       then run what it prints
+--       then run what it prints, and sql/functions/apply.psql, because two functions follow the index
 select format(
-  'create index %s %I on chunks using %I (embedding %I) with (%s) where not is_copy',
-  case when $5::bool then 'concurrently' else '' end,
-  $6::text,
+  'create index %s %I on chunks using %I (%s) with (%s) where not is_copy',
+  case when $6::bool then 'concurrently' else '' end,
+  $7::text,
   $1::text,
-  split_part(format_type(a.atttypid, null), '.', -1)
-    || case s.distance when 'cosine' then '_cosine_ops' when 'l2' then '_l2_ops' when 'inner_product' then '_ip_ops' end,
+  case
+    when $5::text = 'binary' then format('(binary_quantize(embedding)::bit(%s)) bit_hamming_ops', a.atttypmod)
+    when $5::text = 'half' and t.name = 'vector' then
+      format(
+        '(%s::halfvec(%s)) halfvec_%s_ops',
+        -- A cosine does not depend on lengths. A vector of length 1 always fits into half precision.
+        case s.distance when 'cosine' then 'l2_normalize(embedding)' else 'embedding' end,
+        a.atttypmod,
+        d.name
+      )
+    else format('embedding %s_%s_ops', t.name, d.name)
+  end,
   case $1::text
     when 'hnsw' then format('m = %s, ef_construction = %s', $2::int4, $3::int4)
     else format('lists = %s', $4::int4)
   end
 ) as statement
-from pg_attribute a, store_settings s
+from pg_attribute a
+cross join store_settings s
+cross join lateral (select split_part(format_type(a.atttypid, null), '.', -1) as name) t
+cross join lateral (
+  select case s.distance when 'cosine' then 'cosine' when 'l2' then 'l2' when 'inner_product' then 'ip' end as name
+) d
 where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';

@@ -25,8 +25,9 @@ with functions as (
 vector_indexes as (
   select i.indexrelid::regclass::text as name
   from pg_index i
-  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
-  where i.indrelid = 'chunks'::regclass and a.attname = 'embedding'
+  join pg_class c on c.oid = i.indexrelid
+  join pg_am m on m.oid = c.relam
+  where i.indrelid = 'chunks'::regclass and m.amname in ('hnsw', 'ivfflat')
 ),
 steps (step, statement) as (
   select 1, 'drop function ' || string_agg(signature, ', ') from functions

@@ -30,6 +30,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "m": "16",
         "ef_construction": "64",
         "lists": "0",
+        "precision": "half",
         "concurrently": "true",
         "name": "chunks_embedding_ann",
     },

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from tests.support.internals import pooled_connection
-from tests.support.postgres import connect, index_facts, is_indexed, used_indexes
-from tests.support.stores import DIMENSIONS, embed, fill
+from tests.support.postgres import connect, index_facts, is_indexed, until_suspended, used_indexes
+from tests.support.stores import DIMENSIONS, embed, fill, made_up
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.parametrize("dimensions", [384, 768, 1536, 3072, 4096])
-async def test_vectors_of_every_models_dimensions_are_stored_and_searched(opened, database, dimensions, caplog):
+async def test_vectors_of_every_models_dimensions_are_stored_and_searched(opened, database, dimensions):
     postgres = {**database, "schema": f"d{dimensions}"}
     store = await opened(postgres, dimensions=dimensions)
     rng = np.random.default_rng(1)
@@ -34,9 +36,89 @@ async def test_vectors_of_every_models_dimensions_are_stored_and_searched(opened
     await connection.execute("set enable_seqscan = off")
     vector = "[" + ",".join(map(str, question)) + "]"
     used = await used_indexes(connection, "vector_search", query_embedding=vector, top_k=5)
-    assert ("chunks_embedding_ann" in used) == (dimensions <= 4000)
-    assert ("4096 dimensions are beyond pgvector's 4000" in caplog.text) == (dimensions == 4096)
+    assert "chunks_embedding_ann" in used
     await connection.close()
+
+
+async def test_vectors_too_long_for_an_index_of_the_configured_precision_are_compared_one_by_one(
+    opened, database, caplog
+):
+    store = await opened({**database, "schema": "long", "index_precision": "half"}, dimensions=4096)
+    vectors = np.eye(3, 4096) + 0.1
+    await store.upsert_documents(["a", "b", "c"], vectors, ["text"] * 3, [{}] * 3)
+    assert [hit.chunk_id for hit in await store.vector_search(vectors[1], 1)] == ["b"]
+    assert "4096 dimensions are beyond pgvector's 4000 for an index of this precision" in caplog.text
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2", "inner_product"])
+@pytest.mark.parametrize("precision", ["single", "half", "binary"])
+async def test_every_precision_finds_the_nearest_chunks_with_exact_scores(opened, database, distance, precision):
+    postgres = {**database, "schema": "rough", "index_precision": precision}
+    store = await opened(postgres, distance=distance, dimensions=128)
+    rng = np.random.default_rng(2)
+    vectors, ids = rng.normal(size=(1500, 128)).astype(np.float32), [f"{i:04}" for i in range(1500)]
+    vectors /= np.linalg.norm(vectors, axis=1)[:, None]
+    await store.upsert_documents(ids, vectors, ids, [{}] * 1500)
+    connection = await connect(postgres)
+    operators = (await index_facts(connection))["chunks_embedding_ann"]["operator_class"]
+    assert operators.startswith({"single": "vector_", "half": "halfvec_", "binary": "bit_"}[precision])
+    for i in range(0, 1500, 100):
+        question = vectors[i] + 0.05 * rng.normal(size=128)
+        hits = await store.vector_search(question, 5)
+        similar = vectors @ question / (np.linalg.norm(question) if distance == "cosine" else 1)
+        assert hits[0].chunk_id == ids[i]
+        scores = {
+            "cosine": similar[i],
+            "l2": 1 / (1 + np.linalg.norm(vectors[i] - question)),
+            "inner_product": (1 + similar[i] / (1 + abs(similar[i]))) / 2,
+        }
+        assert hits[0].score == pytest.approx(scores[distance], abs=1e-5)
+    question = str(vectors[7].tolist())
+    assert "chunks_embedding_ann" in await used_indexes(connection, "vector_search", query_embedding=question, top_k=5)
+    await connection.close()
+
+
+async def test_another_precision_is_reported_and_built_while_the_store_is_in_use(opened, database, plain):
+    old = await opened({**database, "index_precision": "single"})
+    await old.reindex()
+    await old.upsert_documents(*made_up(1200))
+    store = await opened({**database, "index_precision": "binary"})
+    assert [w.split(":")[0] for w in (await store.ensure_indexes()).warnings] == [
+        "the vector index has index_precision = single, but the configuration says binary"
+    ]
+    _, vectors, _, _ = made_up(1200)
+    building = asyncio.create_task(store.reindex())
+    while not building.done():
+        assert (await old.vector_search(vectors[5], 1))[0].chunk_id == "00005"
+    assert (await building).warnings == ()
+    assert (await store.ensure_indexes()).warnings == ()
+    used = await used_indexes(plain, "vector_search", query_embedding=str(vectors[5].tolist()), top_k=5)
+    assert "chunks_embedding_ann" in used
+    assert (await old.vector_search(vectors[5], 1))[0].chunk_id == "00005", "sessions that were open see the change"
+
+
+async def test_without_its_index_of_bits_a_search_is_exact(opened, database, plain):
+    store = await opened({**database, "index_precision": "binary"})
+    await store.reindex()
+    _, vectors, _, _ = made_up(1500)
+    async with store.bulk_load() as load:
+        await load.upsert_documents(*made_up(1500))
+        await until_suspended(plain)
+        for i in range(0, 1500, 100):  # 16 bits say little about a vector
+            near = np.argsort(-(vectors @ vectors[i]) / np.linalg.norm(vectors, axis=1))[:5]
+            assert [hit.chunk_id for hit in await store.vector_search(vectors[i], 5)] == [f"{n:05}" for n in near]
+
+
+async def test_lengths_do_not_matter_to_an_index_of_half_precision(opened, database):
+    """Half precision ends at 65,504, and at 6e-8. The cosine does not depend on the length."""
+    store = await opened({**database, "schema": "lengths"})
+    vectors = np.random.default_rng(1).normal(size=(20, DIMENSIONS)).astype(np.float32)
+    vectors[:10] *= 1e8
+    vectors[10:] *= 1e-9
+    ids = [f"{i:02}" for i in range(20)]
+    await store.upsert_documents(ids, vectors, ids, [{}] * 20)
+    for i in range(20):
+        assert (await store.vector_search(vectors[i], 1))[0].chunk_id == ids[i]
 
 
 @pytest.mark.parametrize(("distance", "operator_class"), [("cosine", "cosine"), ("l2", "l2"), ("inner_product", "ip")])
@@ -47,7 +129,8 @@ async def test_each_distance_has_an_index_with_its_operator_class(opened, databa
     await store.close()
     connection = await connect(postgres)
     facts = await index_facts(connection)
-    assert facts["chunks_embedding_ann"]["operator_class"] == f"vector_{operator_class}_ops"
+    stored = "halfvec" if distance == "cosine" else "vector"
+    assert facts["chunks_embedding_ann"]["operator_class"] == f"{stored}_{operator_class}_ops"
     await connection.execute("set enable_seqscan = off")
     used = await used_indexes(connection, "vector_search", query_embedding=str(embed("x")), top_k=5)
     assert "chunks_embedding_ann" in used
