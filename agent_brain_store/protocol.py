@@ -176,12 +176,14 @@ class StorageBackend(Protocol):
         top_k: int,
         similarity_threshold: float = 0.0,
         where: Where | None = None,
+        highlights: str | None = None,
     ) -> list[SearchResult]:
         """Return the chunks nearest to a vector, best first.
 
         You get ``top_k`` chunks, or all that match if there are fewer. Chunks with a score below
         ``similarity_threshold`` (0 to 1) are then left out. A vector of another length than the store's raises
-        `DimensionMismatchError`.
+        `DimensionMismatchError`. ``highlights`` is the question in words. It fills ``highlights`` of each result, and
+        changes nothing else.
         """
 
     async def keyword_search(
@@ -192,12 +194,17 @@ class StorageBackend(Protocol):
         languages: Sequence[str] | None = None,
         where: Where | None = None,
         explain: bool = False,
+        min_score: float = 0.0,
+        highlights: bool = False,
     ) -> list[SearchResult]:
         """Return the chunks that contain any word of a question, best first. The best one scores 1.
 
         Chunks are ranked by BM25. ``source_types`` and ``languages`` filter by the metadata keys ``source_type`` and
-        ``language``, in addition to ``where``. None is no filter, and an empty list matches no chunk. ``explain`` fills
-        ``matched_terms``.
+        ``language``, in addition to ``where``. None is no filter, and an empty list matches no chunk.
+
+        ``explain`` fills ``matched_terms``. ``highlights`` fills ``highlights``: the passages of the text that match.
+        Chunks with a score below ``min_score`` (0 to 1) are left out at the end. 0.5 keeps the chunks that score at
+        least half as much as the best one.
         """
 
     async def hybrid_search(
@@ -215,6 +222,8 @@ class StorageBackend(Protocol):
         languages: Sequence[str] | None = None,
         explain: bool = False,
         normalize: bool = False,
+        min_score: float = 0.0,
+        highlights: bool = False,
     ) -> list[SearchResult]:
         """Search by vector and by words, and fuse both rankings. Returns the best chunks first.
 
@@ -226,8 +235,8 @@ class StorageBackend(Protocol):
 
         ``candidates`` is how many chunks each ranking contributes. None means ``max(50, 2 * top_k)``. It is never taken
         as less than ``top_k``. Weights are at least 0, and one of them is above 0. A ranking of weight 0 is not
-        searched. ``normalize`` divides the scores by the best one, which then is 1. The other parameters are those of
-        `vector_search` and `keyword_search`.
+        searched. ``normalize`` divides the scores by the best one, which then is 1. After that, chunks with a score
+        below ``min_score`` are left out. The other parameters are those of `vector_search` and `keyword_search`.
         """
 
     async def get_count(self, where: Where | None = None) -> int:

@@ -48,6 +48,19 @@ class ReplaceResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Highlight:
+    """A passage of a chunk's text that matches a question: ``text[start:end]``.
+
+    ``words`` has the start and the end of each matching word in it. All of these count characters from the beginning of
+    the chunk's text.
+    """
+
+    start: int
+    end: int
+    words: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """One chunk that a search found.
 
@@ -59,7 +72,8 @@ class SearchResult:
     - Hybrid search returns the fused score, divided by the largest possible sum.
 
     ``matched_terms`` lists the words of the question that the chunk contains. It is None unless you asked for it with
-    ``explain``.
+    ``explain``. ``highlights`` has the passages that match, best first. It is None unless you asked for it, and empty if
+    only headings match.
 
     Only hybrid search sets the other four. ``vector_rank`` and ``keyword_rank`` count from 1. A rank is None if that
     ranking did not find the chunk. ``vector_score`` and ``keyword_score`` are the scores in each ranking, from 0 to 1.
@@ -74,6 +88,7 @@ class SearchResult:
     keyword_rank: int | None = None
     vector_score: float | None = None
     keyword_score: float | None = None
+    highlights: tuple[Highlight, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

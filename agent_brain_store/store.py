@@ -17,7 +17,7 @@ from agent_brain_store.checks import arguments, startup
 from agent_brain_store.checks.chunks import Batch, prepare, prepare_changes
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
+from agent_brain_store.errors import InvalidFilterError, MissingDependency, NotInitialized, ReadOnlyStore, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
 from agent_brain_store.progress import Loader, deferring_errors
 from agent_brain_store.protocol import (
@@ -221,13 +221,19 @@ class Store:
     # --- searching ---
 
     async def vector_search(
-        self, query_embedding: Vector, top_k: int, similarity_threshold: float = 0.0, where: Where | None = None
+        self,
+        query_embedding: Vector,
+        top_k: int,
+        similarity_threshold: float = 0.0,
+        where: Where | None = None,
+        highlights: str | None = None,
     ) -> list[SearchResult]:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
-        threshold = arguments.check_threshold(similarity_threshold)
+        threshold = arguments.check_threshold("similarity_threshold", similarity_threshold)
+        words = None if highlights is None else arguments.check_query(highlights)
         query = VectorQuery(query_vector(self._rules, query_embedding), top_k, parse(where))
-        found = self._keys.noticed(query.filter, await repository.vector_search(query)) if top_k else []
-        return [result for result in found if result.score >= threshold]
+        found = await repository.vector_search(query) if top_k else []
+        return await self._finished(found, threshold, words)
 
     async def keyword_search(
         self,
@@ -237,10 +243,14 @@ class Store:
         languages: Sequence[str] | None = None,
         where: Where | None = None,
         explain: bool = False,
+        min_score: float = 0.0,
+        highlights: bool = False,
     ) -> list[SearchResult]:
         repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query)
+        threshold = arguments.check_threshold("min_score", min_score)
         asked = KeywordQuery(text, top_k, combine(where, source_types, languages), explain)
-        return self._keys.noticed(asked.filter, await repository.keyword_search(asked)) if top_k else []
+        found = await repository.keyword_search(asked) if top_k else []
+        return await self._finished(found, threshold, text if highlights else None)
 
     async def hybrid_search(
         self,
@@ -257,8 +267,11 @@ class Store:
         languages: Sequence[str] | None = None,
         explain: bool = False,
         normalize: bool = False,
+        min_score: float = 0.0,
+        highlights: bool = False,
     ) -> list[SearchResult]:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
+        threshold = arguments.check_threshold("min_score", min_score)
         weights = arguments.check_weights(vector_weight, keyword_weight)
         asked = HybridQuery(
             arguments.check_query(query),
@@ -273,7 +286,16 @@ class Store:
         )
         found = self._keys.noticed(asked.filter, await repository.hybrid_search(asked)) if top_k else []
         best = found[0].score if found and normalize else 1.0
-        return [replace(result, score=result.score / best) for result in found] if 0 < best < 1 else found
+        if 0 < best < 1:
+            found = [replace(result, score=result.score / best) for result in found]
+        return await self._finished(found, threshold, asked.text if highlights else None)
+
+    async def _finished(self, found: list[SearchResult], threshold: float, words: str | None) -> list[SearchResult]:
+        """Leave out what scores below the threshold, and add the passages that match the words of a question."""
+        found = [result for result in found if result.score >= threshold]
+        if words is None or not found:
+            return found
+        return await asyncio.to_thread(_highlighted, found, words, self.repository.stored.language)
 
     # --- looking up ---
 
@@ -348,3 +370,11 @@ class Store:
         still = {(damage.part, damage.problem) for damage in left.damages}
         repaired = tuple(damage for damage in found.damages if (damage.part, damage.problem) not in still)
         return replace(left, repaired=repaired)
+
+def _highlighted(found: list[SearchResult], words: str, language: str) -> list[SearchResult]:
+    try:
+        from agent_brain_store.textsearch.highlights import passages
+    except ModuleNotFoundError as error:
+        raise MissingDependency("highlights need the package PyStemmer: pip install PyStemmer") from error
+    marked = passages(words, [result.text for result in found], language)
+    return [replace(result, highlights=highlights) for result, highlights in zip(found, marked, strict=True)]

@@ -46,11 +46,11 @@ def check_query(query: str) -> str:
     return clean_text(query)
 
 
-def check_threshold(threshold: float) -> float:
-    """Return a similarity from 0 to 1."""
+def check_threshold(name: str, threshold: float) -> float:
+    """Return a score from 0 to 1."""
     number = as_number(threshold)
     if number is None or not 0 <= number <= 1:
-        raise InvalidQueryError(f"similarity_threshold is {threshold!r}; it must be between 0 and 1")
+        raise InvalidQueryError(f"{name} is {threshold!r}; it must be between 0 and 1")
     return number
 
 

@@ -114,6 +114,7 @@ def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
     show_default=True,
     help="How a hybrid search fuses both rankings.",
 )
+@click.option("--min-score", type=click.FloatRange(0, 1), default=0.0, help="Leave out chunks that score less.")
 @config_option
 @json_option
 def search(path: Path | None, wants_json: bool, **asked: Any) -> None:
@@ -141,16 +142,18 @@ async def _search(
     top_k: int,
     where: Any,
     fusion: Any,
+    min_score: float,
 ) -> list[SearchResult]:
     vector = None if vector_file is None else read_vector(vector_file)
     if vector is None and embedder is not None:
         (vector,) = await embedded(load_embedder(embedder), [question])
+    options: dict[str, Any] = {"where": where, "explain": True, "min_score": min_score, "highlights": True}
     async with opened(config) as store:
         if vector is None:
-            return await store.keyword_search(question, top_k, where=where, explain=True)
+            return await store.keyword_search(question, top_k, **options)
         if not question:
-            return await store.vector_search(vector, top_k, where=where)
-        return await store.hybrid_search(question, vector, top_k, fusion=fusion, where=where, explain=True)
+            return await store.vector_search(vector, top_k, min_score, where)
+        return await store.hybrid_search(question, vector, top_k, fusion=fusion, **options)
 
 
 def _as_dict(hit: SearchResult) -> dict[str, Any]:
@@ -161,8 +164,8 @@ def _as_dict(hit: SearchResult) -> dict[str, Any]:
 
 
 def _show_hits(hits: list[SearchResult]) -> None:
-    cells = []
-    for place, hit in enumerate(hits, 1):
-        words = hit.matched_terms or []
-        cells.append((place, f"{hit.score:.3f}", hit.chunk_id, screen.snippet(hit.text, words)))
+    cells = [
+        (place, f"{hit.score:.3f}", hit.chunk_id, screen.snippet(hit.text, hit.highlights or ()))
+        for place, hit in enumerate(hits, 1)
+    ]
     screen.rows(("", "score", "chunk", "text"), cells, wide="text")

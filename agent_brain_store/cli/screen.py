@@ -21,8 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agent_brain_store.protocol import Progress, ProgressCallback
+from agent_brain_store.results import Highlight
 
 _NARROW = 70  # columns; below this a table has no frame, and a bar has no picture
+_SNIPPET = 160  # characters that are shown of a text without a passage that matches
 _LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -87,25 +89,19 @@ def heading(level: str, text: str) -> None:
 # --- snippets --------------------------------------------------------------------------------------------------------
 
 
-def snippet(text: str, words: Sequence[str], length: int = 160) -> Text:
-    """Return the part of a text around the first of the words, with all of them marked.
-
-    A word of the question also marks other forms of itself, because the search found these too.
-    """
-    line = one_line(text)
-    pattern = _forms(words)
-    found = pattern.search(line) if pattern else None
-    start = max(0, found.start() - length // 3) if found else 0
-    part = line[start : start + length]
-    shown = Text(f"{'…' if start else ''}{part}{'…' if start + length < len(line) else ''}")
-    if pattern:
-        shown.highlight_regex(pattern, "bold yellow")
-    return shown
+def snippet(text: str, highlights: Sequence[Highlight]) -> Text:
+    """Return the best passage of a text in one line, with its words marked, or else the beginning of the text."""
+    passage = highlights[0] if highlights else Highlight(0, min(len(text), _SNIPPET), ())
+    shown, place = Text("…" if text[: passage.start].strip() else ""), passage.start
+    for start, end in (*passage.words, (passage.end, passage.end)):
+        shown.append(_in_line(text[place:start]))
+        shown.append(_in_line(text[start:end]), "bold yellow")
+        place = end
+    return shown.append("…" if text[passage.end :].strip() else "")
 
 
-def _forms(words: Sequence[str]) -> re.Pattern[str] | None:
-    stems = [re.escape(word if len(word) < 5 else word[: max(4, len(word) - 3)]) for word in words]
-    return re.compile(rf"\b(?:{'|'.join(stems)})\w*", re.IGNORECASE) if stems else None
+def _in_line(part: str) -> str:
+    return printable(re.sub(r"\s+", " ", part))
 
 
 # --- progress --------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def frequencies(text: str, metadata: Mapping[str, Any], config: KeywordConfig) -
     """
     headings, before = _counted(_joined(metadata, HEADINGS), config.language, 0)
     summaries, before = _counted(_joined(metadata, SUMMARIES), config.language, before)
-    total = _counted_last(_searched_part(text), config.language, before)
+    total = _counted_last(searched_part(text), config.language, before)
     for part in (headings, summaries):
         for term, count in part.items():
             total[term] += count
@@ -83,7 +83,8 @@ def _counted_last(text: str, language: str, before: int) -> Counter[str]:
     return _counted(text, language, before)[0]
 
 
-def _searched_part(text: str) -> str:
+def searched_part(text: str) -> str:
+    """Return the part of a chunk's text that is searched: all of it, or the beginning of a very long text."""
     too_long = len(text) * 4 > LONGEST_TEXT and len(text.encode()) > LONGEST_TEXT
     return text[:FIRST_CHARACTERS] if too_long else text
 

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -149,6 +149,21 @@ class _Pieces(dict[str, tuple[str, ...]]):
 @cache
 def _pieces(language: str) -> _Pieces:
     return _Pieces(language)
+
+
+def piece_terms(piece: str, language: str) -> frozenset[str]:
+    """Return the terms of every kind of a piece of text without blanks."""
+    return _kept_terms(piece, language) if len(piece) <= LONGEST_KEPT else _terms_of_piece(piece, language)
+
+
+def _terms_of_piece(piece: str, language: str) -> frozenset[str]:
+    folded = fold(piece)
+    letters = units(folded)
+    found = _pieces(language)[RUN.sub(" ", folded) if letters else folded]
+    return frozenset(term.lstrip(f"{_PLAIN}{_NAME}{_CLOSED}") for term in found).union(filter(None, letters))
+
+
+_kept_terms = lru_cache(MOST_KEPT)(_terms_of_piece)
 
 
 def _split(text: str) -> list[str]:

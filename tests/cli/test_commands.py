@@ -63,6 +63,9 @@ def test_words_are_searched(filled: Run) -> None:
     hits = json.loads(filled("search", "growling bears", "--json").stdout)
     assert [hit["id"] for hit in hits] == ["a", "c"]
     assert hits[0]["matched_terms"] == ["growling", "bears"]
+    assert hits[0]["highlights"] == [{"start": 0, "end": 38, "words": [[4, 12], [13, 17]]}]
+    best = json.loads(filled("search", "growling bears", "--json", "--min-score", "0.9").stdout)
+    assert best == hits[:1]
     assert "vector_rank" not in hits[0]
     assert filled("search", "growling bears").stdout.splitlines()[0] == f"1\t1.000\ta\t{ANIMALS[0][1]}"
 

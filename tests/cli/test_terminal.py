@@ -13,7 +13,8 @@ import pytest
 from rich.text import Text
 
 from agent_brain_store.cli import screen
-from tests.support.commands import PROGRAM, Run, called, many_lines, read_until
+from agent_brain_store.textsearch.highlights import passages
+from tests.support.commands import PROGRAM, Run, called, many_lines
 from tests.support.pages import ROOT, clean_environment
 
 
@@ -142,7 +143,7 @@ def test_without_its_packages_the_command_says_what_to_install(tmp_path: Path) -
 
 def test_a_snippet_shows_the_words_and_no_control_characters() -> None:
     text = "nothing here " * 50 + "the \x1b[31m bear\x07 was\ngrowling loudly " + "and more " * 50
-    shown = screen.snippet(text, ["bears", "growl"])
+    shown = screen.snippet(text, passages("bears growl", [text], "english")[0])
     assert isinstance(shown, Text)
     assert shown.plain.startswith("…")
     assert shown.plain.endswith("…")
@@ -150,3 +151,4 @@ def test_a_snippet_shows_the_words_and_no_control_characters() -> None:
     assert "\x1b" not in shown.plain
     assert "\n" not in shown.plain
     assert screen.snippet("short", []).plain == "short"
+    assert screen.snippet(text, []).plain == f"{text[:160]}…"
