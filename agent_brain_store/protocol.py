@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from agent_brain_store.results import (
@@ -39,6 +40,9 @@ Where: TypeAlias = Mapping[str, Any]
 OnInvalid: TypeAlias = Literal["refuse", "skip"]
 Fusion: TypeAlias = Literal["convex", "rrf", "relative_score"]
 """How `StorageBackend.hybrid_search` makes one ranking of two."""
+Distinct: TypeAlias = Literal["text"]
+Boosts: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""For each metadata key either ``half_life`` or ``scale``, and ``weight``: ``{"stars": {"scale": 100, "weight": 0.2}}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,9 @@ class StorageBackend(Protocol):
         similarity_threshold: float = 0.0,
         where: Where | None = None,
         highlights: str | None = None,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         """Return the chunks nearest to a vector, best first.
 
@@ -184,6 +191,15 @@ class StorageBackend(Protocol):
         ``similarity_threshold`` (0 to 1) are then left out. A vector of another length than the store's raises
         `DimensionMismatchError`. ``highlights`` is the question in words. It fills ``highlights`` of each result, and
         changes nothing else.
+
+        ``distinct="text"`` returns of chunks with an equal text only the best one. ``boost`` multiplies scores by what
+        metadata say. ``{"created_at": {"half_life": "30d", "weight": 0.3}}`` takes 0.3 from a chunk that is infinitely
+        old, and half of that from one that is 30 days old. The key holds an ISO date or Unix seconds. A half-life is a
+        number of seconds, a ``timedelta``, or a number with ``s``, ``m``, ``h``, ``d`` or ``w``.
+        ``{"stars": {"scale": 100, "weight": 0.2}}`` takes 0.2 from a chunk without stars, and half of that from one
+        with 100. A weight is from 0 to 1, and 0.3 if you leave it out. A chunk without a usable value is as one without
+        stars, or infinitely old. ``now`` is the time from which an age is counted. None is the time of the call. Both
+        look at more than ``top_k`` candidates: ``max(100, 4 * top_k)``. ``docs/ranking.md`` has the formulas.
         """
 
     async def keyword_search(
@@ -196,6 +212,9 @@ class StorageBackend(Protocol):
         explain: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         """Return the chunks that contain any word of a question, best first. The best one scores 1.
 
@@ -204,7 +223,7 @@ class StorageBackend(Protocol):
 
         ``explain`` fills ``matched_terms``. ``highlights`` fills ``highlights``: the passages of the text that match.
         Chunks with a score below ``min_score`` (0 to 1) are left out at the end. 0.5 keeps the chunks that score at
-        least half as much as the best one.
+        least half as much as the best one. ``distinct``, ``boost`` and ``now`` are as in `vector_search`.
         """
 
     async def hybrid_search(
@@ -224,6 +243,9 @@ class StorageBackend(Protocol):
         normalize: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         """Search by vector and by words, and fuse both rankings. Returns the best chunks first.
 
@@ -237,6 +259,7 @@ class StorageBackend(Protocol):
         as less than ``top_k``. Weights are at least 0, and one of them is above 0. A ranking of weight 0 is not
         searched. ``normalize`` divides the scores by the best one, which then is 1. After that, chunks with a score
         below ``min_score`` are left out. The other parameters are those of `vector_search` and `keyword_search`.
+        ``boost`` and ``distinct`` look at all candidates of both rankings.
         """
 
     async def get_count(self, where: Where | None = None) -> int:

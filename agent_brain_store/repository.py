@@ -18,16 +18,22 @@ from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
-from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.refining import Refinement
+from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
 class VectorQuery:
-    """The checked arguments of a vector search. ``top_k`` is at least 1. A ``filter`` of None matches every chunk."""
+    """The checked arguments of a vector search. ``top_k`` is at least 1. A ``filter`` of None matches every chunk.
+
+    ``candidates`` is how many chunks are ranked. It is ``top_k``, unless a ``refinement`` chooses among more.
+    """
 
     vector: Float32
     top_k: int
     filter: Filter | None
+    candidates: int
+    refinement: Refinement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class KeywordQuery:
     top_k: int
     filter: Filter | None
     explain: bool
+    candidates: int
+    refinement: Refinement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class HybridQuery:
     rrf_k: int
     candidates: int
     explain: bool
+    refinement: Refinement | None
 
 
 class Repository(Protocol):

@@ -11,17 +11,21 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from agent_brain_store.checks import arguments, startup
 from agent_brain_store.checks.chunks import Batch, prepare, prepare_changes
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import InvalidFilterError, MissingDependency, NotInitialized, ReadOnlyStore, StorageError
+from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
 from agent_brain_store.filters.parse import combine, parse, parse_required
+from agent_brain_store.finishing import finished
 from agent_brain_store.progress import Loader, deferring_errors
 from agent_brain_store.protocol import (
+    Boosts,
     BulkLoader,
+    Distinct,
     Document,
     Fusion,
     Metadatas,
@@ -31,6 +35,7 @@ from agent_brain_store.protocol import (
     Vectors,
     Where,
 )
+from agent_brain_store.refining import candidates_of, check_refinement
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
 from agent_brain_store.results import (
     Description,
@@ -227,13 +232,18 @@ class Store:
         similarity_threshold: float = 0.0,
         where: Where | None = None,
         highlights: str | None = None,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
         threshold = arguments.check_threshold("similarity_threshold", similarity_threshold)
         words = None if highlights is None else arguments.check_query(highlights)
-        query = VectorQuery(query_vector(self._rules, query_embedding), top_k, parse(where))
+        how = check_refinement(distinct, boost, now)
+        vector = query_vector(self._rules, query_embedding)
+        query = VectorQuery(vector, top_k, parse(where), candidates_of(top_k, how), how)
         found = await repository.vector_search(query) if top_k else []
-        return await self._finished(found, threshold, words)
+        return await finished(found, threshold, words, repository.stored.language)
 
     async def keyword_search(
         self,
@@ -245,12 +255,17 @@ class Store:
         explain: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query)
         threshold = arguments.check_threshold("min_score", min_score)
-        asked = KeywordQuery(text, top_k, combine(where, source_types, languages), explain)
+        how = check_refinement(distinct, boost, now)
+        filter = combine(where, source_types, languages)
+        asked = KeywordQuery(text, top_k, filter, explain, candidates_of(top_k, how), how)
         found = await repository.keyword_search(asked) if top_k else []
-        return await self._finished(found, threshold, text if highlights else None)
+        return await finished(found, threshold, text if highlights else None, repository.stored.language)
 
     async def hybrid_search(
         self,
@@ -269,10 +284,13 @@ class Store:
         normalize: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
+        distinct: Distinct | None = None,
+        boost: Boosts | None = None,
+        now: datetime | float | None = None,
     ) -> list[SearchResult]:
         repository, top_k = self._opened(), arguments.check_top_k(top_k)
         threshold = arguments.check_threshold("min_score", min_score)
-        weights = arguments.check_weights(vector_weight, keyword_weight)
+        weights, how = arguments.check_weights(vector_weight, keyword_weight), check_refinement(distinct, boost, now)
         asked = HybridQuery(
             arguments.check_query(query),
             query_vector(self._rules, query_embedding),
@@ -281,21 +299,13 @@ class Store:
             arguments.check_fusion(fusion),
             *weights,
             arguments.check_rrf_k(rrf_k),
-            arguments.check_candidates(candidates, top_k, weights),
+            arguments.check_candidates(candidates, top_k, weights, candidates_of(top_k, how)),
             explain,
+            how,
         )
-        found = self._keys.noticed(asked.filter, await repository.hybrid_search(asked)) if top_k else []
-        best = found[0].score if found and normalize else 1.0
-        if 0 < best < 1:
-            found = [replace(result, score=result.score / best) for result in found]
-        return await self._finished(found, threshold, asked.text if highlights else None)
-
-    async def _finished(self, found: list[SearchResult], threshold: float, words: str | None) -> list[SearchResult]:
-        """Leave out what scores below the threshold, and add the passages that match the words of a question."""
-        found = [result for result in found if result.score >= threshold]
-        if words is None or not found:
-            return found
-        return await asyncio.to_thread(_highlighted, found, words, self.repository.stored.language)
+        found = await repository.hybrid_search(asked) if top_k else []
+        words = asked.text if highlights else None
+        return await finished(found, threshold, words, repository.stored.language, normalize)
 
     # --- looking up ---
 
@@ -370,11 +380,3 @@ class Store:
         still = {(damage.part, damage.problem) for damage in left.damages}
         repaired = tuple(damage for damage in found.damages if (damage.part, damage.problem) not in still)
         return replace(left, repaired=repaired)
-
-def _highlighted(found: list[SearchResult], words: str, language: str) -> list[SearchResult]:
-    try:
-        from agent_brain_store.textsearch.highlights import passages
-    except ModuleNotFoundError as error:
-        raise MissingDependency("highlights need the package PyStemmer: pip install PyStemmer") from error
-    marked = passages(words, [result.text for result in found], language)
-    return [replace(result, highlights=highlights) for result, highlights in zip(found, marked, strict=True)]

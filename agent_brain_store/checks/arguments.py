@@ -96,17 +96,18 @@ def check_weights(vector_weight: float, keyword_weight: float) -> tuple[float, f
     return weights[0] / max(weights), weights[1] / max(weights)
 
 
-def check_candidates(candidates: int | None, top_k: int, weights: tuple[float, float]) -> int:
+def check_candidates(candidates: int | None, top_k: int, weights: tuple[float, float], alone: int) -> int:
     """Return how many chunks each ranking contributes to hybrid search.
 
-    None means ``max(50, 2 * top_k)``. A caller's number is raised to ``top_k`` if it is smaller.
+    None means ``max(50, 2 * top_k)``. A caller's number is raised to ``top_k`` if it is smaller. ``alone`` is how many a
+    ranking has in a search of its own.
     """
     if candidates is None:
         candidates = max(FEWEST_CANDIDATES, 2 * top_k)
     candidates = _integer("candidates", candidates, 1)
-    # With one ranking alone, its first top_k are the answer. Asking for more could make the keyword ranking search
-    # further than keyword_search does, and return other chunks.
-    return top_k if 0 in weights else max(candidates, top_k)
+    # With one ranking alone, it has as many as in a search of its own. Asking for more could make the keyword ranking
+    # search further than keyword_search does, and return other chunks.
+    return alone if 0 in weights else max(candidates, top_k)
 
 
 def _weight(name: str, weight: float) -> float:

@@ -24,6 +24,7 @@ from agent_brain_store.errors import NotInitialized
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
+from agent_brain_store.refining import filled, refined
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
 
 T = TypeVar("T")
+Found = tuple[list[SearchResult], int]
+Query = VectorQuery | KeywordQuery | HybridQuery
 
 _KEYWORD_INDEX = "keyword index"
 
@@ -165,23 +168,22 @@ class ChromaRepository:
         collection, question = self.collection, VectorQuestion.of(query.vector, self._config.distance)
         await self._load_vectors()
 
-        def search(rows: Rows) -> list[SearchResult]:
-            near = nearest(collection, question, query.top_k, query.filter)
+        def search(rows: Rows, candidates: int) -> Found:
+            near = nearest(collection, question, candidates, query.filter)
             scored = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
-            return reading.results(rows, scored, query.top_k)
+            return _found(query, reading.results(rows, scored, candidates))
 
-        return await self._read(search)
+        return await self._filled(search, query)
 
     async def keyword_search(self, query: KeywordQuery) -> list[SearchResult]:
         index = await self._index()
 
-        def search(rows: Rows) -> list[SearchResult]:
-            hits = index.search(query.text, query.top_k, query.filter)
+        def search(rows: Rows, candidates: int) -> Found:
+            hits = index.search(query.text, candidates, query.filter)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
-            found = reading.results(rows, scored, query.top_k)
-            return _with_matched_terms(index, query.text, found) if query.explain else found
+            return _found(query, reading.results(rows, scored, candidates), index)
 
-        return await self._read(search)
+        return await self._filled(search, query)
 
     async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
         collection, index = self.collection, await self._index()
@@ -189,12 +191,21 @@ class ChromaRepository:
         if query.vector_weight:
             await self._load_vectors()
 
-        def search(rows: Rows) -> list[SearchResult]:
-            rankings = fused(collection, index, question, query)
-            found = [rankings.explained(result) for result in reading.results(rows, rankings.ranked, query.top_k)]
-            return _with_matched_terms(index, query.text, found) if query.explain else found
+        def search(rows: Rows, candidates: int) -> Found:
+            rankings = fused(collection, index, question, replace(query, candidates=candidates))
+            wanted = query.top_k if query.refinement is None else len(rankings.ranked)
+            found = [rankings.explained(result) for result in reading.results(rows, rankings.ranked, wanted)]
+            return _found(query, found, index)
 
-        return await self._read(search)
+        return await self._filled(search, query)
+
+    async def _filled(self, search: Callable[[Rows, int], Found], query: Query) -> list[SearchResult]:
+        """Search. If equal texts are folded, search among more and more candidates until there are enough."""
+
+        async def ask(candidates: int) -> Found:
+            return await self._read(lambda rows: search(rows, candidates))
+
+        return list(await filled(ask, query.top_k, query.candidates))
 
     async def count(self, filter: Filter | None) -> int:
         return await self._read(partial(count_matching, filter=filter, index=self.collection.any_index))
@@ -291,6 +302,12 @@ class ChromaRepository:
         await self._write(partial(verifying.repair, found=found))
 
 
-def _with_matched_terms(index: KeywordIndex, query: str, found: list[SearchResult]) -> list[SearchResult]:
-    terms = index.matched(query, [result.chunk_id for result in found])
-    return [replace(result, matched_terms=terms[result.chunk_id]) for result in found]
+def _found(query: Query, candidates: list[SearchResult], index: KeywordIndex | None = None) -> Found:
+    """Return the best candidates, refined and explained as the query asks for it, and how many candidates there were."""
+    found = candidates
+    if query.refinement is not None:
+        found = refined(candidates, query.refinement, query.top_k)
+    if index is not None and isinstance(query, KeywordQuery | HybridQuery) and query.explain:
+        terms = index.matched(query.text, [result.chunk_id for result in found])
+        found = [replace(result, matched_terms=terms[result.chunk_id]) for result in found]
+    return found, len(candidates)

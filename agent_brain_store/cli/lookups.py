@@ -10,7 +10,7 @@ from typing import IO, Any, get_args
 import click
 
 from agent_brain_store.cli import screen
-from agent_brain_store.cli.opening import config_option, configured, json_option, opened, where_option
+from agent_brain_store.cli.opening import config_option, configured, from_json, json_option, opened, where_option
 from agent_brain_store.cli.running import NO, Failure, command
 from agent_brain_store.cli.vectors import (
     embed_option,
@@ -114,6 +114,10 @@ def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
     show_default=True,
     help="How a hybrid search fuses both rankings.",
 )
+@click.option("--distinct", is_flag=True, help="Show only the best of chunks with an equal text.")
+@click.option(
+    "--boost", callback=from_json, help='What counts besides, as JSON, as in \'{"created_at": {"half_life": "30d"}}\'.'
+)
 @click.option("--min-score", type=click.FloatRange(0, 1), default=0.0, help="Leave out chunks that score less.")
 @config_option
 @json_option
@@ -143,16 +147,19 @@ async def _search(
     where: Any,
     fusion: Any,
     min_score: float,
+    distinct: bool,
+    boost: Any,
 ) -> list[SearchResult]:
     vector = None if vector_file is None else read_vector(vector_file)
     if vector is None and embedder is not None:
         (vector,) = await embedded(load_embedder(embedder), [question])
-    options: dict[str, Any] = {"where": where, "explain": True, "min_score": min_score, "highlights": True}
+    always: dict[str, Any] = {"where": where, "distinct": "text" if distinct else None, "boost": boost}
+    options = always | {"explain": True, "min_score": min_score, "highlights": True}
     async with opened(config) as store:
         if vector is None:
             return await store.keyword_search(question, top_k, **options)
         if not question:
-            return await store.vector_search(vector, top_k, min_score, where)
+            return await store.vector_search(vector, top_k, min_score, **always)
         return await store.hybrid_search(question, vector, top_k, fusion=fusion, **options)
 
 

@@ -39,7 +39,8 @@ config_option, long_config_option = _config_option("-c", "--config"), _config_op
 json_option: Callable[..., Any] = click.option("--json", "wants_json", is_flag=True, help="Write JSON, for a program.")
 
 
-def _filter(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+def from_json(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    """Read an option that is JSON."""
     try:
         return None if text is None else json.loads(text)
     except ValueError as error:
@@ -47,7 +48,7 @@ def _filter(_: click.Context, __: click.Parameter, text: str | None) -> Any:
 
 
 where_option: Callable[..., Any] = click.option(
-    "--where", callback=_filter, help='A metadata filter as JSON, as in \'{"language": "python"}\'.'
+    "--where", callback=from_json, help='A metadata filter as JSON, as in \'{"language": "python"}\'.'
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -11,8 +12,13 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
+from agent_brain_store.refining import filled
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
+
+Query = VectorQuery | KeywordQuery | HybridQuery
+
+_NOT_IN_RESULTS = ("gave_up", "candidates")
 
 
 class Searcher:
@@ -25,14 +31,14 @@ class Searcher:
     async def vector(self, query: VectorQuery) -> list[SearchResult]:
         """Return the nearest chunks, best first."""
         values = {"query_embedding": query.vector, "top_k": query.top_k, **filter_values(query.filter)}
-        rows = await self._pools.read("vector_search", **values)
+        rows = await self._rows("vector_search", query, values)
         self._count_fallback(rows)
         return [_result(row) for row in rows]
 
     async def keyword(self, query: KeywordQuery) -> list[SearchResult]:
         """Return the chunks with any word of the question, best first."""
         values = {"query": query.text, "top_k": query.top_k, **filter_values(query.filter)}
-        rows = await self._pools.read("keyword_search", **values)
+        rows = await self._rows("keyword_search", query, values)
         return await self._explained(rows, query)
 
     async def hybrid(self, query: HybridQuery) -> list[SearchResult]:
@@ -46,11 +52,26 @@ class Searcher:
             "vector_weight": query.vector_weight,
             "keyword_weight": query.keyword_weight,
             "rrf_k": query.rrf_k,
-            "candidates": query.candidates,
         }
-        rows = await self._pools.read("hybrid_search", **values)
+        rows = await self._rows("hybrid_search", query, values)
         self._count_fallback(rows)
         return await self._explained(rows, query)
+
+    async def _rows(self, name: str, query: Query, values: dict[str, Any]) -> Sequence[asyncpg.Record]:
+        """Run a search. If it is refined, that has a statement of its own, which sees more candidates than are returned."""
+        how = query.refinement
+        if how is None:
+            if isinstance(query, HybridQuery):
+                values["candidates"] = query.candidates
+            return await self._pools.fetch(name, **values)
+        refined = f"{name}_refined"
+        values |= {"boosts": how.boosts_as_json(), "now": how.now, "distinct": how.distinct}
+
+        async def ask(candidates: int) -> tuple[Sequence[asyncpg.Record], int]:
+            rows = await self._pools.fetch(refined, **values, candidates=candidates)
+            return rows, rows[0]["candidates"] if rows else 0
+
+        return await filled(ask, query.top_k, query.candidates)
 
     async def count(self, filter: Filter | None) -> int:
         """Return how many chunks match."""
@@ -60,18 +81,10 @@ class Searcher:
             rows = await self._pools.read("count_matching_chunks", **filter_values(filter))
         return int(rows[0]["chunks"])
 
-    async def describe(self, filter: Filter | None, values: int) -> Description:
-        """Return the metadata keys of the chunks that match, with so many values of each."""
-        chunks = await self.count(filter)
-        rows = await self._pools.fetch("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
-        return Description(chunks, tuple(_key(row) for row in rows))
+    def _count_fallback(self, rows: Sequence[asyncpg.Record]) -> None:
+        self.exact_fallbacks += bool(rows and rows[0]["gave_up"])
 
-    def _count_fallback(self, rows: list[asyncpg.Record]) -> None:
-        if rows and rows[0]["gave_up"]:
-            self.exact_fallbacks += 1
-            telemetry.fell_back()
-
-    async def _explained(self, rows: list[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
+    async def _explained(self, rows: Sequence[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
         """Turn rows into results. With ``explain``, add the words that matched."""
         self._statistics.refresh_if_stale()
         if not query.explain:
@@ -82,7 +95,7 @@ class Searcher:
 
 
 def _result(row: asyncpg.Record, **more: Any) -> SearchResult:
-    return SearchResult(**{name: value for name, value in row.items() if name != "gave_up"}, **more)
+    return SearchResult(**{name: value for name, value in row.items() if name not in _NOT_IN_RESULTS}, **more)
 
 
 def _key(row: asyncpg.Record) -> MetadataKey:

@@ -9,7 +9,7 @@
 -- k  int4  how many chunks are wanted
 --
 -- returns int4
--- called by: vector_search.sql, hybrid_ranking
+-- called by: vector_search.sql, hybrid_ranking, vector_search_refined.sql
 -- inlined: no, because it has a sub-select
 create or replace function exact_limit(k int4) returns int4
 language sql stable parallel safe

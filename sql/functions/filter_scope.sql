@@ -15,7 +15,8 @@
 -- returns one: places tid[], is_wide bool
 --   places is null if more than at_most chunks pass. is_wide is true if a good part of all chunks does.
 --
--- called by: vector_search.sql, keyword_search.sql, hybrid_ranking
+-- called by: vector_search.sql, keyword_search.sql, hybrid_ranking, keyword_search_refined.sql,
+--   vector_search_refined.sql
 -- inlined: no. The session keeps the plan of the looks. "execute" has the other made for this very filter.
 --
 -- psql: select cardinality(places) from filter_scope('strict exists($ ? (@.language == "python"))', '', 1000);

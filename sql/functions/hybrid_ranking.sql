@@ -22,7 +22,7 @@
 --   keyword_score float8, gave_up bool
 --   place counts from 1 for the best. gave_up is true if the vector index missed chunks, so that all had to be compared.
 --
--- called by: hybrid_search.sql
+-- called by: hybrid_search.sql, hybrid_search_refined.sql
 -- inlined: no. The session keeps its plan, because making it takes 0.7 ms.
 create or replace function hybrid_ranking(
   query text, query_embedding vector, k int4, filter text, source_prefix text, fusion text,

@@ -11,7 +11,7 @@
 -- terms  tsvector  what chunk_terms() returns. Pass a column, because the argument is used more than once.
 --
 -- returns one: tsv tsvector, tokens int4
--- called by: upsert_chunks.sql, rederive_chunks.sql, update_metadata.sql
+-- called by: upsert_chunks.sql, rederive_chunks.sql, update_metadata.sql, verify_chunks.sql
 -- inlined: yes, because it returns a table
 -- stored data: version 1
 create or replace function with_impacts(terms tsvector) returns table (tsv tsvector, tokens int4)

@@ -86,6 +86,16 @@ def test_both_are_fused_under_a_filter(filled: Run) -> None:
     assert (hit["id"], hit["vector_rank"], hit["keyword_rank"]) == ("c", 1, 1)
 
 
+def test_copies_are_folded_and_metadata_count(filled: Run) -> None:
+    boost = ("--boost", '{"n": {"scale": 1, "weight": 0.9}}')
+    hits = json.loads(filled("search", "bear", "--json", "--distinct", *boost).stdout)
+    assert [hit["id"] for hit in hits] == ["c", "a"]
+    assert hits[0]["score"] == pytest.approx(0.1 + 0.9 * 3 / 4, abs=0.05)
+    wrong = filled("search", "bear", "--boost", "{")
+    assert wrong.exit_code == 2
+    assert "is not JSON" in wrong.stderr
+
+
 def test_nothing_found_is_no_error(filled: Run) -> None:
     nothing = filled("search", "zeppelin")
     assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "", "nothing found\n")

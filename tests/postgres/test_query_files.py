@@ -40,6 +40,9 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
     "drop_index": {"name": "chunks_embedding_ann", "concurrently": "true"},
     "get_chunks": {"ids": "{a,b,nobody}", "with_embeddings": "true"},
     "hybrid_search": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "rrf"},
+    "hybrid_search_refined": {"query": "growling bears", "query_embedding": VECTOR, "top_k": "3", "fusion": "convex"},
+    "keyword_search_refined": {"query": "where do bears growl?", "top_k": "3"},
+    "vector_search_refined": {"query_embedding": VECTOR, "top_k": "3"},
     "index_progress": {"pid": "1"},
     "keyword_search": {"query": "where do bears growl?", "top_k": "3"},
     "list_chunks": {"after": "a", "page_size": "2", "with_embeddings": "true"},
@@ -84,6 +87,9 @@ COMMON = {
     "keyword_weight": "0.5",
     "rrf_k": "60",
     "candidates": "50",
+    "boosts": '[{"key": "n", "weight": 0.2, "scale": 1}]',
+    "now": "0",
+    "distinct": "true",
 }
 
 
