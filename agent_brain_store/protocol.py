@@ -40,6 +40,7 @@ Where: TypeAlias = Mapping[str, Any]
 OnInvalid: TypeAlias = Literal["refuse", "skip"]
 Fusion: TypeAlias = Literal["convex", "rrf", "relative_score"]
 """How `StorageBackend.hybrid_search` makes one ranking of two."""
+Match: TypeAlias = Literal["any", "all"]
 Distinct: TypeAlias = Literal["text"]
 Boosts: TypeAlias = Mapping[str, Mapping[str, Any]]
 """For each metadata key either ``half_life`` or ``scale``, and ``weight``: ``{"stars": {"scale": 100, "weight": 0.2}}``."""
@@ -210,6 +211,8 @@ class StorageBackend(Protocol):
         languages: Sequence[str] | None = None,
         where: Where | None = None,
         explain: bool = False,
+        match: Match = "any",
+        prefix: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
         distinct: Distinct | None = None,
@@ -217,6 +220,10 @@ class StorageBackend(Protocol):
         now: datetime | float | None = None,
     ) -> list[SearchResult]:
         """Return the chunks that contain any word of a question, best first. The best one scores 1.
+
+        With ``match="all"`` a chunk needs every word, in any form. With ``prefix`` the last word may go on, as when
+        somebody types: ``"how do I kub"`` finds "kubernetes". A star at the end of the question does the same. A single
+        letter is no prefix.
 
         Chunks are ranked by BM25. ``source_types`` and ``languages`` filter by the metadata keys ``source_type`` and
         ``language``, in addition to ``where``. None is no filter, and an empty list matches no chunk.

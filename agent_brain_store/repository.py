@@ -38,12 +38,16 @@ class VectorQuery:
 
 @dataclass(frozen=True, slots=True)
 class KeywordQuery:
-    """The checked arguments of a keyword search."""
+    """The checked arguments of a keyword search. A star at the end of ``text`` says that its last word goes on.
+
+    If ``every`` is set, a chunk needs every word of it.
+    """
 
     text: str
     top_k: int
     filter: Filter | None
     explain: bool
+    every: bool
     candidates: int
     refinement: Refinement | None
 

@@ -28,6 +28,7 @@ from agent_brain_store.protocol import (
     Distinct,
     Document,
     Fusion,
+    Match,
     Metadatas,
     OnInvalid,
     ProgressCallback,
@@ -253,17 +254,19 @@ class Store:
         languages: Sequence[str] | None = None,
         where: Where | None = None,
         explain: bool = False,
+        match: Match = "any",
+        prefix: bool = False,
         min_score: float = 0.0,
         highlights: bool = False,
         distinct: Distinct | None = None,
         boost: Boosts | None = None,
         now: datetime | float | None = None,
     ) -> list[SearchResult]:
-        repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query)
+        repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query, prefix)
         threshold = arguments.check_threshold("min_score", min_score)
-        how = check_refinement(distinct, boost, now)
+        every, how = arguments.check_match(match), check_refinement(distinct, boost, now)
         filter = combine(where, source_types, languages)
-        asked = KeywordQuery(text, top_k, filter, explain, candidates_of(top_k, how), how)
+        asked = KeywordQuery(text, top_k, filter, explain, every, candidates_of(top_k, how), how)
         found = await repository.keyword_search(asked) if top_k else []
         return await finished(found, threshold, text if highlights else None, repository.stored.language)
 

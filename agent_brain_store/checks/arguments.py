@@ -11,8 +11,7 @@ from collections.abc import Collection, Sequence
 from agent_brain_store.checks.chunks import clean_text
 from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
-from agent_brain_store.protocol import OnInvalid
-from agent_brain_store.results import MOST_VALUES
+from agent_brain_store.protocol import Match, OnInvalid
 
 LARGEST = 2**31 - 1  # an int4
 LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
@@ -37,13 +36,17 @@ def check_batch_size(batch_size: int) -> int:
     return _integer("batch_size", batch_size, 1)
 
 
-def check_query(query: str) -> str:
-    """Return a question, cleaned like the text of a chunk. It may have up to 50,000 characters."""
+def check_query(query: str, prefix: bool = False) -> str:
+    """Return a question, cleaned like the text of a chunk. It may have up to 50,000 characters.
+
+    ``prefix`` puts a star at its end, which says that the last word goes on.
+    """
     if not isinstance(query, str):
         raise InvalidQueryError(f"query is of type {type(query).__name__}, not a string")
     if len(query) > LONGEST_QUERY:
         raise InvalidQueryError(f"query has {len(query)} characters; it may have {LONGEST_QUERY}")
-    return clean_text(query)
+    cleaned = clean_text(query)
+    return f"{cleaned}*" if prefix and not cleaned.endswith("*") else cleaned
 
 
 def check_threshold(name: str, threshold: float) -> float:
@@ -69,6 +72,13 @@ def check_fusion(fusion: str) -> str:
     if fusion not in ("convex", "rrf", "relative_score"):
         raise InvalidQueryError(f"fusion is {fusion!r}; it must be 'convex', 'rrf' or 'relative_score'")
     return fusion
+
+
+def check_match(match: Match) -> bool:
+    """Return whether a chunk needs ``all`` words of a question. Otherwise ``any`` of them will do."""
+    if match not in ("any", "all"):
+        raise InvalidQueryError(f"match is {match!r}; it must be 'any' or 'all'")
+    return match == "all"
 
 
 def check_on_invalid(on_invalid: OnInvalid) -> OnInvalid:

@@ -179,7 +179,7 @@ class ChromaRepository:
         index = await self._index()
 
         def search(rows: Rows, candidates: int) -> Found:
-            hits = index.search(query.text, candidates, query.filter)
+            hits = index.search(query.text, candidates, query.filter, query.every)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
             return _found(query, reading.results(rows, scored, candidates), index)
 

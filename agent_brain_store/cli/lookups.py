@@ -114,6 +114,9 @@ def _show(chunk_id: str, chunk: dict[str, Any]) -> None:
     show_default=True,
     help="How a hybrid search fuses both rankings.",
 )
+@click.option(
+    "--all", "every", is_flag=True, help="Find only chunks with every word of QUESTION. For a keyword search."
+)
 @click.option("--distinct", is_flag=True, help="Show only the best of chunks with an equal text.")
 @click.option(
     "--boost", callback=from_json, help='What counts besides, as JSON, as in \'{"created_at": {"half_life": "30d"}}\'.'
@@ -147,6 +150,7 @@ async def _search(
     where: Any,
     fusion: Any,
     min_score: float,
+    every: bool,
     distinct: bool,
     boost: Any,
 ) -> list[SearchResult]:
@@ -157,7 +161,7 @@ async def _search(
     options = always | {"explain": True, "min_score": min_score, "highlights": True}
     async with opened(config) as store:
         if vector is None:
-            return await store.keyword_search(question, top_k, **options)
+            return await store.keyword_search(question, top_k, match="all" if every else "any", **options)
         if not question:
             return await store.vector_search(vector, top_k, min_score, **always)
         return await store.hybrid_search(question, vector, top_k, fusion=fusion, **options)

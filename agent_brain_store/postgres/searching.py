@@ -12,7 +12,7 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
-from agent_brain_store.refining import filled
+from agent_brain_store.refining import Refinement, filled
 from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
 
@@ -59,13 +59,16 @@ class Searcher:
 
     async def _rows(self, name: str, query: Query, values: dict[str, Any]) -> Sequence[asyncpg.Record]:
         """Run a search. If it is refined, that has a statement of its own, which sees more candidates than are returned."""
-        how = query.refinement
-        if how is None:
+        how, every = query.refinement, isinstance(query, KeywordQuery) and query.every
+        if how is None and not every:
             if isinstance(query, HybridQuery):
                 values["candidates"] = query.candidates
             return await self._pools.fetch(name, **values)
         refined = f"{name}_refined"
+        how = how or Refinement((), False, 0.0)
         values |= {"boosts": how.boosts_as_json(), "now": how.now, "distinct": how.distinct}
+        if isinstance(query, KeywordQuery):
+            values["every"] = every
 
         async def ask(candidates: int) -> tuple[Sequence[asyncpg.Record], int]:
             rows = await self._pools.fetch(refined, **values, candidates=candidates)

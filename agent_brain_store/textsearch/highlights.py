@@ -14,7 +14,7 @@ from agent_brain_store.results import Highlight
 from agent_brain_store.textsearch.folding import ALNUM, fold
 from agent_brain_store.textsearch.frequencies import searched_part
 from agent_brain_store.textsearch.searchable import RUN, UNIT, units
-from agent_brain_store.textsearch.words import piece_terms, question_terms
+from agent_brain_store.textsearch.words import SHORTEST_STEM, piece_terms, question_terms, typed_prefix
 
 LONGEST = 240  # characters of a passage, unless one word is longer
 MOST = 3  # passages of a text
@@ -60,7 +60,7 @@ class _Asked(dict[str, list[_Match]]):
     def __init__(self, query: str, language: str) -> None:
         super().__init__()
         self._language = language
-        self._terms = frozenset(question_terms(query, language))
+        self._terms, self._typed = frozenset(question_terms(query, language)), typed_prefix(query)
         letters = units(fold(query))
         # A pair of letters says more than each of them. Letters alone count only if the question has no pair.
         self._units = frozenset(filter(None, letters[1::2])) or frozenset(filter(None, letters))
@@ -77,7 +77,7 @@ class _Asked(dict[str, list[_Match]]):
 
     def __missing__(self, piece: str) -> list[_Match]:
         found: list[_Match] = []
-        if not self._terms.isdisjoint(piece_terms(piece, self._language)):
+        if self._typed or not self._terms.isdisjoint(piece_terms(piece, self._language)):
             if piece.isascii() or not RUN.search(piece):
                 found = self._in_words(piece)
             else:
@@ -85,13 +85,21 @@ class _Asked(dict[str, list[_Match]]):
         self[piece] = found
         return found
 
+    def _shared(self, piece: str) -> frozenset[str]:
+        """Return the terms that a piece shares with the question. The last word may have been typed only in part."""
+        found, typed = piece_terms(piece, self._language), self._typed
+        shared = self._terms & found
+        if typed:
+            shared |= {t for t in found if t.startswith(typed) or (len(t) >= SHORTEST_STEM and typed.startswith(t))}
+        return shared
+
     def _in_words(self, piece: str) -> list[_Match]:
         """Return the words of a piece that match. If only the piece as a whole has a term, return all of it."""
-        whole = self._terms.intersection(piece_terms(piece, self._language))
+        whole = self._shared(piece)
         words = [
             _Match(word.start(), word.end(), terms)
             for word in _WORD.finditer(piece)
-            if (terms := whole.intersection(piece_terms(word[0], self._language)))
+            if (terms := whole & self._shared(word[0]))
         ]
         if len(whole.difference(*(word.terms for word in words))):
             stripped = piece.strip(_MARKS + _SPACE) or piece.strip(_SPACE)

@@ -26,9 +26,10 @@ from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
 from agent_brain_store.textsearch.kept import Postings
 from agent_brain_store.textsearch.names import exact_names
 from agent_brain_store.textsearch.scored import Hits, Scored, metadata_in, with_shared_keys
-from agent_brain_store.textsearch.words import question_terms, question_words
+from agent_brain_store.textsearch.words import SHORTEST_STEM, question_terms, question_words, typed_prefix, word_forms
 
 EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
+MOST_BEGUN, MOST_READ = 20, 5000  # as in prefix_terms.sql
 
 
 class KeywordIndex:
@@ -96,18 +97,65 @@ class KeywordIndex:
 
     # --- searching ---------------------------------------------------------------------------------------------------
 
-    def search(self, query: str, top_k: int, filter: Filter | None = None) -> Hits:
+    def search(self, query: str, top_k: int, filter: Filter | None = None, every: bool = False) -> Hits:
         """Return the ids and BM25 scores of the best chunks with any word of a question that match a filter.
 
-        The best come first, and ties are in the order of ids. You get ``top_k`` chunks, or all if there are fewer.
+        If ``every`` is set, chunks need every word. The best come first, and ties are in the order of ids. You get
+        ``top_k`` chunks, or all if there are fewer.
         """
-        return self.score(query).best(top_k, filter) if top_k else []
+        return self.score(query, every).best(top_k, filter) if top_k else []
 
-    def score(self, query: str) -> Scored:
-        """Score every chunk for a question."""
-        asked = self._terms_of(query)
+    def score(self, query: str, every: bool = False) -> Scored:
+        """Score every chunk for a question. If ``every`` is set, chunks without one of its words score 0."""
+        asked, typed = self._terms_of(query), typed_prefix(query)
+        forms = dict(word_forms(query, self._config.language)) if every else {}
+        last = next(reversed(forms), "")
         with self._lock:
-            return Scored(self._all_scores(asked), self._ids, self._metadatas, self._slots)
+            begun = self._begun(typed)
+            scores = self._all_scores({term: times for term, times in begun.items() if term not in asked} | asked)
+            for part, form in forms.items():
+                ways = [np.logical_and.reduce([self._has(term) for term in form.every])] if form.every else []
+                ways += map(self._has, (*form.others, *(begun if part == last else ())))
+                if ways:
+                    scores[~np.logical_or.reduce(ways)] = 0
+            return Scored(scores, self._ids, self._metadatas, self._slots)
+
+    def _has(self, term: str) -> NDArray[np.bool_]:
+        """Return for each slot whether it has a term."""
+        found = np.zeros(len(self._ids), np.bool_)
+        found[self._postings_of(term)[:, 0].astype(np.int64)] = True
+        return found
+
+    def _begun(self, typed: str) -> dict[str, float]:
+        """Return the terms that begin with what was typed, and how often each counts, as ``prefix_terms.sql`` does.
+
+        The most frequent come. Together they weigh as one word that is in as many chunks as all of them. If no term begins
+        so, it is the longest term that the typed text begins with, because a term is the stem of a word.
+        """
+        if not typed:
+            return {}
+        counted = {term: count for term in self._first_terms(typed) if (count := self._living(term))}
+        if not counted:
+            stems = (typed[:end] for end in range(len(typed) - 1, SHORTEST_STEM - 1, -1))
+            counted = next(({stem: count} for stem in stems if (count := self._living(stem))), {})
+        best = sorted(counted, key=lambda term: (-counted[term], term))[:MOST_BEGUN]
+        together = self._idf(min(self._chunks, sum(counted[term] for term in best)))
+        return {term: together / self._idf(counted[term]) for term in best}
+
+    def _first_terms(self, typed: str) -> list[str]:
+        """Return the first terms, in code point order, that begin with what was typed."""
+        found = {term for term in self._postings if term.startswith(typed)}
+        if self._kept is not None:
+            found.update(self._kept.beginning_with(typed, MOST_READ))
+        return sorted(found)[:MOST_READ]
+
+    def _living(self, term: str) -> int:
+        lengths = np.frombuffer(self._lengths) if self._ids else np.zeros(0)
+        return int(np.count_nonzero(lengths[self._postings_of(term)[:, 0].astype(np.int64)] >= 0))
+
+    def _idf(self, containing: int) -> float:
+        # This is above 0 for every term. rank-bm25's own gives no weight at all to a term in half of the chunks.
+        return math.log1p((self._chunks - containing + 0.5) / (containing + 0.5))
 
     def holders(self, query: str, ids: Iterable[str]) -> list[set[str]]:
         """Return which of the given chunks have all terms of an exact name in a question, for each name."""
@@ -132,7 +180,10 @@ class KeywordIndex:
             if found_terms := self._terms_of(part):
                 asked.setdefault(shown, set()).update(found_terms)
         result: dict[str, list[str]] = {chunk_id: [] for chunk_id in ids}
+        last = next((shown for part, shown in reversed(words) if query.endswith(part)), "")
         with self._lock:
+            if begun := self._begun(typed_prefix(query)):
+                asked.setdefault(last, set()).update(begun)
             slots, found = [self._slots.get(chunk_id, -1) for chunk_id in result], list(result.values())
             for shown, forms in asked.items():
                 contained = [np.isin(slots, self._postings_of(f)[:, 0]) for f in sorted(forms)[:EXPLAINED_FORMS]]
@@ -188,8 +239,7 @@ class KeywordIndex:
         okapi.corpus_size, okapi.doc_len = (1, containing), [lengths]
         okapi.doc_freqs = [{term: array("d", frequencies.tobytes())}]
         okapi.avgdl = self._tokens / self._chunks if self._tokens > 0 else 1.0
-        # This idf is above 0 for every term. rank-bm25's own gives no weight at all to a term in half of the chunks.
-        okapi.idf = {term: math.log1p((self._chunks - containing + 0.5) / (containing + 0.5))}
+        okapi.idf = {term: self._idf(containing)}
         scores: NDArray[np.float64] = okapi.get_scores([term])[0]
         return scores
 

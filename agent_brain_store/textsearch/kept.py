@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,13 @@ class Postings:
         is_there = number < len(self._term_ends) and self._term(number) == wanted
         start, end = (self._bounds(self._ends, number)) if is_there else (0, 0)
         return self._postings[start:end].reshape(-1, 2)
+
+    def beginning_with(self, prefix: str, count: int) -> list[str]:
+        """Return the first ``count`` terms that begin with a prefix."""
+        wanted, numbers = prefix.encode(), range(len(self._term_ends))
+        first = bisect_left(numbers, wanted, key=self._term)
+        found = (self._term(number) for number in numbers[first : first + count])
+        return [term.decode() for term in takewhile(lambda term: term.startswith(wanted), found)]
 
     def _term(self, number: int) -> bytes:
         start, end = self._bounds(self._term_ends, number)

@@ -16,7 +16,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from agent_brain_store.textsearch.folding import ALNUM, fold, without_accents
@@ -25,6 +25,8 @@ from agent_brain_store.textsearch.stems import lowered, term
 
 LONGEST_KEPT = 80  # characters of a piece of text whose terms are remembered
 MOST_KEPT = 100_000  # pieces
+MOST_WORDS, MOST_TERMS = 100, 10  # of a question of which every word has to match
+SHORTEST_STEM = 4  # letters of a term that stands for a longer word that is being typed
 OTHER_FORM = 0.1  # how often another form of a question's word counts
 
 # A piece without these needs no parser: an ASCII word between marks that do not belong to it.
@@ -32,6 +34,8 @@ _PLAIN_PIECE = re.compile(r"""[(\["'`*]*([A-Z]?[a-z]+|[A-Z]|[0-9]+)[,;:!?)\]"'`*
 _PIECES = re.compile(r"[^ \t\n\v\f\r]+")
 _SEPARATORS = re.compile(r"[\x1c-\x1f]")  # str.split() takes these for blanks, too
 _BLANK = "\\t\\n\\v\\f\\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
+_BLANKS_OF_ASCII = re.compile(r"[ \t\n\v\f\r]+")
+_TYPED = re.compile(f"([{ALNUM}]+)\\*\\Z")
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _CAPITALS = re.compile(f"(?<![{ALNUM}])[A-Z][A-Z]+(?![{ALNUM}])")
 _SMALL = re.compile("[a-z]")
@@ -60,6 +64,36 @@ def question_terms(query: str, language: str) -> dict[str, float]:
     for form in filter(None, found.plain):
         counts[form] = counts.get(form, 0.0) + OTHER_FORM
     return dict.fromkeys(found.closed, OTHER_FORM) | counts
+
+
+def typed_prefix(query: str) -> str:
+    """Return what a question ends with if a star follows it: how the last word begins. Otherwise return an empty string.
+
+    A single letter of ASCII is no prefix, because too much begins with it.
+    """
+    found = _TYPED.search(fold(query)) if query.endswith("*") else None
+    typed = lowered(found[1]) if found else ""
+    return "" if len(typed) == 1 and typed.isascii() else typed
+
+
+class Form(NamedTuple):
+    """What finds a word of a question: a chunk that has all of the first terms, or any of the others."""
+
+    every: list[str]
+    others: list[str]
+
+
+def word_forms(query: str, language: str) -> Iterator[tuple[str, Form]]:
+    """Yield each distinct part of a question that stands between blanks, and what finds it. Nothing finds a stop word.
+
+    Only the first words of a very long question count, and the first terms of a very long word.
+    """
+    known = set(chain(*text_terms(query, language)))
+    for part in islice(dict.fromkeys(filter(None, _BLANKS_OF_ASCII.split(query))), MOST_WORDS):
+        found = text_terms(part, language)
+        every = {term for term in chain(found.words, found.letters, found.names) if term in known} - {""}
+        others = ({*found.plain, *found.closed} - {""}) - every
+        yield part, Form(sorted(every, key=str.encode)[:MOST_TERMS], sorted(others, key=str.encode)[:MOST_TERMS])
 
 
 def text_terms(text: str, language: str) -> Terms:

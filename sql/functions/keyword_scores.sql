@@ -6,7 +6,7 @@
 -- returns many: chunk_id text, score float8
 --   A chunk without a word of the question is not among them.
 --
--- called by: hybrid_ranking
+-- called by: hybrid_ranking, keyword_search_refined.sql
 -- inlined: no. The session keeps its plan, as keyword_ranking() does.
 --
 -- psql: select * from keyword_scores('how do I load chunks', array(select chunk_id from chunks limit 5));

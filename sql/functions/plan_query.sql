@@ -87,6 +87,13 @@ begin
   from unnest(text_terms(query)) as word
   left join term_statistics known on known.term = word.lexeme;
 
+  if right(query, 1) = '*' then
+    select words || array_agg(term), times || array_agg(often), counted || array_agg(df)
+    into words, times, counted
+    from prefix_terms(query)
+    where term <> all(coalesce(words, '{}'));
+  end if;
+
   -- A term that was not counted is new or in no chunk. Either way it is rare.
   select
     array_agg(quoted(term)::tsquery order by term),

@@ -28,7 +28,12 @@ begin atomic
         group by part, word
         order by 3
         limit 1000
-      ) first_words, unnest(tsvector_to_array(text_terms(part))) as term
+      ) first_words,
+      lateral (
+        select unnest(tsvector_to_array(text_terms(part))) as term
+        union
+        select begun.term from prefix_terms(part) as begun where right(query, length(part)) = part
+      ) terms
       group by lower(word)
     ) distinct_words
   ) shown;

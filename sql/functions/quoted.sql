@@ -3,7 +3,7 @@
 -- term  text
 --
 -- returns text
--- called by: question_words, question_names, plan_query
+-- called by: question_words, question_names, plan_query, every_word
 -- inlined: yes
 create or replace function quoted(term text) returns text language sql immutable strict parallel safe
 return '''' || replace(replace(term, '\', '\\'), '''', '''''') || '''';

@@ -1,4 +1,4 @@
--- keyword_search_refined: as keyword_search, with the scores boosted, or with equal texts folded into the best of them.
+-- keyword_search_refined: as keyword_search, with every word required, scores boosted, or equal texts folded into one.
 --
 -- The best chunks by BM25 are the candidates. The best of these are returned. If chunks with an equal text leave too few,
 -- ask again with more candidates.
@@ -11,12 +11,13 @@
 -- $6  boosts         text    what boost_factor() takes, as JSON; [] changes no score
 -- $7  now            float8  in Unix seconds
 -- $8  distinct       bool    whether of chunks with an equal text only the best is returned
+-- $9  every          bool    whether a chunk needs every word of the question
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, candidates int4
 --
 -- candidates is how many there were.
 --
--- psql: \bind 'how do I load chunks' 5 '' '' 100 '[{"key": "stars", "weight": 0.2, "scale": 100}]' 0 true
+-- psql: \bind 'how do I load chunks' 5 '' '' 100 '[{"key": "stars", "weight": 0.2, "scale": 100}]' 0 true false
 --       \i sql/queries/keyword_search_refined.sql
 with scope as materialized (
   select places, is_wide
@@ -25,9 +26,19 @@ with scope as materialized (
 ),
 found as materialized (
   select chunk_id, score / max(score) over () as score
-  from keyword_ranking(
-    $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
-  )
+  from (
+    select chunk_id, score
+    from keyword_ranking(
+      $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
+    )
+    where not $9::bool
+    union all
+    select chunk_id, score
+    from keyword_scores($1::text, with_every_word($1::text, $3::text, $4::text, (select places from scope)))
+    where $9::bool
+    order by score desc, chunk_id
+    limit $5::int4
+  ) best
 ),
 boosted as materialized (
   select

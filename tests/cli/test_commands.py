@@ -86,6 +86,11 @@ def test_both_are_fused_under_a_filter(filled: Run) -> None:
     assert (hit["id"], hit["vector_rank"], hit["keyword_rank"]) == ("c", 1, 1)
 
 
+def test_every_word_is_required_and_a_star_lets_the_last_one_go_on(filled: Run) -> None:
+    assert [hit["id"] for hit in json.loads(filled("search", "cat bear", "--all", "--json").stdout)] == ["c"]
+    assert [hit["id"] for hit in json.loads(filled("search", "rock*", "--json").stdout)] == ["d"]
+
+
 def test_copies_are_folded_and_metadata_count(filled: Run) -> None:
     boost = ("--boost", '{"n": {"scale": 1, "weight": 0.9}}')
     hits = json.loads(filled("search", "bear", "--json", "--distinct", *boost).stdout)

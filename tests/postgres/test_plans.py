@@ -139,6 +139,30 @@ async def test_keyword_search_reads_chunks_only_by_an_index(connection, where, h
     assert scans["chunks_metadata_gin" if where else "chunks_tsv_gin"] >= 7
 
 
+@pytest.mark.parametrize(
+    ("query", "every", "hits", "indexes"),
+    [
+        ("rare7 index", True, 8, ["chunks_tsv_gin"]),
+        ("rare*", False, 10, ["chunks_tsv_gin", "term_statistics_pkey"]),
+        ("index rare*", True, 10, ["chunks_tsv_gin", "term_statistics_pkey"]),
+    ],
+)
+async def test_every_word_and_a_prefix_are_served_by_indexes(connection, query, every, hits, indexes):
+    text = queries()["keyword_search_refined"].text
+    refined = {"candidates": 10, "boosts": "[]", "now": 0.0, "distinct": False, "every": every}
+    given = arguments("keyword_search_refined", query=query, top_k=10, filter="", source_prefix="", **refined)
+    async with connection.transaction():
+        for _ in range(7):
+            assert len(await connection.fetch(text, *given)) == hits
+        scans = dict(await connection.fetch(SCANS))
+        whole = await connection.fetchval(
+            "select seq_scan from pg_stat_xact_user_tables where relname = 'term_statistics'"
+        )
+    assert scans["every row"] == whole == 0
+    for index in indexes:
+        assert scans[index] >= 7
+
+
 @pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
 @pytest.mark.parametrize(
     ("where", "indexes"),

@@ -90,6 +90,7 @@ COMMON = {
     "boosts": '[{"key": "n", "weight": 0.2, "scale": 1}]',
     "now": "0",
     "distinct": "true",
+    "every": "false",
 }
 
 

@@ -1,0 +1,51 @@
+-- every_word: a tsquery that finds the chunks with every word of a question, each in any of its forms.
+--
+-- A word is what stands between blanks. A chunk needs all of its terms, or one of its other forms: 'e-mail' is found by
+-- e and mail, or by email. Stop words do not count. Of a very long question the first 100 words count, and of a word
+-- the first 10 terms. In Python, word_forms() in textsearch/words.py does the same.
+--
+-- Example: 'send an e-mail' gives 'send' & ('e' & 'mail' | 'email').
+--
+-- query  text
+--
+-- returns tsquery
+--   null if no word is left
+--
+-- called by: with_every_word
+-- inlined: no
+create or replace function every_word(query text) returns tsquery
+language sql stable parallel safe
+begin atomic
+  select string_agg('(' || form || ')', ' & ')::tsquery
+  from (
+    select concat_ws(
+      ' | ',
+      (
+        select string_agg(quoted(lexeme), ' & ')
+        from (
+          select lexeme from unnest(text_terms(part)) where weights[1] <> 'C' and lexeme = any(known)
+          order by lexeme collate "C" limit 10
+        ) first_terms
+      ),
+      (
+        select string_agg(quoted(lexeme), ' | ')
+        from (
+          select lexeme from unnest(text_terms(part)) where weights[1] = 'C' or weights is null
+          order by lexeme collate "C" limit 10
+        ) other_forms
+      ),
+      (select string_agg(quoted(term), ' | ') from prefix_terms(part) where part = substring(query from '[^ \t\n\v\f\r]+$'))
+    ) as form
+    from
+      (select tsvector_to_array(text_terms(query)) as known) whole,
+      (
+        select part
+        from regexp_split_to_table(query, '[ \t\n\v\f\r]+') with ordinality as parts (part, place)
+        where part <> ''
+        group by part
+        order by min(place)
+        limit 100
+      ) first_words
+  ) forms
+  where form <> '';
+end;
