@@ -17,7 +17,7 @@ from agent_brain_store.chroma import keywords, reading, shared, verifying, writi
 from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.describing import Tally
 from agent_brain_store.chroma.directory import Collection
-from agent_brain_store.chroma.searching import VectorQuestion, count_matching, fused, nearest
+from agent_brain_store.chroma.searching import VectorQuestion, as_written, count_matching, fused, nearest
 from agent_brain_store.chroma.threads import called_on_this_loop
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized
@@ -180,6 +180,8 @@ class ChromaRepository:
 
         def search(rows: Rows, candidates: int) -> Found:
             hits = index.search(query.text, candidates, query.filter, query.every)
+            if not hits and not query.every:
+                hits = as_written(rows, index, query, candidates)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
             return _found(query, reading.results(rows, scored, candidates), index)
 

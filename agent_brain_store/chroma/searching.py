@@ -19,7 +19,7 @@ from agent_brain_store.chroma.vectors import LARGEST
 from agent_brain_store.chroma.where import to_where
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.repository import HybridQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery
 from agent_brain_store.results import SearchResult
 from agent_brain_store.textsearch import fusion
 
@@ -196,6 +196,22 @@ def _vectors(collection: Collection, ids: Sequence[str]) -> Iterator[tuple[list[
         yield [row.chunk_id for row in part], np.array([row.vector for row in part])
 
 
+def as_written(rows: client.Rows, index: KeywordIndex, asked: KeywordQuery | HybridQuery, top_k: int) -> Hits:
+    """Find a question of nothing but stop words as it is written. Only so many texts are read, see `verbatim`."""
+    from agent_brain_store.textsearch.verbatim import BUDGETS, verbatim
+
+    if (pattern := verbatim(asked.text, index.config.language)) is None:
+        return []
+    ids, counted = matching_ids(rows, asked.filter, index), {}
+    if index.config.budget:
+        ids = ids[: BUDGETS * index.config.budget]
+    for start in range(0, len(ids), client.PAGE):
+        for chunk_id, (text, _) in rows.contents(ids[start : start + client.PAGE]).items():
+            if times := len(pattern.findall(text)):
+                counted[chunk_id] = times
+    return index.as_one_word(counted)[:top_k]
+
+
 # --- hybrid search ---------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +247,8 @@ def fused(collection: Collection, index: KeywordIndex, question: VectorQuestion,
     scored = index.score(asked.text) if asked.keyword_weight else None
     known = None if asked.filter is None else matching(collection, asked.filter)
     hits = [] if scored is None else scored.best(asked.candidates, asked.filter, known)
+    if scored is not None and not hits:
+        hits = as_written(collection.rows, index, asked, asked.candidates)
     if asked.fusion == "relative_score":
         return _by_score(collection, scored, question, asked, near, hits)
     similarities = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
@@ -254,7 +272,7 @@ def _by_score(
     if asked.vector_weight:
         known |= dict(scan(collection, question, [i for i in candidates if i not in known]))
     similarities = {chunk_id: question.similarity(distance) for chunk_id, distance in known.items()}
-    keyword_scores = {} if scored is None else scored.of(candidates)
+    keyword_scores = {} if scored is None else scored.of(candidates) | dict(hits)
     order = [chunk_id for chunk_id, _ in near]
     ranked = fusion.relative_score_fusion(
         similarities, keyword_scores, asked.vector_weight, asked.keyword_weight, order

@@ -14,6 +14,7 @@ from agent_brain_store.results import Highlight
 from agent_brain_store.textsearch.folding import ALNUM, fold
 from agent_brain_store.textsearch.frequencies import searched_part
 from agent_brain_store.textsearch.searchable import RUN, UNIT, units
+from agent_brain_store.textsearch.verbatim import verbatim
 from agent_brain_store.textsearch.words import SHORTEST_STEM, piece_terms, question_terms, typed_prefix
 
 LONGEST = 240  # characters of a passage, unless one word is longer
@@ -61,12 +62,15 @@ class _Asked(dict[str, list[_Match]]):
         super().__init__()
         self._language = language
         self._terms, self._typed = frozenset(question_terms(query, language)), typed_prefix(query)
+        self._verbatim = verbatim(query, language)
         letters = units(fold(query))
         # A pair of letters says more than each of them. Letters alone count only if the question has no pair.
         self._units = frozenset(filter(None, letters[1::2])) or frozenset(filter(None, letters))
 
     def matches(self, text: str) -> list[_Match]:
         """Return the words of a text that match, in order."""
+        if self._verbatim:
+            return [_Match(*found.span(), frozenset({""})) for found in self._verbatim.finditer(text)]
         if not any(map(self.__getitem__, set(_PIECE.findall(text)))):
             return []
         return [

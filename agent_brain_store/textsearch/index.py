@@ -41,7 +41,7 @@ class KeywordIndex:
     """
 
     def __init__(self, config: KeywordConfig) -> None:
-        self._config = config
+        self.config = config
         self._lock = threading.Lock()
         # rank-bm25 cannot start without a text. `_bm25` replaces its counts for each term.
         self._okapi = BM25Okapi([[""]], k1=config.k1, b=config.b)
@@ -61,7 +61,7 @@ class KeywordIndex:
 
     def put(self, chunk_id: str, text: str, metadata: Metadata) -> None:
         """Add or replace a chunk."""
-        weighted, length = frequencies(text, metadata, self._config)
+        weighted, length = frequencies(text, metadata, self.config)
         kept = with_shared_keys(metadata)
         with self._lock:
             self._drop(chunk_id)
@@ -108,7 +108,7 @@ class KeywordIndex:
     def score(self, query: str, every: bool = False) -> Scored:
         """Score every chunk for a question. If ``every`` is set, chunks without one of its words score 0."""
         asked, typed = self._terms_of(query), typed_prefix(query)
-        forms = dict(word_forms(query, self._config.language)) if every else {}
+        forms = dict(word_forms(query, self.config.language)) if every else {}
         last = next(reversed(forms), "")
         with self._lock:
             begun = self._begun(typed)
@@ -157,6 +157,18 @@ class KeywordIndex:
         # This is above 0 for every term. rank-bm25's own gives no weight at all to a term in half of the chunks.
         return math.log1p((self._chunks - containing + 0.5) / (containing + 0.5))
 
+    def as_one_word(self, counted: Mapping[str, int]) -> Hits:
+        """Score chunks by how often they have something that is not indexed, as if it were one word. Best first."""
+        k1, b, average = self.config.k1, self.config.b, self._tokens / self._chunks if self._tokens > 0 else 1.0
+        with self._lock:
+            lengths = {i: self._lengths[self._slots[i]] for i in counted if i in self._slots}
+        scored = (
+            (i, times / (times + k1 * (1 - b + b * lengths[i] / average)))
+            for i, times in counted.items()
+            if i in lengths
+        )
+        return sorted(scored, key=lambda hit: (-hit[1], hit[0]))
+
     def holders(self, query: str, ids: Iterable[str]) -> list[set[str]]:
         """Return which of the given chunks have all terms of an exact name in a question, for each name."""
         given = list(ids)
@@ -202,7 +214,7 @@ class KeywordIndex:
         return {term: count for term, count in counts.items() if count}
 
     def _terms_of(self, query: str) -> dict[str, float]:
-        return question_terms(query, self._config.language)
+        return question_terms(query, self.config.language)
 
     def _words_of(self, name: str) -> list[str]:
         """Return the terms of a name, without the other forms of its words."""

@@ -10,7 +10,7 @@
 -- text  text
 --
 -- returns text
--- called by: text_terms, prefix_terms
+-- called by: text_terms, prefix_terms, verbatim
 -- inlined: no. It keeps its plans for the session, as searchable() does.
 -- stored data: version 1
 create or replace function fold(text text) returns text

@@ -72,6 +72,10 @@ begin
     exit when budget >= with_a_word;
     budget := case when 10 * budget < least(with_a_word, 2147483647) then 10 * budget else 0 end;
   end loop;
+  if ids is null then  -- the last resort
+    return query select * from verbatim(query, k, nullif(filter, '')::jsonpath, source_prefix, places);
+    return;
+  end if;
   return query select * from unnest(ids, scores);
 end
 $$;

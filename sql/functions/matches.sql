@@ -10,7 +10,7 @@
 --
 -- returns bool
 -- called by: nearest, is_complete, filter_scope, bm25, count_matching_chunks.sql, delete_matching_chunks.sql,
---   list_chunks.sql, update_metadata.sql, with_every_word
+--   list_chunks.sql, update_metadata.sql, with_every_word, verbatim
 -- inlined: yes
 create or replace function matches(metadata jsonb, path jsonpath, source_prefix text) returns bool
 language sql immutable parallel safe

@@ -80,7 +80,6 @@ async def test_every_word_is_found_beyond_the_budget(make):
         ("ind", {"index"}),
         ("indexes", {"index"}),
         ("caf", {"mail"}),
-        ("the", set()),
         ("k", set()),
         ("数据", {"zh"}),
         ("数", {"zh"}),

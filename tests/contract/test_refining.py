@@ -116,6 +116,32 @@ async def test_without_now_an_age_is_counted_from_today(store):
     assert [hit.score for hit in hits] == pytest.approx([1, 0.85], rel=1e-3)
 
 
+@pytest.mark.parametrize("fusion", ["convex", "rrf", "relative_score"])
+async def test_a_boost_without_weight_changes_nothing(store, fusion):
+    """A refined search ranks as the plain one does, with names, filters and weights."""
+    rng = np.random.default_rng(8)
+    words = [f"word{letter}" for letter in "abcdefghijklmnopqrst"]
+    texts = [" ".join(rng.choice(words, 8)) + (f" MER-{i:04}" if i % 7 == 0 else "") for i in range(150)]
+    vectors = rng.normal(size=(150, DIMENSIONS))
+    await store.upsert_documents([f"{i:03}" for i in range(150)], vectors, texts, [{"n": i % 3} for i in range(150)])
+    nothing: dict[str, Any] = {"boost": {"n": {"scale": 1, "weight": 0}}}
+    for i in range(8):
+        question, vector, where = (
+            " ".join(rng.choice(words, 3)),
+            rng.normal(size=DIMENSIONS),
+            {"n": 1} if i % 2 else None,
+        )
+        weights = [(1, 1), (1, 0.3), (0, 1), (1, 0)][i % 4]
+        asked = f"{question} MER-{7 * i:04}", vector, 10, *weights
+        options: dict[str, Any] = {"fusion": fusion, "where": where, "candidates": 20}
+        assert await store.hybrid_search(*asked, **options, **nothing) == await store.hybrid_search(*asked, **options)
+        assert await store.vector_search(vector, 10, 0, where, **nothing) == await store.vector_search(
+            vector, 10, 0, where
+        )
+        plain = await store.keyword_search(question, 10, where=where)
+        assert await store.keyword_search(question, 10, where=where, **nothing) == plain
+
+
 # --- equal texts -----------------------------------------------------------------------------------------------------
 
 

@@ -111,7 +111,7 @@ async def test_the_exact_form_ranks_above_the_other_one(make, elsewhere):
 
 async def test_a_stop_word_in_capitals_is_no_other_word(store):
     await fill(store, ("name", "Ask IT for help"), ("word", "Ask it for help"), ("loud", "ASK IT FOR HELP"))
-    assert await ids(store, "it") == []
+    assert set(await ids(store, "it")) == {"name", "word", "loud"}, "nothing else is left of the question"
     assert await ids(store, "IT") == ["name"]
     assert set(await ids(store, "WHO CAN HELP ME")) == {"name", "word", "loud"}, "in a loud question it is a stop word"
 

@@ -135,7 +135,7 @@ ROOMS = {
     "config": "embedding_models rules commands passwords url sources yaml_file model __init__",
     "checks": "vectors chunks arguments startup digests",
     "filters": "parse evaluate",
-    "textsearch": "folding searchable stems names words frequencies highlights fusion kept scored index",
+    "textsearch": "folding searchable stems names words verbatim frequencies highlights fusion kept scored index",
     "transfer": "reading files moving",
     "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
