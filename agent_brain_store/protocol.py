@@ -194,13 +194,9 @@ class StorageBackend(Protocol):
         changes nothing else.
 
         ``distinct="text"`` returns of chunks with an equal text only the best one. ``boost`` multiplies scores by what
-        metadata say. ``{"created_at": {"half_life": "30d", "weight": 0.3}}`` takes 0.3 from a chunk that is infinitely
-        old, and half of that from one that is 30 days old. The key holds an ISO date or Unix seconds. A half-life is a
-        number of seconds, a ``timedelta``, or a number with ``s``, ``m``, ``h``, ``d`` or ``w``.
-        ``{"stars": {"scale": 100, "weight": 0.2}}`` takes 0.2 from a chunk without stars, and half of that from one
-        with 100. A weight is from 0 to 1, and 0.3 if you leave it out. A chunk without a usable value is as one without
-        stars, or infinitely old. ``now`` is the time from which an age is counted. None is the time of the call. Both
-        look at more than ``top_k`` candidates: ``max(100, 4 * top_k)``. ``docs/ranking.md`` has the formulas.
+        metadata say: ``{"created_at": {"half_life": "30d", "weight": 0.3}, "stars": {"scale": 100}}``. An age is counted
+        from ``now``, or else from the time of the call. Both look at ``max(100, 4 * top_k)`` candidates.
+        ``docs/ranking.md`` has the formulas.
         """
 
     async def keyword_search(
@@ -221,9 +217,8 @@ class StorageBackend(Protocol):
     ) -> list[SearchResult]:
         """Return the chunks that contain any word of a question, best first. The best one scores 1.
 
-        With ``match="all"`` a chunk needs every word, in any form. With ``prefix`` the last word may go on, as when
-        somebody types: ``"how do I kub"`` finds "kubernetes". A star at the end of the question does the same. A single
-        letter is no prefix.
+        With ``match="all"`` a chunk needs every word, in any form. With ``prefix``, or a star at the end of the question,
+        the last word may go on: ``"how do I kub*"`` finds "kubernetes".
 
         Chunks are ranked by BM25. ``source_types`` and ``languages`` filter by the metadata keys ``source_type`` and
         ``language``, in addition to ``where``. None is no filter, and an empty list matches no chunk.

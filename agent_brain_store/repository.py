@@ -19,7 +19,7 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.refining import Refinement
-from agent_brain_store.results import EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
 @dataclass(frozen=True, slots=True)

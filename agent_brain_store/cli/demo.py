@@ -80,7 +80,7 @@ async def _run(folder: Path, questions: Sequence[str], backend: str, data: Path,
         screen.note(_FOUND.format(chunks=chunks, files=files, place=place, **asdict(report)))
         for question in questions or _asked():
             (vector,) = await asyncio.to_thread(embedder.embed, [question])
-            hits = await store.hybrid_search(question, vector, _TOP, explain=True)
+            hits = await store.hybrid_search(question, vector, _TOP, highlights=True)
             answers.append({"question": question, "hits": [asdict(hit) for hit in hits]})
             if not wants_json:
                 _show(question, hits)
@@ -122,5 +122,5 @@ def _show(question: str, hits: list[SearchResult]) -> None:
     cells = []
     for place, hit in enumerate(hits, 1):
         where = f"{hit.metadata['source']} · {hit.metadata['title']}"
-        cells.append((place, f"{hit.score:.3f}", where, screen.snippet(hit.text, hit.matched_terms or [])))
+        cells.append((place, f"{hit.score:.3f}", where, screen.snippet(hit.text, hit.highlights or ())))
     screen.rows(("", "score", "file · heading", "text"), cells, wide="text")

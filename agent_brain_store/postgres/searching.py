@@ -63,7 +63,7 @@ class Searcher:
         if how is None and not every:
             if isinstance(query, HybridQuery):
                 values["candidates"] = query.candidates
-            return await self._pools.fetch(name, **values)
+            return await self._pools.read(name, **values)
         refined = f"{name}_refined"
         how = how or Refinement((), False, 0.0)
         values |= {"boosts": how.boosts_as_json(), "now": how.now, "distinct": how.distinct}
@@ -71,7 +71,7 @@ class Searcher:
             values["every"] = every
 
         async def ask(candidates: int) -> tuple[Sequence[asyncpg.Record], int]:
-            rows = await self._pools.fetch(refined, **values, candidates=candidates)
+            rows = await self._pools.read(refined, **values, candidates=candidates)
             return rows, rows[0]["candidates"] if rows else 0
 
         return await filled(ask, query.top_k, query.candidates)
@@ -84,8 +84,16 @@ class Searcher:
             rows = await self._pools.read("count_matching_chunks", **filter_values(filter))
         return int(rows[0]["chunks"])
 
+    async def describe(self, filter: Filter | None, values: int) -> Description:
+        """Return the metadata keys of the chunks that match, with so many values of each."""
+        chunks = await self.count(filter)
+        rows = await self._pools.fetch("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
+        return Description(chunks, tuple(_key(row) for row in rows))
+
     def _count_fallback(self, rows: Sequence[asyncpg.Record]) -> None:
-        self.exact_fallbacks += bool(rows and rows[0]["gave_up"])
+        if rows and rows[0]["gave_up"]:
+            self.exact_fallbacks += 1
+            telemetry.fell_back()
 
     async def _explained(self, rows: Sequence[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
         """Turn rows into results. With ``explain``, add the words that matched."""

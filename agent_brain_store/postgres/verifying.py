@@ -43,7 +43,7 @@ async def verify(
             found.damage("indexes", f"the index {name} is {kind.split('_')[0]}", True)
     with _noting_corruption(found, "the vector index"):
         for chunk in sample.chunks:
-            nearest = await searcher.vector(VectorQuery(np.asarray(chunk.embedding, np.float32), 1, None))
+            nearest = await searcher.vector(VectorQuery(np.asarray(chunk.embedding, np.float32), 1, None, 1, None))
             if not nearest or nearest[0].score < sample.own_score(chunk, distance):
                 found.damage("indexes", NOT_FOUND, True, chunk.chunk_id)
     return found.report()

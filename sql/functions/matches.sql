@@ -9,8 +9,8 @@
 -- source_prefix  text      what metadata.source begins with, where the filter implies it; '' otherwise
 --
 -- returns bool
--- called by: nearest, is_complete, filter_scope, bm25, count_matching_chunks.sql, delete_matching_chunks.sql,
---   list_chunks.sql, update_metadata.sql, with_every_word, verbatim
+-- called by: nearest, copies, is_complete, filter_scope, bm25, count_matching_chunks.sql, delete_matching_chunks.sql,
+--   describe_metadata.sql, list_chunks.sql, update_metadata.sql, with_every_word, verbatim
 -- inlined: yes
 create or replace function matches(metadata jsonb, path jsonpath, source_prefix text) returns bool
 language sql immutable parallel safe

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from agent_brain_store.cli import screen
 from agent_brain_store.textsearch.highlights import passages
-from tests.support.commands import PROGRAM, Run, called, many_lines
+from tests.support.commands import PROGRAM, Run, called, many_lines, read_until
 from tests.support.pages import ROOT, clean_environment
 
 

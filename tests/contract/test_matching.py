@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_brain_store import InvalidQueryError, StoreConfig, create_backend
+from agent_brain_store import InvalidQueryError, StorageBackend, StoreConfig, create_backend
 from tests.support.internals import count_terms
 from tests.support.stores import embed, fill, ids, mapping
 
@@ -115,6 +115,11 @@ async def test_rare_words_that_begin_so_do_not_outweigh_frequent_ones(store):
     assert [hit.score for hit in hits] == pytest.approx([1.0] * 41)
 
 
+async def answer(store: StorageBackend, question: str, match: Any) -> dict[str, tuple[float, list[str] | None]]:
+    hits = await store.keyword_search(question, 150, match=match, explain=True)
+    return {hit.chunk_id: (hit.score, hit.matched_terms) for hit in hits}
+
+
 @pytest.mark.postgres
 async def test_both_backends_match_and_rank_alike(tmp_path, database):
     chooser = random.Random(3)
@@ -138,19 +143,12 @@ async def test_both_backends_match_and_rank_alike(tmp_path, database):
     questions += [f"{question[: chooser.randint(2, len(question))]}*" for question in questions]
     for backend in ("chroma", "postgres"):
         places = {"chroma": {"path": str(tmp_path)}, "postgres": database}
-        config = mapping(backend=backend, keyword={"budget": 0}, **places)
-        store: Any = create_backend(StoreConfig.from_dict(config))
+        store: Any = create_backend(StoreConfig.from_dict(mapping(backend=backend, keyword={"budget": 0}, **places)))
         await store.initialize()
         await store.upsert_documents(names, [embed(text) for text in texts], texts, [{}] * 150)
         if backend == "postgres":
             await count_terms(store)
-        found = [
-            {hit.chunk_id: (hit.score, hit.matched_terms) for hit in hits}
-            for question in questions
-            for match in ("any", "all")
-            for hits in [await store.keyword_search(question, 150, match=match, explain=True)]
-        ]
-        answers.append(found)
+        answers.append([await answer(store, question, match) for question in questions for match in ("any", "all")])
         await store.close()
     for mine, theirs in zip(*answers, strict=True):
         assert mine.keys() == theirs.keys()
