@@ -112,7 +112,7 @@ ALTERING = """
         files = [next(directory.glob(f"*/{name}")) for name in ("header.bin", "data_level0.bin", "link_lists.bin")]
         good = [path.read_bytes() for path in files]
         size, links = 4 * 33 + 4 * DIMENSIONS + 8, 4 * 33
-        for _ in range(8):
+        for _ in range(12):
             which = numbers.choice([0, 1, 1, 2])
             data = bytearray(good[which])
             place = numbers.randrange(len(data))

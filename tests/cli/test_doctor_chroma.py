@@ -59,9 +59,16 @@ def test_a_damaged_database_is_found(filled: Run, tmp_path: Path) -> None:
     assert filled("doctor").exit_code == 0
 
 
+def delete_copies(path: Path) -> None:
+    """Delete the copies of vector files, which would take the place of damaged ones."""
+    for copy in (path / "chroma").glob("agent_brain-spare-*"):
+        shutil.rmtree(copy)
+
+
 def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> None:
     """Chroma writes its files after a thousand chunks. Until then the vectors are in the database."""
     assert run("load", "-", stdin=many_lines(1100)).exit_code == 0
+    delete_copies(tmp_path)
     (header,) = (tmp_path / "chroma").glob("*/header.bin")
     whole = header.read_bytes()
     header.write_bytes(b"\xff" * len(whole))
@@ -70,6 +77,7 @@ def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> No
     assert "its vector index is damaged" in finding["evidence"]
     header.write_bytes(whole)
     assert run("doctor").exit_code == 0
+    delete_copies(tmp_path)
     shutil.rmtree(header.parent)
     finding = only(run)
     assert (finding["level"], finding["mend"].split()[0]) == ("error", "Restore")
