@@ -33,6 +33,9 @@ placed as materialized (
   select p.chunk_id, p.chunk_id <> e.leader as is_copy, p.chunk_id = e.leader and e.chunks > 1 as has_copies
   from page p
   join equals e using (digest)
+  union
+  -- A leader may have come after its page was done.
+  select leader, false, true from equals where chunks > 1
 ),
 written as (
   update chunks
