@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.commands import Configure, Run, called, lines
+from tests.support.pages import ROOT
 from tests.support.servers import Server, run_psql
 from tests.support.stores import embed
 
@@ -113,3 +115,12 @@ def test_the_library_is_older_than_the_store(filled: Run, database: dict[str, An
     assert (
         json.loads(filled("doctor", "--json").stdout)["findings"][0]["what"] == "the store is newer than this library"
     )
+
+
+def test_a_store_is_dropped_as_the_page_says(filled: Run) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    line = page.split("## Dropping a store")[1].split("```sh\n")[1].splitlines()[0]
+    assert filled(*shlex.split(line)[1:]).exit_code == 0
+    assert json.loads(filled("status", "--json").stdout)["state"] == "there is no store yet"
+    assert filled("migrate").exit_code == 0
+    assert filled("count").stdout == "0\n"
