@@ -82,7 +82,7 @@ def test_an_index_that_deletions_have_left_bloated_is_found_and_mended(
     filled: Run, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small indexes are not worth a thought, so the limit is lowered here."""
-    monkeypatch.setattr(store_checks, "_LARGE", 2**17)
+    monkeypatch.setattr(store_checks, "LARGE", 2**17)
     assert filled("load", "-", stdin=many_lines(3000)).exit_code == 0
     run_psql(database, "-c", "vacuum analyze chunks")
     assert "an index is bloated" not in diagnosed(filled)
@@ -96,7 +96,7 @@ def test_an_index_that_deletions_have_left_bloated_is_found_and_mended(
 
 def test_a_vector_index_that_no_search_uses_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """So small a store needs no index, so the limits are lowered here."""
-    monkeypatch.setattr(store_checks, "_LARGE", 0)
+    monkeypatch.setattr(store_checks, "LARGE", 0)
     monkeypatch.setattr(store_checks, "_OFTEN", -1)
     assert diagnosed(filled)["the vector index is not used"]["level"] == "note"
 

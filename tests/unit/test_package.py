@@ -134,7 +134,7 @@ LAYERS = [
 ]
 # Inside a room, a module may import those that stand before it.
 ROOMS = {
-    "config": "embedding_models rules commands passwords url sources yaml_file model __init__",
+    "config": "embedding_models rules commands passwords url sections sources yaml_file model __init__",
     "checks": "vectors chunks arguments startup digests",
     "filters": "parse evaluate",
     "textsearch": "folding searchable stems names words verbatim frequencies highlights fusion kept scored index",
