@@ -61,7 +61,7 @@ async def fit_functions(connection: Connection) -> None:
     """Make the functions that measure distances and count rows as the vector index needs it, now that it has changed."""
     for function in load_functions():
         if function.name in ("index_distance", "shortlist"):
-            await connection.execute(function.text)
+            await connection.execute(named(function.name, function.text))
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
