@@ -18,7 +18,7 @@ PAGE = TEXTS["docs/cli.md"]
 
 def test_every_command_is_documented():
     named = re.findall(
-        r"`([a-z]+)(?: [^`]*)?`", "\n".join(re.findall(r"^\| (`.+?) \|", section(PAGE, "Commands"), re.MULTILINE))
+        r"`([a-z-]+)(?: [^`]*)?`", "\n".join(re.findall(r"^\| (`.+?) \|", section(PAGE, "Commands"), re.MULTILINE))
     )
     assert set(named) == set(app.commands)
 

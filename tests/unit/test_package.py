@@ -142,8 +142,8 @@ ROOMS = {
     "sources": "importing files chroma tables __init__",
     "integrations": "agent_brain_parts agent_brain bridge langchain llama_index",
     "demo": "embedder cutting folder",
-    "cli": "running screen opening vectors lookups loads transfers changes state migrating plans explaining session initial"
-    " findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
+    "cli": "running screen opening vectors lookups loads transfers importing changes state migrating plans explaining"
+    " session initial findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation copies index_builds indexes"
     " migrate guard startup statistics searching verifying writing bulk repository",
