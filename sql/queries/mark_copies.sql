@@ -12,13 +12,14 @@
 -- psql: \bind '' 1000
 --       \i sql/queries/mark_copies.sql
 with page as materialized (
-  -- The chunks are locked while they are read. So nobody gives them other vectors meanwhile.
+  -- The chunks are locked while they are read. So nobody gives them other vectors meanwhile. A chunk that somebody is
+  -- writing stays what it is, which costs a place in the vector index at most.
   select chunk_id, is_copy, has_copies, vector_digest(embedding::vector) as digest
   from chunks
   where chunk_id > $1::text
   order by chunk_id
   limit $2::int4
-  for no key update
+  for no key update skip locked
 ),
 equals as materialized (
   select
