@@ -11,6 +11,7 @@ from agent_brain_store.errors import (
     InvalidQueryError,
     MigrationFailed,
     MissingDependency,
+    NodeFailed,
     NotInitialized,
     OutcomeUnknown,
     PoolTimeout,
@@ -23,7 +24,7 @@ from agent_brain_store.errors import (
     StoreLocked,
     TransferError,
 )
-from agent_brain_store.factory import create_backend, open_store
+from agent_brain_store.factory import create_backend, distribute_store, open_store
 from agent_brain_store.in_step import SyncReport, sync_documents
 from agent_brain_store.lifespan import lifespan
 from agent_brain_store.protocol import (
@@ -38,6 +39,7 @@ from agent_brain_store.results import (
     ChunkProblem,
     Damage,
     Description,
+    Distributed,
     EmbeddingMetadata,
     Health,
     Highlight,
@@ -62,6 +64,7 @@ __all__ = [
     "Description",
     "DimensionMismatchError",
     "DiskFull",
+    "Distributed",
     "Document",
     "EmbeddingMetadata",
     "Fusion",
@@ -74,6 +77,7 @@ __all__ = [
     "MetadataKey",
     "MigrationFailed",
     "MissingDependency",
+    "NodeFailed",
     "NotInitialized",
     "OutcomeUnknown",
     "PoolTimeout",
@@ -98,6 +102,7 @@ __all__ = [
     "VerifyReport",
     "copy_documents",
     "create_backend",
+    "distribute_store",
     "export_documents",
     "import_documents",
     "lifespan",

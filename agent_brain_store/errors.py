@@ -13,6 +13,7 @@
     │   ├── SchemaTooNew             written by a newer version of this library
     │   └── MigrationFailed          a file of sql/ failed to apply; the database is as it was
     ├── ConnectionFailed             the server cannot be reached, or refuses us
+    │   └── NodeFailed               a node of a Citus cluster does not answer; names it
     ├── PoolTimeout                  no connection became free in time
     ├── StoreLocked                  another process has this Chroma directory open
     ├── DiskFull                     the disk has too little room left for a Chroma directory
@@ -163,6 +164,17 @@ class MigrationFailed(SchemaError):
 
 class ConnectionFailed(StorageError):
     """The server cannot be reached, or refuses the user, the password or the database."""
+
+
+class NodeFailed(ConnectionFailed):
+    """A node of a Citus cluster cannot be reached. The coordinator answers, and so do calls that need other nodes alone.
+
+    ``node`` is its host and port, as the coordinator knows it.
+    """
+
+    def __init__(self, message: str, backend: str | None = None, *, node: str = "") -> None:
+        super().__init__(message, backend)
+        self.node = node
 
 
 class PoolTimeout(StorageError):

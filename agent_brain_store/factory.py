@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from agent_brain_store.config import StoreConfig, read_config
 from agent_brain_store.errors import InvalidQueryError, MissingDependency
 from agent_brain_store.protocol import ProgressCallback, StorageBackend
+from agent_brain_store.results import Distributed
 
 if TYPE_CHECKING:
     from agent_brain_store.repository import Repository
@@ -74,6 +75,27 @@ def _repository(config: StoreConfig, read_only: bool, connect: Connect | None) -
     from agent_brain_store.chroma.repository import ChromaRepository
 
     return ChromaRepository(config)
+
+
+async def distribute_store(source: Source = None, progress: ProgressCallback | None = None) -> Distributed:
+    """Spread the chunks of a store on PostgreSQL over the nodes of its Citus cluster.
+
+    ``source`` is as for `create_backend`. ``storage.postgres.shards`` says how many shards there will be. Searches go on
+    meanwhile, and writers wait. Close every other process that has the store open for writing, and open it again afterwards.
+    All happens in one transaction, and the number and the digest of the chunks are compared before it is committed. Then
+    the vector index is built. A store that is distributed already is only counted.
+
+    Raises `InvalidQueryError` if the store is not on PostgreSQL, `SchemaError` if the database has no Citus, and
+    `MigrationFailed` if it fails. The store is then as it was.
+    """
+    config = configuration(source)
+    if config.backend != "postgres":
+        raise InvalidQueryError(
+            f"only a store on PostgreSQL can be distributed, and storage.backend is {config.backend}"
+        )
+    from agent_brain_store.postgres.converting import convert
+
+    return await convert(config, progress)
 
 
 @asynccontextmanager

@@ -144,6 +144,18 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Distributed:
+    """The result of `distribute_store`: the number of chunks, their digest, and the number of shards.
+
+    The number and the digest were the same before and after. The digest does not depend on the order of the chunks.
+    """
+
+    chunks: int
+    digest: str
+    shards: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexReport:
     """The result of `ensure_indexes` or `reindex`: the indexes that were created or rebuilt, and warnings for people."""
 

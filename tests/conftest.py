@@ -1,5 +1,7 @@
 """Fixtures: a real PostgreSQL (the wheel's, or the one that AGENT_BRAIN_TEST_DATABASE_URL names) and a real Chroma.
 
+AGENT_BRAIN_TEST_CITUS_URL names a Citus cluster. The tests of the contract then run on it too.
+
 The wheel has two versions, of which AGENT_BRAIN_TEST_POSTGRES chooses one: 16 or 18.
 
 A template database with a migrated store is made once; every test gets a clone of it, or a directory of its own.
@@ -22,6 +24,7 @@ import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.config.url import parse_connection_url
+from tests.support.citus import CITUS_URL, citus_schema
 from tests.support.halves import Halves
 from tests.support.large import load_large
 from tests.support.pooler import pgbouncer
@@ -70,8 +73,16 @@ async def _migrate(postgres: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def database(server: Server) -> Iterator[dict[str, Any]]:
-    """Yield ``storage.postgres`` for a clone of the template, with a migrated, empty store of `DIMENSIONS` dimensions."""
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Yield ``storage.postgres`` for a clone of the template, with a migrated, empty store of `DIMENSIONS` dimensions.
+
+    On the cluster it is a schema of its own, without a store.
+    """
+    if request.node.get_closest_marker("citus"):
+        with citus_schema() as postgres:
+            yield postgres
+        return
+    server: Server = request.getfixturevalue("server")
     name = f"abs_{uuid.uuid4().hex[:12]}"
     with server.janitor(name, server.template):
         yield server.postgres(name)
@@ -93,9 +104,15 @@ def embedded_path() -> Iterator[Path]:
         yield Path(directory) / "deep" / "pg"
 
 
-@pytest.fixture(params=["chroma", pytest.param("postgres", marks=pytest.mark.postgres)])
+_BACKENDS = ["chroma", pytest.param("postgres", marks=pytest.mark.postgres)]
+if os.environ.get(CITUS_URL):
+    _BACKENDS.append(pytest.param("citus", marks=pytest.mark.citus))
+
+
+@pytest.fixture(params=_BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    """Return the name of a backend. For "citus" it is PostgreSQL's too, and `database` is on the cluster."""
+    return "postgres" if request.param == "citus" else str(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +157,7 @@ def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> C
         if backend == "chroma":
             return {"chroma": {"path": str(tmp_path / name)}}
         there = request.getfixturevalue("database") | request.getfixturevalue("pooler")
-        return {"postgres": {**there, "schema": name}}
+        return {"postgres": {**there, "schema": f"{there['schema']}_{name}" if "schema" in there else name}}
 
     return place
 

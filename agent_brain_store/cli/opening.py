@@ -128,7 +128,7 @@ class Look:
 
     async def query(self, name: str, /, **values: Any) -> list[Mapping[str, Any]]:
         """Return the rows of a query file or of a report."""
-        query = _files()[name]
+        query = _files(self.connection.distributed)[name]
         rows: list[Mapping[str, Any]] = await self.connection.fetch(query.statement, *query.args(values))
         return rows
 
@@ -139,7 +139,7 @@ class Look:
 
     async def plan(self, name: str, /, **values: Any) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
         """Run a query file or a report. Returns its plan as the server describes it, and the rows of ``scans.sql``."""
-        query = _files()[name]
+        query = _files(self.connection.distributed)[name]
         prepared = await self.connection.prepare(query.statement)
         async with self.connection.transaction(readonly=True):
             (plan,) = await prepared.explain(*query.args(values), analyze=True)
@@ -147,11 +147,13 @@ class Look:
 
 
 @cache
-def _files() -> Mapping[str, Query]:
+def _files(distributed: bool = False) -> Mapping[str, Query]:
     from agent_brain_store.postgres.sql import parse, queries, sql_directory
 
     reports = (sql_directory() / "inspect").glob("*.sql")
-    return {file.stem: parse(file.stem, file.read_text(encoding="utf-8")) for file in reports} | dict(queries())
+    return {file.stem: parse(file.stem, file.read_text(encoding="utf-8")) for file in reports} | dict(
+        queries(distributed)
+    )
 
 
 def require_postgres(config: StoreConfig, what: str) -> None:
@@ -196,6 +198,7 @@ async def looking(config: StoreConfig) -> AsyncIterator[Look]:
     """Open a connection that only looks. It tries to connect once, and raises `ConnectionFailed`."""
     async with address(config) as arguments:
         from agent_brain_store.postgres.connection import session_settings
+        from agent_brain_store.postgres.distribution import notice_distribution
         from agent_brain_store.postgres.errors import translated
         from agent_brain_store.postgres.sessions import Sessions
         from agent_brain_store.postgres.transactions import with_settings
@@ -207,10 +210,11 @@ async def looking(config: StoreConfig) -> AsyncIterator[Look]:
             server = (await first.fetch(_files()["server"].statement))[0]
             await first.close()
             path = ", ".join(f'"{name}"' for name in (config.postgres.schema, server["vector_schema"]) if name)
-            sessions = sessions.with_vectors(f"{path}, pg_temp", server["vector_schema"])
+            sessions = sessions.for_store(f"{path}, pg_temp", server["vector_schema"], False)
             connection = await sessions.connect(0)
             try:
                 async with with_settings(connection):
+                    await notice_distribution(connection)
                     text = _files()["schema_version"].statement
                     version = (await connection.fetch(text))[0]["version"] if server["has_store"] else 0
                     yield Look(connection, server, version, lambda: sessions.connect(0))

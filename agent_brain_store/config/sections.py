@@ -118,6 +118,8 @@ class PostgresConfig(Section):
     ``index_precision`` is how precise the vector index is; the stored vectors are as they were given. ``auto`` is half
     precision for the cosine, single precision for other distances, and bits beyond 4,000 dimensions.
 
+    ``distributed: citus`` spreads the chunks of a new store over the nodes of a Citus cluster, in so many ``shards``.
+
     If ``ivfflat_lists`` is 0, the number of chunks decides. If ``ivfflat_probes`` is 0, it is the square root of
     ``ivfflat_lists``, or 10 if that is 0 too.
     """
@@ -146,6 +148,8 @@ class PostgresConfig(Section):
     )
     migrate: str = setting(choice("auto", "never"), "auto")
     application_name: str = setting(matching("[ -~]{1,63}", "up to 63 printable ASCII characters"), "agent_brain_store")
+    distributed: str = setting(choice("none", "citus"), "none")
+    shards: int = setting(integer(2, 1000), 32)
     pool_size: int = setting(integer(1, 1000), 10)
     pool_max_overflow: int = setting(integer(0, 1000), 10)
     pool_timeout: float = setting(SECONDS, 30.0)

@@ -42,14 +42,16 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
     ``opened_at`` is a time of the monotonic clock. ``replayed`` is a position of the write-ahead log that a standby is known
     to have, or -1. ``preamble`` is a statement that gives a transaction the settings of
-    the store. It is empty if the session has them.
+    the store. It is empty if the session has them. ``distributed`` says whether the chunks are on the nodes of a
+    cluster. Then the files of ``sql/citus`` are preferred.
     """
 
-    __slots__ = ("opened_at", "preamble", "replayed")
+    __slots__ = ("distributed", "opened_at", "preamble", "replayed")
 
     def __init__(self, protocol: Any, transport: asyncio.Transport, *more: Any) -> None:
         super().__init__(protocol, transport, *more)
         self.opened_at, self.preamble, self.replayed = time.monotonic(), "", -1
+        self.distributed = False
         keep_alive(transport.get_extra_info("socket"))
 
     def note_replayed(self, position: int) -> None:
@@ -137,7 +139,15 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
     postgres, keyword = config.postgres, config.keyword
     # pgvector advises the square root of the lists. If they are not configured, their number is not known yet.
     probes = postgres.ivfflat_probes or math.isqrt(postgres.ivfflat_lists or 100)
-    return {
+    # Citus hides shards from the catalogs, by a condition that is evaluated for each row. The driver's look at a type then
+    # takes seconds. And it keeps one connection to each node. The others are opened anew for each search, without plans.
+    cluster = {
+        "citus.override_table_visibility": "off",
+        "citus.max_cached_conns_per_worker": "4",
+    }
+    if postgres.distributed != "citus":
+        cluster = {}
+    return cluster | {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
@@ -232,6 +242,6 @@ _DECODER = json.JSONDecoder(parse_int=_integer)
 
 async def run(connection: Connection, name: str, /, **values: Any) -> list[asyncpg.Record]:
     """Run a query file. Returns its rows. ``name`` is the file's stem, and ``values`` are its parameters by name."""
-    query = queries()[name]
+    query = queries(connection.distributed)[name]
     rows: list[asyncpg.Record] = await connection.fetch(query.statement, *query.args(values))
     return rows

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from agent_brain_store.errors import ConnectionFailed, DimensionMismatchError, QueryFailed, StorageError
+from agent_brain_store.errors import ConnectionFailed, DimensionMismatchError, NodeFailed, QueryFailed, StorageError
 from agent_brain_store.postgres.tracebacks import cut_driver_frames
 
 BACKEND = "postgres"
@@ -24,6 +24,7 @@ RETRIABLE_STATES = ("57P01", "57P02", "57P03", "53300", "08000", "08001", "08003
 _LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
 
 _OTHER_LENGTHS = re.compile(r"expected (\d+) dimensions, not (\d+)|different \w+ dimensions (\d+) and (\d+)")
+_NODE = re.compile(r"(?:remote node|connect to|executing command on) (?:\S+@)?([\w.-]+:\d+)")  # how Citus names a node
 _REFUSED_SETTINGS = ("08P01", "0A000")  # how a pooler refuses a parameter of the startup packet
 _LOST_STATEMENTS = ("26000", "42P05")  # a prepared statement is missing, or there is another of its name
 _POOLER = (
@@ -113,6 +114,12 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
         return QueryFailed(f"{operation}: {error} ({state}); {_TRANSACTION_TIMEOUT}", BACKEND)
     if state in _REFUSED_SETTINGS and "parameter" in str(error):
         return ConnectionFailed(f"{operation}: {error} ({state}); {_POOLER}", BACKEND)
+    if is_lost_connection(error) and (node := _NODE.search(f"{error} {error.context or ''}")):
+        return NodeFailed(
+            f"{operation}: the node {node[1]} of the cluster does not answer ({state}); health() lists its shards as missing",
+            BACKEND,
+            node=node[1],
+        )
     if state in RETRIABLE_STATES or is_lost_connection(error):
         return ConnectionFailed(f"{operation}: {error} ({state})", BACKEND)
     if state == "57014":

@@ -22,10 +22,17 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import MigrationFailed, SchemaError, SchemaTooNew
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import note_new_store
+from agent_brain_store.postgres.distribution import (
+    NO_CITUS,
+    apply_function,
+    distribute_chunks,
+    prepare_changes,
+    wanted_functions,
+)
 from agent_brain_store.postgres.errors import BACKEND, is_lost_connection
 from agent_brain_store.postgres.index_builds import VECTOR_INDEX
 from agent_brain_store.postgres.indexes import create_first_vector_index
-from agent_brain_store.postgres.sql import Function, load_functions, named, sql_directory
+from agent_brain_store.postgres.sql import Function, named, sql_directory, statements
 from agent_brain_store.postgres.transactions import reading, transaction, with_settings
 
 log = logging.getLogger(__name__)
@@ -78,12 +85,12 @@ async def migrate(
     `SchemaError` if this role may not apply a file, or if another process holds the lock for five minutes. The database
     is then as it was.
     """
-    migrations, wanted = load_migrations(directory), load_functions(functions)
+    migrations = load_migrations(directory)
     await _alone(
         connection,
         config,
-        lambda: _is_behind(connection, migrations, wanted),
-        lambda: _catch_up(connection, config, migrations, wanted),
+        lambda: _is_behind(connection, migrations, functions),
+        lambda: _catch_up(connection, config, migrations, functions),
     )
 
 
@@ -129,7 +136,7 @@ async def require_current(connection: Connection, schema: str) -> None:
     """Raise `SchemaError` if the store lacks a migration or a function of this library. Nothing is changed."""
     async with with_settings(connection):
         pending = [f"{m.version:04}_{m.name}" for m in await _pending(connection, load_migrations())]
-        outdated = [f.name for f in await _outdated(connection, load_functions())]
+        outdated = [f.name for f in await _outdated(connection)]
     if pending or outdated:
         what = "; ".join(
             f"{kind} {', '.join(names)}" for kind, names in (("migrations", pending), ("functions", outdated)) if names
@@ -144,6 +151,7 @@ async def require_current(connection: Connection, schema: str) -> None:
 
 async def _locked(connection: Connection, config: StoreConfig) -> bool:
     """Pass the settings that the files read to the session, and try to take the lock on this schema."""
+    await prepare_changes(connection)
     await run(
         connection,
         "settings",
@@ -155,14 +163,20 @@ async def _locked(connection: Connection, config: StoreConfig) -> bool:
     return bool((await run(connection, "migration_lock"))[0]["locked"])
 
 
-async def _is_behind(
-    connection: Connection, migrations: tuple[Migration, ...], functions: tuple[Function, ...]
-) -> bool:
+async def _is_behind(connection: Connection, migrations: tuple[Migration, ...], functions: Path | None) -> bool:
     return bool(await _pending(connection, migrations) or await _outdated(connection, functions))
 
 
+async def distribute(connection: Connection, config: StoreConfig) -> None:
+    """Spread the chunks of an existing store over the cluster, in the transaction of the caller."""
+    if not await _locked(connection, config):
+        raise SchemaError("another process is changing this schema; try again when it has finished", BACKEND)
+    await _distribute(connection, config.postgres.shards)
+    await _catch_up(connection, config, load_migrations())
+
+
 async def _catch_up(
-    connection: Connection, config: StoreConfig, migrations: tuple[Migration, ...], functions: tuple[Function, ...]
+    connection: Connection, config: StoreConfig, migrations: tuple[Migration, ...], functions: Path | None = None
 ) -> None:
     """Apply the missing migrations and functions, in the transaction that holds the lock."""
     schema, pending = config.postgres.schema, await _pending(connection, migrations)
@@ -171,13 +185,18 @@ async def _catch_up(
         log.info("schema %s: applied %04d_%s", schema, migration.version, migration.name)
     if not await run(connection, "use_schema", schema=schema):
         raise SchemaError(VECTORS_ARE_GONE, BACKEND)
+    is_new = bool(pending) and pending[0].version == 1
+    if is_new and config.postgres.distributed == "citus":
+        await _distribute(connection, config.postgres.shards)
     outdated = await _outdated(connection, functions)
     if outdated:
         owner = (await run(connection, "store_owner"))[0]["owner"]
         await _apply_functions(connection, outdated, owner)
         log.info("schema %s: applied the functions %s", schema, ", ".join(function.name for function in outdated))
-    await note_new_store(connection, functions)
-    if pending and pending[0].version == 1:
+    if connection.distributed:
+        await run(connection, "fill_parts")
+    await note_new_store(connection, await wanted_functions(connection, functions))
+    if is_new:
         await create_first_vector_index(connection, config)
 
 
@@ -199,7 +218,7 @@ async def _remake(connection: Connection, config: StoreConfig) -> None:
     await run(connection, "lock_store")
     for statement in await _statements(connection, config):  # it looks again: the store may have been filled meanwhile
         await connection.execute(named("remake_store", statement))
-    await _catch_up(connection, config, load_migrations(), load_functions())
+    await _catch_up(connection, config, load_migrations())
     if not any(row["name"] == VECTOR_INDEX for row in await run(connection, "index_facts")):
         await create_first_vector_index(connection, config)
     log.info("schema %s: the empty store has the configured settings now", config.postgres.schema)
@@ -236,7 +255,8 @@ async def _version(connection: Connection) -> int:
 async def _apply_migration(connection: Connection, migration: Migration) -> None:
     what = f"migration {migration.version:04}_{migration.name}"
     try:
-        await connection.execute(named(migration.name, migration.text), timeout=_PATIENCE)
+        for statement in statements(migration.text):  # a Citus server takes one at a time
+            await connection.execute(named(migration.name, statement), timeout=_PATIENCE)
     except asyncpg.InsufficientPrivilegeError as error:
         if "extension" in str(error):
             raise SchemaError(_CREATE_EXTENSION, BACKEND) from error
@@ -249,6 +269,17 @@ async def _apply_migration(connection: Connection, migration: Migration) -> None
         raise MigrationFailed(_failure(what, error), BACKEND) from error
 
 
+async def _distribute(connection: Connection, shards: int) -> None:
+    try:
+        await distribute_chunks(connection, shards, _PATIENCE)
+    except asyncpg.UndefinedFunctionError as error:
+        raise SchemaError(NO_CITUS, BACKEND) from error
+    except asyncpg.PostgresError as error:
+        if is_lost_connection(error):
+            raise
+        raise MigrationFailed(_failure("distributing the chunks", error), BACKEND) from error
+
+
 def _failure(what: str, error: asyncpg.PostgresError) -> str:
     return f"{what} failed: {error} ({error.sqlstate}). It was rolled back; the database is as it was"
 
@@ -256,11 +287,12 @@ def _failure(what: str, error: asyncpg.PostgresError) -> str:
 # --- functions -------------------------------------------------------------------------------------------------------
 
 
-async def _outdated(connection: Connection, functions: tuple[Function, ...]) -> list[Function]:
+async def _outdated(connection: Connection, directory: Path | None = None) -> list[Function]:
     """Return the functions that are missing in the database, or that differ from their files.
 
     Raises `SchemaTooNew` if a newer library has applied one of them.
     """
+    functions = await wanted_functions(connection, directory)
     if await _version(connection) == 0:
         return list(functions)
     noted = {row["name"]: row for row in await run(connection, "function_facts")}
@@ -279,7 +311,7 @@ async def _outdated(connection: Connection, functions: tuple[Function, ...]) -> 
 async def _apply_functions(connection: Connection, outdated: list[Function], owner: str) -> None:
     for function in outdated:
         try:
-            await connection.execute(named(function.name, function.text), timeout=_PATIENCE)
+            await apply_function(connection, function, _PATIENCE)
             await run(connection, "note_function", name=function.name, hash=function.hash, library=__version__)
         except asyncpg.InsufficientPrivilegeError as error:
             raise SchemaError(

@@ -27,7 +27,7 @@ class Sessions:
 
     ``arguments`` are asyncpg's for a connection, without settings. ``pooler`` is what stands in between, as in the
     configuration. ``connector`` takes the place of ``asyncpg.connect``. ``vector_schema`` is the schema of pgvector,
-    and None as long as it is unknown.
+    and None as long as it is unknown. ``distributed`` says whether the store is spread over a cluster.
     """
 
     arguments: dict[str, Any]
@@ -35,14 +35,16 @@ class Sessions:
     pooler: str = "none"
     connector: Connect | None = None
     vector_schema: str | None = None
+    distributed: bool = False
 
     def with_settings(self, **settings: str) -> Sessions:
         """Return the same with more settings, or others."""
         return replace(self, settings=self.settings | settings)
 
-    def with_vectors(self, search_path: str, vector_schema: str) -> Sessions:
-        """Return the same for a store whose schema of pgvector is known."""
-        return replace(self.with_settings(search_path=search_path), vector_schema=vector_schema)
+    def for_store(self, search_path: str, vector_schema: str, distributed: bool) -> Sessions:
+        """Return the same for a store of which is known where pgvector is, and whether a cluster holds it."""
+        sessions = self.with_settings(search_path=search_path)
+        return replace(sessions, vector_schema=vector_schema, distributed=distributed)
 
     def untimed(self, lock_timeout: float | None) -> Sessions:
         """Return the same for work that takes long: a statement has no time limit.
@@ -88,6 +90,7 @@ class Sessions:
         if not hasattr(connection, "preamble"):
             connection.terminate()
             raise ConfigError("connect= has to pass on the argument connection_class, as all that it is given", BACKEND)
+        connection.distributed = self.distributed
         try:
             if self.pooler != "none":
                 await self._send_settings(connection)

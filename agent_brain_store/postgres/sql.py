@@ -10,14 +10,17 @@ A query file holds one statement. Its header names the parameters and columns (`
 
 The file's stem is the query's name. Callers pass parameters by name, and they are bound by position. A function file
 holds one function. ``functions/apply.psql`` lists these files, each after the functions that it calls.
+
+``sql/citus`` has what is different in a store that is spread over the nodes of a Citus cluster. A file there takes the
+place of the file of the same name in ``sql/queries`` or ``sql/functions``. The other files are shared.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +31,9 @@ _RETURNS = re.compile(r"^-- returns (one|many|nothing)(?:: (.+(?:\n--   +.+)*))?
 _APPLIED = re.compile(r"^\\set name (\w+)$", re.MULTILINE)
 _FIRST_WORD = re.compile(r"(?:\s+|--.*\n)*(\w+)")
 _STORED_DATA = re.compile(r"^-- stored data: version (\d+)$", re.MULTILINE)
+
+# Each shard of a distributed store has its own version of these functions, made from the same files.
+ON_SHARDS = ("exact_limit", "filter_scope", "nearest_among", "copies", "is_complete", "nearest", "bm25")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,14 @@ class Function:
     """One function file: its text and the text's hash.
 
     ``stored_version`` is the version of the stored data that the function decides. It is None if it decides none.
+    ``shard`` is the shard whose version of a shared function this is, and None for a function of the whole store.
     """
 
     name: str
     text: str
     hash: str
     stored_version: int | None
+    shard: int | None = None
 
 
 def sql_directory() -> Path:
@@ -71,9 +79,11 @@ def sql_directory() -> Path:
 
 
 @cache
-def queries() -> Mapping[str, Query]:
-    """Load every file of ``sql/queries``, by name."""
+def queries(distributed: bool = False) -> Mapping[str, Query]:
+    """Load every file of ``sql/queries``, by name. For a distributed store, prefer those of ``sql/citus/queries``."""
     files = sorted((sql_directory() / "queries").glob("*.sql"))
+    if distributed:
+        files += sorted((sql_directory() / "citus" / "queries").glob("*.sql"))
     return MappingProxyType({file.stem: parse(file.stem, file.read_text(encoding="utf-8")) for file in files})
 
 
@@ -104,6 +114,43 @@ def load_functions(directory: Path | None = None) -> tuple[Function, ...]:
     directory = directory or sql_directory() / "functions"
     names = _APPLIED.findall((directory / "apply.psql").read_text(encoding="utf-8"))
     return tuple(_function(directory / f"{name}.sql") for name in names)
+
+
+def load_distributed_functions(shards: Sequence[int]) -> tuple[Function, ...]:
+    """Load the functions of a distributed store with these shards, in the order in which they are applied.
+
+    Those of ``sql/citus/functions`` come last, and take the place of shared ones. Then each shard gets its versions.
+    """
+    shared = {function.name: function for function in load_functions()}
+    own = {file.stem: _function(file) for file in sorted((sql_directory() / "citus" / "functions").glob("*.sql"))}
+    for_shards = [
+        replace(shared[name], name=f"{name}_{shard}", stored_version=None, shard=shard)
+        for shard in shards
+        for name in ON_SHARDS
+    ]
+    # What reads the chunks and has no version of its own for the coordinator is of use on the shards alone.
+    local = (f for f in shared.values() if f.name not in own and (f.name not in ON_SHARDS or f.name == "exact_limit"))
+    return (*local, *own.values(), *for_shards)
+
+
+def statements(text: str) -> list[str]:
+    """Cut the text of a migration into its statements. Citus takes one at a time.
+
+    A statement ends with a semicolon at the end of a line, outside of a body between ``$$``.
+    """
+    parts, is_body = [""], False
+    for line in text.splitlines(keepends=True):
+        parts[-1] += line
+        code = line.split("--")[0].rstrip() if not is_body else line.rstrip()
+        is_body ^= code.count("$$") % 2 == 1
+        if not is_body and code.endswith(";"):
+            parts.append("")
+    return [part for part in parts if re.search(r"^(?!--)\S", part, re.MULTILINE)]
+
+
+def distribution() -> list[str]:
+    """Return the statements of ``sql/citus/distribute.sql``, which spread the chunks over a cluster."""
+    return statements((sql_directory() / "citus" / "distribute.sql").read_text(encoding="utf-8"))
 
 
 def _function(file: Path) -> Function:

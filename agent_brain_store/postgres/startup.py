@@ -13,6 +13,7 @@ from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.startup import check_store as check_configured
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.postgres.connection import Connection, connect_arguments, farewell, run, session_settings
+from agent_brain_store.postgres.distribution import check_distribution, notice_distribution
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.guard import check_letters, check_same_server, check_session, check_store
 from agent_brain_store.postgres.migrate import migrate, remake_if_empty, require_current
@@ -63,11 +64,8 @@ async def start(config: StoreConfig, server: EmbeddedServer | None, pools: Pools
         if not opening.tolerant:
             check_configured(config, stored, BACKEND)
         path = f'"{config.postgres.schema}", "{vector_schema}", pg_temp'
-        await pools.open(
-            pooled.with_vectors(path, vector_schema),
-            direct.with_vectors(path, vector_schema),
-            copies and copies.with_vectors(path, vector_schema),
-        )
+        known = path, vector_schema, connection.distributed
+        await pools.open(pooled.for_store(*known), direct.for_store(*known), copies and copies.for_store(*known))
         with translated("checking the session"):
             async with pools.reader() as pooled_connection:
                 await check_session(pooled_connection, pools.sessions.settings)
@@ -108,6 +106,7 @@ async def _migrate_and_check(connection: Connection, config: StoreConfig, read_o
     with translated("looking at the database"):
         async with with_settings(connection):
             await check_letters(connection)
+            await notice_distribution(connection)
     with translated("migrating the schema"):
         if read_only or config.postgres.migrate == "never":
             await require_current(connection, config.postgres.schema)
@@ -116,6 +115,7 @@ async def _migrate_and_check(connection: Connection, config: StoreConfig, read_o
             await remake_if_empty(connection, config)
     with translated("checking the store"):
         async with with_settings(connection):
+            check_distribution(connection, config)
             return await check_store(connection, config)
 
 

@@ -171,4 +171,4 @@ class TermStatistics:
     async def _run_long(self, connection: Connection, name: str) -> object:
         await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
         async with watched_by_pools(self._pools, connection, self._timings.watch):
-            return await connection.fetch(queries()[name].statement, timeout=_COUNT_TIMEOUT)
+            return await connection.fetch(queries(connection.distributed)[name].statement, timeout=_COUNT_TIMEOUT)

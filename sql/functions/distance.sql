@@ -7,7 +7,7 @@
 -- b  the type of the column
 --
 -- returns float8: 1 - cosine, the Euclidean distance, or the negative inner product
--- called by: nearest, nearest_among, hybrid_ranking
+-- called by: nearest, nearest_among, vector_scores
 -- inlined: yes
 --
 -- The type and the distance are fixed when the store is made. This block reads them and writes the function.

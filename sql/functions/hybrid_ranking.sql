@@ -71,16 +71,20 @@ begin
     )
     where fusion = 'relative_score' and keyword_weight > 0
   ),
+  also_similar as materialized (
+    -- And the candidates of the keyword ranking need similarities.
+    select chunk_id, score
+    from vector_scores(
+      query_embedding, array(select chunk_id from by_keyword where chunk_id not in (select chunk_id from by_vector))
+    )
+    where fusion = 'relative_score' and vector_weight > 0
+  ),
   candidates as materialized (
     select
       chunk_id,
       v.rank as vector_rank,
       k.rank as keyword_rank,
-      case
-        when v.rank is not null then v.score
-        when vector_weight > 0 and fusion = 'relative_score' then
-          (select similarity(distance(embedding, query_embedding)) from chunks c where c.chunk_id = k.chunk_id)
-      end as vector_score,
+      coalesce(v.score, s.score) as vector_score,
       case
         when keyword_weight > 0 and fusion = 'relative_score' then coalesce(k.score, a.score, 0)
         else k.score
@@ -88,6 +92,7 @@ begin
     from by_vector v
     full join by_keyword k using (chunk_id)
     left join also_scored a using (chunk_id)
+    left join also_similar s using (chunk_id)
   ),
   best as materialized (
     -- last is what a chunk counts that is not in the ranking. If the keyword ranking is not full, no other chunk has a word.
@@ -138,10 +143,9 @@ begin
     -- The candidates with an exact name. The rarest names come first, as long as they have no more than three in all.
     select distinct unnest(holders) as chunk_id
     from (
-      select array_agg(c.chunk_id) as holders, sum(count(*)) over (order by count(*)) as up_to
-      from unnest(names) as name
-      join chunks c on c.chunk_id = any(array(select chunk_id from candidates)) and c.tsv @@ name
-      group by name
+      select holders, sum(cardinality(holders)) over (order by cardinality(holders)) as up_to
+      from name_holders(names, array(select chunk_id from candidates))
+      where names <> '{}'
     ) found
     where up_to <= 3
   ),

@@ -4,7 +4,9 @@
 -- on a primary.
 --
 -- returns one: chunks int8, server_version text, vector_version text, store_bytes int8, in_recovery bool,
---              lag_seconds float8
+--              lag_seconds float8, missing_shards text[]
+--
+-- missing_shards is empty here. sql/citus/queries/health.sql names those of a cluster that do not answer.
 --
 -- psql: \i sql/queries/health.sql
 select
@@ -18,6 +20,7 @@ select
     -- With no receiver, nobody knows what is missing.
     when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() and exists (select from pg_stat_wal_receiver) then 0
     else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float8
-  end as lag_seconds
+  end as lag_seconds,
+  '{}'::text[] as missing_shards
 from (values (1)) as one
 left join chunks on false;  -- locks chunks before chunk_counts, as writers do; else it could deadlock with truncate

@@ -51,7 +51,7 @@ select s.statement
 from steps s
 cross join store_settings t
 where s.statement is not null
-  and not exists (select from chunks)
-  and not exists (select from embedding_profile)
+  and not exists (select chunk_id from chunks)
+  and not exists (select only_row from embedding_profile)
   and (t.dimensions, t.distance, t.language::regconfig) is distinct from ($1::int4, $2::text, $3::text::regconfig)
 order by s.step;

@@ -14,7 +14,9 @@ async def two(make, backend, tmp_path, request):
     await store.initialize()
     elsewhere: dict[str, Any] = {"chroma": {"path": str(tmp_path / "chroma"), "collection": "second"}}
     if backend == "postgres":
-        elsewhere = {"postgres": {**request.getfixturevalue("database"), "schema": "second"}}
+        database = request.getfixturevalue("database")
+        # A cluster has one database for all tests.
+        elsewhere = {"postgres": {**database, "schema": f"{database.get('schema', 'a')}_second"}}
     other = make(**elsewhere)
     await other.initialize()
     return store, other

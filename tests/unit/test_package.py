@@ -146,7 +146,7 @@ ROOMS = {
     " session initial findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation copies index_builds indexes"
-    " migrate guard startup statistics searching verifying writing bulk repository",
+    " distribution migrate guard startup statistics searching verifying writing bulk repository converting",
     "chroma": "lock database spare room damage threads stored where client trial keywords vectors directory shared searching"
     " reading writing verifying describing repository",
 }

@@ -1,0 +1,18 @@
+-- filter_scope: nothing. Which chunks pass a filter is for each shard to find out, because a place is a place in a shard.
+--
+-- The parameters and columns are those of sql/functions/filter_scope.sql. Each shard has a version of that file.
+--
+-- filter         text
+-- source_prefix  text
+-- at_most        int4
+--
+-- returns one: places tid[], is_wide bool
+--   Both are null.
+--
+-- called by: vector_search.sql, keyword_search.sql, hybrid_search.sql
+-- inlined: yes
+create or replace function filter_scope(
+  filter text, source_prefix text, at_most int4, out places tid[], out is_wide bool
+)
+language sql stable parallel safe
+return (null::tid[], null::bool);

@@ -1,0 +1,12 @@
+-- apply_on_shard: make one shard's own version of a shared function.
+--
+-- $1  definition  text    the text of the function's file
+-- $2  shard       int8    the shard of chunks
+-- $3  shared      text[]  the functions of which each shard has a version
+--
+-- returns one: applied bool
+--
+-- psql: \set text `cat sql/functions/exact_limit.sql`
+--       \bind :'text' 102008 '{exact_limit}'
+--       \i sql/citus/queries/apply_on_shard.sql
+select apply_on_shard($1::text, $2::int8, $3::text[]) as applied;
