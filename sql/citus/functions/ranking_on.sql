@@ -1,6 +1,7 @@
 -- ranking_on: the chunks of one shard that are best for the words of a question, each with its BM25 score.
 --
--- It runs on the node that holds the shard. If few chunks of the shard pass the filter, all of them are scored, up to twice
+-- It runs on the node that holds the shard, and never reads the shard as a whole if an index helps. A shard that was not
+-- analyzed yet looks small to the planner. If few chunks of the shard pass the filter, all of them are scored, up to twice
 -- the budget. Otherwise about as many as the budget says.
 --
 -- shard          int8
@@ -23,6 +24,7 @@ returns table (chunk_id text, score float8)
 language plpgsql stable rows 10
 set search_path from current
 set jit = off
+set enable_seqscan = off
 as $$
 declare
   places tid[];
