@@ -99,12 +99,15 @@ async def indexes(config: StoreConfig, look: Look) -> list[Finding]:
 
 async def index_options(config: StoreConfig, look: Look) -> list[Finding]:
     """Find a vector index that was built with other parameters than the configured ones."""
+    from agent_brain_store.checks.startup import StoreFacts, config_of
     from agent_brain_store.postgres.index_builds import VECTOR_INDEX, compare
 
+    (facts,) = await look.query("store_facts")
+    stored = config_of(config, StoreFacts(facts["dimensions"], facts["distance"], facts["language"]))
     found = []
     for row in await look.query("index_facts"):
         if row["name"] == VECTOR_INDEX:
-            found += compare(config, row)
+            found += compare(stored, row)
     return [Finding(WARNING, "the vector index is not as configured", evidence, REINDEX) for evidence in found]
 
 

@@ -125,8 +125,10 @@ begin
       chunk_id,
       case fusion
         when 'rrf' then
-          (coalesce(vector_weight / (rrf_k + vector_rank), 0) + coalesce(keyword_weight / (rrf_k + keyword_rank), 0))
-            * (rrf_k + 1) / (vector_weight + keyword_weight)
+          (
+            coalesce(vector_weight / (rrf_k::float8 + vector_rank), 0)
+            + coalesce(keyword_weight / (rrf_k::float8 + keyword_rank), 0)
+          ) * (rrf_k::float8 + 1) / (vector_weight + keyword_weight)
         else
           coalesce(
             (w.vector * coalesce(vector_score / b.vector, w.last_vector)

@@ -32,7 +32,7 @@ set search_path from current
 as $$
 declare
   -- How many chunks to score; 0 scores every match. A long ranking needs more, or its end would lack chunks.
-  budget      int8 := (select s.budget * greatest(1, k / 50.0) from ranking_settings() s);
+  budget      int8 := (select least(s.budget * greatest(1, k / 50.0), 2147483647) from ranking_settings() s);
   few         constant tid[] := case when cardinality(places) <= budget then places end;
   path        constant jsonpath := case when few is null then nullif(filter, '') end;
   prefix      constant text := case when few is null then source_prefix else '' end;

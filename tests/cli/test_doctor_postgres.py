@@ -70,8 +70,9 @@ def test_a_healthy_store_has_no_finding(filled: Run) -> None:
         ),
         (
             "drop index chunks_embedding_ann; "
-            "create index chunks_embedding_ann on chunks using hnsw (embedding vector_cosine_ops) "
-            "with (m = 5, ef_construction = 64)",
+            "create index chunks_embedding_ann on chunks "
+            f"using hnsw ((l2_normalize(embedding)::halfvec({DIMENSIONS})) halfvec_cosine_ops) "
+            "with (m = 5, ef_construction = 64) where not is_copy",
             "warning",
             "the vector index is not as configured",
             "m = 5, but the configuration says 16",

@@ -152,7 +152,7 @@ async def test_a_boost_without_weight_changes_nothing(store, fusion):
 
 async def copies(store: StorageBackend) -> tuple[str, list[float]]:
     """Store 150 copies of a licence that answers best, and 20 others. Return a question."""
-    vectors = 1 + np.random.default_rng(1).normal(scale=0.01, size=(170, DIMENSIONS))
+    vectors = 1 + np.random.default_rng(1).normal(scale=0.1, size=(170, DIMENSIONS))
     texts = ["bear licence"] * 150 + [f"a bear that is number {i}" for i in range(20)]
     vectors[150:, 0] += 3
     await store.upsert_documents([f"{i:03}" for i in range(170)], vectors, texts, [{"n": i} for i in range(170)])

@@ -155,6 +155,11 @@ def test_ci_runs_what_a_person_runs():
     lowest = commands(jobs["lowest"])
     assert {name: commands(job) for name, job in jobs.items() if name != "lowest"} == {
         "chroma": ["make check", "make test-chroma"],
+        "citus": [
+            "docker compose --file compose.citus.yaml up --build --detach --wait",
+            "make unit",
+            ".venv/bin/python -m pytest -q -m citus",
+        ],
         "docs": ["make docs"],
         "postgres": [".ci/run", "make test-slow"],
     }

@@ -25,7 +25,7 @@ set search_path from current
 as $$
 #variable_conflict use_column
 declare
-  budget      int8 := (select s.budget * greatest(1, k / 50.0) from ranking_settings() s);
+  budget      int8 := (select least(s.budget * greatest(1, k / 50.0), 2147483647) from ranking_settings() s);
   plan        text;
   share       int4;  -- of the budget, for one shard
   ids         text[];
