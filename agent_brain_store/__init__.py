@@ -35,6 +35,7 @@ from agent_brain_store.protocol import (
     ProgressCallback,
     StorageBackend,
 )
+from agent_brain_store.reembedding import drop_second_generation, reembed
 from agent_brain_store.results import (
     ChunkProblem,
     Damage,
@@ -103,11 +104,13 @@ __all__ = [
     "copy_documents",
     "create_backend",
     "distribute_store",
+    "drop_second_generation",
     "export_documents",
     "import_documents",
     "lifespan",
     "load_config",
     "open_store",
     "open_store_sync",
+    "reembed",
     "sync_documents",
 ]

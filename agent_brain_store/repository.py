@@ -7,10 +7,10 @@ are parsed, vectors are float32 arrays of the right length, and numbers are in r
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.checks.startup import StoreFacts
@@ -70,6 +70,42 @@ class HybridQuery:
     candidates: int
     explain: bool
     refinement: Refinement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unembedded:
+    """A chunk without a vector of the second generation. ``digest`` stands for the text."""
+
+    chunk_id: str
+    text: str
+    digest: str
+
+
+Embed: TypeAlias = Callable[[list[str]], Awaitable[Float32]]
+"""It returns the vectors of texts, checked."""
+
+
+class SecondGeneration(Protocol):
+    """Vectors of another model, beside those in use. They are filled while the store is in use, and nothing searches them."""
+
+    async def unembedded(self) -> int:
+        """Return how many chunks have no vector of it yet."""
+
+    async def page(self, after: str, size: int) -> list[Unembedded]:
+        """Return up to so many chunks without a vector, in the order of their ids, from behind the id ``after``."""
+
+    async def put(self, chunks: Sequence[Unembedded], vectors: Float32) -> int:
+        """Store vectors. A chunk whose text has changed meanwhile, or that is gone, is left out. Returns how many are stored."""
+
+    async def build_index(self, progress: ProgressCallback | None) -> None:
+        """Build its index, unless it is there."""
+
+    async def switch(self, embed: Embed, largest: int, keep: bool) -> int | None:
+        """Embed what is left, while others wait, and put this generation in place of the one in use, at one moment.
+
+        The former one becomes the second generation if ``keep`` is set. Otherwise it is deleted. Returns how many
+        chunks were embedded. If more than ``largest`` are left, nothing is done and None is returned.
+        """
 
 
 class Repository(Protocol):
@@ -176,6 +212,15 @@ class Repository(Protocol):
 
     async def repair(self, found: VerifyReport, progress: ProgressCallback | None) -> None:
         """Mend what `verify` has found, as far as it can be derived from other stored data."""
+
+    def second_generation(self, profile: EmbeddingMetadata) -> AbstractAsyncContextManager[SecondGeneration]:
+        """Yield the second generation for a model, empty or as far as it was filled. That of another model is deleted.
+
+        Nobody else can fill one until the block ends. If the block has switched, this repository follows.
+        """
+
+    async def drop_second_generation(self) -> None:
+        """Delete the second generation, if there is one."""
 
     async def wait_idle(self) -> None:
         """Wait until the work in the background has ended."""

@@ -100,7 +100,7 @@ class Store(Searches):
     @property
     def _rules(self) -> ChunkRules:
         stored = self.repository.stored
-        return ChunkRules(stored.dimensions, stored.distance, self.config.on_invalid_text)
+        return ChunkRules(stored.dimensions, stored.distance, self.config.on_invalid_text, stored.generation)
 
     def _mismatch(self) -> StorageError | None:
         """Return in what the store differs from the configuration, if it was opened nevertheless."""
@@ -111,7 +111,7 @@ class Store(Searches):
             return error
         return None
 
-    def _changeable(self) -> Repository:
+    def changeable(self) -> Repository:
         """Return the repository for a call that changes something. Raises `ReadOnlyStore` if it may not."""
         repository = self._opened()
         if self._read_only:
@@ -121,7 +121,7 @@ class Store(Searches):
 
     def _writable(self) -> Repository:
         """Return the repository if chunks can be added. Otherwise raise the mismatch."""
-        repository, mismatch = self._changeable(), self._mismatch()
+        repository, mismatch = self.changeable(), self._mismatch()
         if mismatch:
             raise mismatch
         return repository
@@ -191,7 +191,7 @@ class Store(Searches):
     async def update_metadata(
         self, changes: Mapping[str, Any], ids: Sequence[str] | None = None, where: Where | None = None
     ) -> int:
-        repository, filter = self._changeable(), parse(where)
+        repository, filter = self.changeable(), parse(where)
         wanted = None if ids is None else arguments.check_ids(ids)
         new, removed = prepare_changes(self._rules, changes)
         if wanted is None and filter is None:
@@ -201,15 +201,15 @@ class Store(Searches):
         return 0 if wanted == [] else await repository.update_metadata(wanted, filter, new, removed)
 
     async def delete_by_ids(self, ids: Sequence[str]) -> int:
-        repository, wanted = self._changeable(), arguments.check_ids(ids)
+        repository, wanted = self.changeable(), arguments.check_ids(ids)
         return await repository.delete(wanted) if wanted else 0
 
     async def delete_by_metadata(self, where: Where) -> int:
-        repository, filter = self._changeable(), parse_required(where, "delete_by_metadata")
+        repository, filter = self.changeable(), parse_required(where, "delete_by_metadata")
         return self._keys.noticed(filter, await repository.delete_matching(filter))
 
     async def reset(self) -> None:
-        await self._changeable().reset()
+        await self.changeable().reset()
 
     @asynccontextmanager
     async def bulk_load(self, progress: ProgressCallback | None = None) -> AsyncIterator[BulkLoader]:
@@ -246,7 +246,7 @@ class Store(Searches):
         return await self._opened().get_profile()
 
     async def set_embedding_metadata(self, provider: str, model: str, dimensions: int) -> None:
-        repository = self._changeable()
+        repository = self.changeable()
         await repository.set_profile(startup.new_profile(provider, model, dimensions, self._rules.dimensions))
 
     def validate_embedding_compatibility(
@@ -257,17 +257,17 @@ class Store(Searches):
     # --- indexes ---
 
     async def ensure_indexes(self, progress: ProgressCallback | None = None) -> IndexReport:
-        repository = self._changeable()
+        repository = self.changeable()
         with deferring_errors(progress) as report:
             return await repository.ensure_indexes(report)
 
     async def reindex(self, progress: ProgressCallback | None = None) -> IndexReport:
-        repository = self._changeable()
+        repository = self.changeable()
         with deferring_errors(progress) as report:
             return await repository.reindex(report)
 
     async def rederive_terms(self, progress: ProgressCallback | None = None) -> int:
-        repository = self._changeable()
+        repository = self.changeable()
         with deferring_errors(progress) as report:
             return await repository.rederive_terms(report)
 
@@ -279,7 +279,7 @@ class Store(Searches):
             return await repository.verify(report)
 
     async def repair(self, progress: ProgressCallback | None = None) -> VerifyReport:
-        repository = self._changeable()
+        repository = self.changeable()
         with deferring_errors(progress) as report:
             found = await repository.verify(report)
             if found.ok:

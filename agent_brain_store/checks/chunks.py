@@ -51,7 +51,8 @@ class Batch:
     """Chunks that are ready to be written.
 
     Ids are distinct and in code point order, which is also the order of row locks. ``vectors`` has one float32 row for
-    each id. ``left_out`` says why other chunks of the call are not in the batch.
+    each id. ``left_out`` says why other chunks of the call are not in the batch. ``generation`` is that of the store's
+    vectors when the batch was made.
     """
 
     ids: list[str]
@@ -59,6 +60,7 @@ class Batch:
     texts: list[str]
     metadatas: list[Metadata]
     left_out: tuple[ChunkProblem, ...] = ()
+    generation: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -105,6 +107,7 @@ def prepare(
         [texts[i] for i in order],
         [metas[i] for i in order],
         problems,
+        rules.generation,
     )
 
 

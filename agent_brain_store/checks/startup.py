@@ -19,13 +19,15 @@ _EMPTY_IT = "To use this one, open it with on_mismatch='warn' and call reset(), 
 class StoreFacts:
     """What a store was made for: the length and the distance of its vectors, and the language of its texts.
 
-    ``profile`` is the stored embedding profile, or None if none was set.
+    ``profile`` is the stored embedding profile, or None if none was set. ``generation`` counts how often all vectors were
+    replaced by those of another model.
     """
 
     dimensions: int
     distance: str
     language: str
     profile: EmbeddingMetadata | None = None
+    generation: int = 0
 
     @property
     def fixed(self) -> tuple[int, str, str]:
@@ -60,13 +62,34 @@ def check_store(config: StoreConfig, stored: StoreFacts, backend: str) -> None:
 
 
 def check_unchanged(opened: StoreFacts, now: StoreFacts, backend: str) -> None:
-    """Raise `SchemaError` if somebody has emptied the store and given it to another configuration since it was opened."""
+    """Raise an error if the store is for other vectors now than when it was opened.
+
+    It is a `ProviderMismatchError` if the chunks were embedded anew with another model. It is a `SchemaError` if somebody
+    has emptied the store and given it to another configuration.
+    """
+    if opened.generation != now.generation:
+        raise _embedded_anew(opened.profile, now.profile, now.dimensions, backend)
     if opened.fixed != now.fixed:
         raise SchemaError(
             f"since this store was opened, it was emptied and made anew for {_in_words(now)}; this process has opened "
             f"it for {_in_words(opened)}. Nothing was written. Open the store again, with the configuration that is right",
             backend,
         )
+
+
+def _embedded_anew(
+    opened: EmbeddingMetadata | None, now: EmbeddingMetadata | None, dimensions: int, backend: str
+) -> ProviderMismatchError:
+    model = "another model" if now is None else f"{now.provider}/{now.model}"
+    return ProviderMismatchError(
+        f"since this store was opened, its chunks were embedded anew with {model} ({dimensions} dimensions). Open the "
+        "store again with the configuration of that model, and embed questions and chunks with it",
+        backend,
+        current_provider=opened.provider if opened else "",
+        current_model=opened.model if opened else "",
+        indexed_provider=now.provider if now else "",
+        indexed_model=now.model if now else "",
+    )
 
 
 def _in_words(facts: StoreFacts) -> str:

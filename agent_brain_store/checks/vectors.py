@@ -28,11 +28,13 @@ class ChunkRules:
     """The rules of one store for its chunks.
 
     ``distance`` is ``cosine``, ``l2`` or ``inner_product``. ``on_invalid_text`` is ``replace`` or ``reject``.
+    ``generation`` is that of the store's vectors.
     """
 
     dimensions: int
     distance: str
     on_invalid_text: str = "replace"
+    generation: int = 0
 
 
 def query_vector(rules: ChunkRules, embedding: Vector) -> Float32:

@@ -174,15 +174,15 @@ class Rows:
         """The distance that the collection was made with."""
         return str(self.facts["agent_brain:distance"])
 
-    def rename(self, name: str) -> None:
-        """Give the collection another name."""
-        with driver_errors("rename the collection"):
-            self._collection.modify(name=name)
-
     def set_facts(self, facts: dict[str, Any]) -> None:
         """Replace the collection's own metadata."""
         with driver_errors("write the collection's metadata"):
             self._collection.modify(metadata=facts)
+
+    def rename(self, name: str, facts: dict[str, Any] | None = None) -> None:
+        """Give the collection another name and, if ``facts`` are given, other metadata of its own, at once."""
+        with driver_errors("rename the collection"):
+            self._collection.modify(name=name, metadata=facts)
 
     @property
     def collection_id(self) -> str:

@@ -11,25 +11,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client, keywords, room, spare, trial
+from agent_brain_store.chroma import client, facts, keywords, room, spare, trial
 from agent_brain_store.chroma.damage import check_collection, check_directory
 from agent_brain_store.chroma.lock import DirectoryLock
 from agent_brain_store.chroma.threads import Abandoned, Threads
 from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.config import KeywordConfig, StoreConfig
-from agent_brain_store.errors import DiskFull, QueryFailed, SchemaError, SchemaTooNew
-from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.errors import DiskFull, QueryFailed, SchemaError
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
 
 T = TypeVar("T")
 
-FORMAT = 2  # the format of stored chunks; a collection in another format is refused
-
 REMEMBERED = 8  # filters whose matches are kept in memory until the next write
 
-_FACT = "agent_brain:"
 NEW = "-new"  # the end of the name of a collection that will take another one's place
 
 
@@ -79,12 +75,13 @@ class Directory:
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
-            spare.restore(self.path, name)
+            for some in (name, name + facts.SECOND):
+                spare.restore(self.path, some)
             check_collection(self.path, name)
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
             spare.keep(self.path, name)
-        _check_form(collection)
+        facts.check_form(collection.rows)
         if collection.is_to_be_remade(config):
             self.threads.write_and_wait(lambda: collection.remake_if_empty(config))
         if not tolerant:
@@ -93,10 +90,11 @@ class Directory:
 
     def _find_or_create(self, config: StoreConfig) -> client.Rows:
         name = config.chroma.collection
+        facts.finish_switch(self.client, self.path, name)
         rows = client.find_rows(self.client, name)
         if rows is None and (rows := client.find_rows(self.client, name + NEW)) is not None:
             rows.rename(name)  # a process died at the end of `verifying.repair`
-        if rows is not None and _FACT + "format" not in rows.facts:
+        if rows is not None and facts.FACT + "format" not in rows.facts:
             if rows.count():
                 raise SchemaError(
                     f"the collection {name!r} holds chunks that another program wrote. Choose another name "
@@ -105,7 +103,7 @@ class Directory:
                 )
             client.delete_collection(self.client, name)
             rows = None
-        return rows or client.create_rows(self.client, name, config.distance, new_facts(config))
+        return rows or client.create_rows(self.client, name, config.distance, facts.new_facts(config))
 
     def close(self) -> None:
         """Let running work end, then close everything."""
@@ -131,6 +129,7 @@ class Collection:
         self.is_large = False  # whether a search has found that there are too many for that
         self.has_equal = False  # whether so many are equal that they are in memory although they are many
         self.exact_fallbacks = 0
+        self.is_refilled = False  # whether somebody fills a second generation
         self._stored: StoreFacts | None = None
         self._lock, self._version = threading.Lock(), 0  # the version is odd while something changes
         self._remembered: dict[tuple[int, str], Any] = {}
@@ -154,11 +153,6 @@ class Collection:
     # --- facts -------------------------------------------------------------------------------------------------------
 
     @property
-    def format(self) -> int:
-        """The format of the stored chunks."""
-        return int(self.rows.facts[_FACT + "format"])
-
-    @property
     def distance(self) -> str:
         """The distance that the store was made with."""
         return self.rows.distance
@@ -167,15 +161,15 @@ class Collection:
     def stored(self) -> StoreFacts:
         """What the store was made for, and its embedding profile."""
         if self._stored is None:
-            self._stored = _stored_facts(self.rows.facts)
+            self._stored = facts.stored_facts(self.rows.facts)
         return self._stored
 
     def set_profile(self, provider: str, model: str) -> None:
         """Store the embedding profile. Call it in the writer's thread."""
         # Chroma's own old keys are left out, because Chroma refuses to take them back.
-        facts = {key: value for key, value in self.rows.facts.items() if not key.startswith("hnsw:")}
-        self.rows.set_facts({**facts, _FACT + "provider": provider, _FACT + "model": model})
-        self._stored = _stored_facts(self.rows.facts)
+        kept = {key: value for key, value in self.rows.facts.items() if not key.startswith("hnsw:")}
+        self.rows.set_facts({**kept, facts.FACT + "provider": provider, facts.FACT + "model": model})
+        self._stored = facts.stored_facts(self.rows.facts)
 
     def reset(self, config: StoreConfig) -> StoreFacts:
         """Replace the collection by an empty one. Call it in the writer's thread. Returns what it was made for."""
@@ -186,10 +180,21 @@ class Collection:
             # The collection is missing if an earlier reset failed half way.
             if client.find_rows(self.directory.client, self.name) is not None:
                 client.delete_collection(self.directory.client, self.name)
+            if client.find_rows(self.directory.client, self.name + facts.SECOND) is not None:
+                facts.delete_collection(self.directory.client, self.directory.path, self.name + facts.SECOND)
             keywords.delete(self.rows, self.directory.path)
             self.rows.database.close()
-            self.rows = client.create_rows(self.directory.client, self.name, config.distance, new_facts(config))
-            self._stored = _stored_facts(self.rows.facts)
+            new = facts.new_facts(config) | {facts.GENERATION: self.stored.generation}
+            self.rows = client.create_rows(self.directory.client, self.name, config.distance, new)
+            self._stored = facts.stored_facts(self.rows.facts)
+        return self._stored
+
+    def replace_rows(self, rows: client.Rows) -> StoreFacts:
+        """Go on with rows that have the same texts and other vectors. Call it in `changing`. Returns what they are for."""
+        self.rows, self._stored = rows, facts.stored_facts(rows.facts)
+        self.vectors, self.is_large, self.has_equal = None, False, False
+        for index in self.indexes.values():
+            index.unsaved = len(index)  # the file of these rows has none of it yet
         return self._stored
 
     def is_to_be_remade(self, config: StoreConfig) -> bool:
@@ -281,45 +286,3 @@ class Collection:
                     return result
         with self._lock:
             return work(self.rows)
-
-
-def new_facts(config: StoreConfig) -> dict[str, Any]:
-    """Return the facts of a new collection, which are stored as its own metadata."""
-    return {
-        _FACT + "format": FORMAT,
-        _FACT + "dimensions": config.embedding.dimensions,
-        _FACT + "distance": config.distance,
-        _FACT + "language": config.keyword.language,
-    }
-
-
-def _stored_facts(facts: dict[str, Any]) -> StoreFacts:
-    dimensions, profile = int(facts[_FACT + "dimensions"]), None
-    if _FACT + "provider" in facts:
-        profile = EmbeddingMetadata(facts[_FACT + "provider"], facts[_FACT + "model"], dimensions)
-    return StoreFacts(dimensions, str(facts[_FACT + "distance"]), str(facts[_FACT + "language"]), profile)
-
-
-def _check_form(collection: Collection) -> None:
-    """Check what every configuration needs."""
-    collection_format = collection.format
-    if collection_format > FORMAT:
-        raise SchemaTooNew(
-            f"the collection has format {collection_format}, but this version of agent_brain_store only knows {FORMAT}: "
-            "upgrade the library",
-            "chroma",
-        )
-    if collection_format < FORMAT:
-        raise SchemaError(
-            f"the collection has format {collection_format}, from a preview of this library, but filters need {FORMAT}: "
-            "choose another name (storage.chroma.collection) and index again",
-            "chroma",
-        )
-    distance = collection.distance
-    if collection.rows.space != client.SPACES[distance]:
-        raise SchemaError(
-            f"the collection's vector index uses Chroma's space {collection.rows.space!r}, storage.distance "
-            f"{distance!r} needs {client.SPACES[distance]!r}: another program made or changed it. Open "
-            "another store (storage.chroma.collection) and index again",
-            "chroma",
-        )

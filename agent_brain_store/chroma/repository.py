@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.checks.digests import Findings, Sample, telling
 from agent_brain_store.checks.startup import StoreFacts, check_unchanged, config_of, configured_facts
-from agent_brain_store.chroma import keywords, reading, shared, verifying, writing
+from agent_brain_store.chroma import generations, keywords, reading, shared, verifying, writing
 from agent_brain_store.chroma.client import Rows
 from agent_brain_store.chroma.describing import Tally
 from agent_brain_store.chroma.directory import Collection
@@ -25,7 +25,7 @@ from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.refining import filled, refined
-from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 if TYPE_CHECKING:
@@ -101,15 +101,24 @@ class ChromaRepository:
     async def wait_idle(self) -> None:
         """Return at once, because nothing goes on in the background."""
 
-    async def _read(self, work: Callable[[Rows], T]) -> T:
+    async def _read(self, work: Callable[[Rows], T], opened: StoreFacts | None = None) -> T:
+        """Read rows. With ``opened``, raise an error if these have other vectors than the store had then."""
         collection = self.collection
-        return await collection.directory.threads.read(partial(collection.reading, work))
 
-    async def _write(self, work: Callable[[Collection], T]) -> T:
+        def checked(rows: Rows) -> T:
+            if opened is not None:
+                check_unchanged(opened, collection.stored, self.name)
+            return work(rows)
+
+        return await collection.directory.threads.read(partial(collection.reading, checked))
+
+    async def _write(self, work: Callable[[Collection], T], generation: int | None = None) -> T:
+        """Write in the writer's thread. ``generation`` is that of the vectors to write, if there are any."""
         collection = self.collection
+        opened = self.stored if generation is None else replace(self.stored, generation=generation)
 
         def checked(collection: Collection) -> T:
-            check_unchanged(self.stored, collection.stored, self.name)  # another store may have emptied it meanwhile
+            check_unchanged(opened, collection.stored, self.name)  # another store may have emptied it meanwhile
             return work(collection)
 
         return await collection.directory.threads.write(partial(collection.writing, checked))
@@ -131,11 +140,11 @@ class ChromaRepository:
 
     async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
         with called_on_this_loop(loading(progress, len(batch)) or (lambda _: None)) as call:
-            await self._write(partial(writing.upsert, batch=batch, written=call))
+            await self._write(partial(writing.upsert, batch=batch, written=call), batch.generation)
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store the given chunks, then delete every other chunk that matches."""
-        return await self._write(partial(writing.replace, filter=filter, batch=batch))
+        return await self._write(partial(writing.replace, filter=filter, batch=batch), batch.generation)
 
     async def update_metadata(
         self, ids: Sequence[str] | None, filter: Filter | None, changes: Metadata, removed: Sequence[str]
@@ -158,7 +167,7 @@ class ChromaRepository:
 
         async def write(batch: Batch, written: Written) -> None:
             with called_on_this_loop(written) as call:
-                await self._write(partial(writing.upsert, batch=batch, written=call))
+                await self._write(partial(writing.upsert, batch=batch, written=call), batch.generation)
 
         yield write
 
@@ -166,6 +175,7 @@ class ChromaRepository:
 
     async def vector_search(self, query: VectorQuery) -> list[SearchResult]:
         collection, question = self.collection, VectorQuestion.of(query.vector, self._config.distance)
+        opened = self.stored
         await self._load_vectors()
 
         def search(rows: Rows, candidates: int) -> Found:
@@ -173,7 +183,7 @@ class ChromaRepository:
             scored = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
             return _found(query, reading.results(rows, scored, candidates))
 
-        return await self._filled(search, query)
+        return await self._filled(search, query, opened)
 
     async def keyword_search(self, query: KeywordQuery) -> list[SearchResult]:
         index = await self._index()
@@ -188,7 +198,7 @@ class ChromaRepository:
         return await self._filled(search, query)
 
     async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
-        collection, index = self.collection, await self._index()
+        collection, opened, index = self.collection, self.stored, await self._index()
         question = VectorQuestion.of(query.vector, self._config.distance)
         if query.vector_weight:
             await self._load_vectors()
@@ -199,13 +209,15 @@ class ChromaRepository:
             found = [rankings.explained(result) for result in reading.results(rows, rankings.ranked, wanted)]
             return _found(query, found, index)
 
-        return await self._filled(search, query)
+        return await self._filled(search, query, opened)
 
-    async def _filled(self, search: Callable[[Rows, int], Found], query: Query) -> list[SearchResult]:
+    async def _filled(
+        self, search: Callable[[Rows, int], Found], query: Query, opened: StoreFacts | None = None
+    ) -> list[SearchResult]:
         """Search. If equal texts are folded, search among more and more candidates until there are enough."""
 
         async def ask(candidates: int) -> Found:
-            return await self._read(lambda rows: search(rows, candidates))
+            return await self._read(lambda rows: search(rows, candidates), opened)
 
         return list(await filled(ask, query.top_k, query.candidates))
 
@@ -221,19 +233,18 @@ class ChromaRepository:
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
         if with_embeddings:
-            return await self._read(
-                partial(reading.with_vectors, ids=ids, dimensions=self._config.embedding.dimensions)
-            )
+            vectors = partial(reading.with_vectors, ids=ids, dimensions=self._config.embedding.dimensions)
+            return await self._read(vectors, self.stored)
         return await self._read(partial(reading.by_id, ids=ids))
 
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
         """Only the ids of the matching chunks, and one page of chunks, are in memory at a time."""
-        dimensions = self._config.embedding.dimensions if with_embeddings else 0
+        dimensions, opened = (self._config.embedding.dimensions, self.stored) if with_embeddings else (0, None)
         page = partial(reading.next_page, size=size, dimensions=dimensions, filter=filter)
         ids, start = None, 0
         while ids is None or start < len(ids):
             read = partial(page, ids=ids, start=start, index=self.collection.any_index)
-            documents, ids, start = await self._read(read)
+            documents, ids, start = await self._read(read, opened)
             yield documents
 
     # --- the store itself --------------------------------------------------------------------------------------------
@@ -255,6 +266,7 @@ class ChromaRepository:
             "distance": self._config.distance,
             "keyword_index": "ready" if self._config.keyword in collection.indexes else "built when needed",
             "exact_fallbacks": collection.exact_fallbacks,
+            "second_generation": await collection.directory.threads.read(partial(generations.described, collection)),
         }
 
     async def ensure_indexes(self, progress: ProgressCallback | None) -> IndexReport:
@@ -273,6 +285,18 @@ class ChromaRepository:
     async def reindex(self, progress: ProgressCallback | None) -> IndexReport:  # noqa: ARG002
         """Do nothing, because Chroma keeps its vector index itself and the keyword index follows every write."""
         return IndexReport()
+
+    @asynccontextmanager
+    async def second_generation(self, profile: EmbeddingMetadata) -> AsyncIterator[SecondGeneration]:
+        generation = generations.ChromaGeneration(self.collection, self._adopt)
+        await generation.begin(profile)
+        try:
+            yield generation
+        finally:
+            generation.end()
+
+    async def drop_second_generation(self) -> None:
+        await self._write(generations.drop)
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:  # noqa: ARG002
         """Do nothing, because a process makes the keyword index from the texts when it needs it."""

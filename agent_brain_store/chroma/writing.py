@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -92,6 +92,15 @@ def replace(collection: Collection, filter: Filter, batch: Batch) -> int:
     """
     upsert(collection, batch)
     return delete_matching(collection, filter, batch.ids)
+
+
+def set_metadata(collection: Collection, metadatas: Mapping[str, Metadata]) -> None:
+    """Give chunks other metadata. ``metadatas`` has them by the chunks' ids."""
+    ids = list(metadatas)
+    for piece in collection.rows.pieces(len(ids)):
+        page = list(collection.rows.read(ids[piece], text=True, stored=True))
+        with collection.changing():
+            _relabel(collection, page, [metadatas[row.chunk_id] for row in page])
 
 
 def build_index(collection: Collection, config: KeywordConfig, indexed: keywords.Indexed | None = None) -> None:

@@ -93,7 +93,17 @@ async def _chroma(config: StoreConfig) -> dict[str, Any]:
         "chunks": details.get("chunks"),
         "profile": _profile(profile),
         "keyword index": details.get("keyword_index"),
+        **_second(details["second_generation"], details["chunks"]),
     }
+
+
+def _second(generation: Mapping[str, Any] | None, chunks: int) -> dict[str, str]:
+    """Return how far a re-embedding is, in words, if there is a second generation."""
+    if generation is None or generation["model"] is None:
+        return {}
+    done = chunks - generation["unembedded"]
+    model = f"{generation['provider']}/{generation['model']}, {generation['dimensions']} dimensions"
+    return {"second generation": f"{model}: {done:,} of {chunks:,} chunks have its vectors"}
 
 
 def _size(directory: Path) -> int:
@@ -134,6 +144,7 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
         "other indexes": _others(
             indexes, [row["name"] for row in await look.query("missing_indexes", concurrently=True)]
         ),
+        **_second(await look.row("second_generation") if not state else None, health["chunks"]),
         "word counts": f"{age['changes']:,} changes behind, counted {_ago(age['seconds'])} ago",
     }
 

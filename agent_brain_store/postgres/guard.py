@@ -6,7 +6,7 @@ import logging
 
 import asyncpg
 
-from agent_brain_store.checks.startup import StoreFacts
+from agent_brain_store.checks.startup import StoreFacts, check_unchanged
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConfigError, SchemaError
 from agent_brain_store.postgres.connection import Connection, run
@@ -47,9 +47,19 @@ async def check_store(connection: Connection, config: StoreConfig) -> tuple[str,
             "the store is in use",
             "; ".join(outdated),
         )
+    return str(facts["vector_schema"]), await _stored(connection, facts)
+
+
+async def _stored(connection: Connection, facts: asyncpg.Record) -> StoreFacts:
     profiles = [EmbeddingMetadata(**row) for row in await run(connection, "get_profile")]
-    stored = StoreFacts(facts["dimensions"], facts["distance"], facts["language"], profiles[0] if profiles else None)
-    return str(facts["vector_schema"]), stored
+    profile = profiles[0] if profiles else None
+    return StoreFacts(facts["dimensions"], facts["distance"], facts["language"], profile, facts["generation"])
+
+
+async def require_unchanged(connection: Connection, opened: StoreFacts) -> None:
+    """Raise an error if the store is for other vectors now than when it was opened. `check_unchanged` says which."""
+    for facts in await run(connection, "store_facts"):
+        check_unchanged(opened, await _stored(connection, facts), BACKEND)
 
 
 def _check_versions(facts: asyncpg.Record) -> None:

@@ -67,7 +67,9 @@ async def fit_functions(connection: Connection) -> None:
 # --- statements ------------------------------------------------------------------------------------------------------
 
 
-def build_parameters(config: StoreConfig, chunks: int, name: str, concurrently: bool) -> dict[str, Any]:
+def build_parameters(
+    config: StoreConfig, chunks: int, name: str, concurrently: bool, column: str = "embedding"
+) -> dict[str, Any]:
     """Return the parameters of ``create_vector_index`` for a store of so many chunks."""
     postgres = config.postgres
     return {
@@ -78,6 +80,7 @@ def build_parameters(config: StoreConfig, chunks: int, name: str, concurrently: 
         "precision": precision(config),
         "concurrently": concurrently,
         "name": name,
+        "column_name": column,
     }
 
 

@@ -95,17 +95,22 @@ class Indexes:
     async def repair_at_start(self, progress: ProgressCallback | None, may_build: bool) -> None:
         """Build indexes that are missing or invalid, if that is allowed. Otherwise, only log it.
 
-        If another session prevents it, build them in the background. A vector index of an earlier version is built anew
-        in the background too.
+        If another session prevents it, build them in the background. A vector index that holds copies is built anew in
+        the background too.
         """
         for warning in index_warnings(self.config):
             log.warning(warning)
         if problems := (await self._look())[2]:
             await self._repair_at_start(problems[0], progress, may_build)
+        if may_build:
+            await self.renew_in_background()
+
+    async def renew_in_background(self) -> None:
+        """Build the vector index anew in the background if it holds the copies of equal vectors."""
         with translated("checking the indexes"):
             async with self._pools.reader() as connection:
                 is_outdated = await self._is_outdated(connection)
-        if is_outdated and may_build:
+        if is_outdated:
             self._background.start(self._keep_trying(self._renew))
 
     async def _repair_at_start(self, problem: str, progress: ProgressCallback | None, may_build: bool) -> None:
@@ -138,7 +143,10 @@ class Indexes:
         return missing, invalid, problems
 
     async def _is_outdated(self, connection: Connection) -> bool:
-        """Return whether an earlier version has built the vector index, with every copy of equal vectors in it."""
+        """Return whether the vector index has every copy of equal vectors in it.
+
+        That is so after an earlier version has built it, and after another generation of vectors has come into use.
+        """
         facts = await run(connection, "index_facts")
         return self.has_vector_index and any(
             row["name"] == VECTOR_INDEX and row["valid"] and not row["is_partial"] for row in facts
@@ -184,7 +192,7 @@ class Indexes:
         self._background.start(self._keep_trying(self.repair))
 
     async def _renew(self, progress: ProgressCallback | None, lock_timeout: float | None) -> None:
-        """Build the vector index of an earlier version anew, without the copies of equal vectors."""
+        """Build the vector index anew, without the copies of equal vectors."""
         if not self._pools.has_sessions:  # everything would be one transaction, and writers would wait for it
             log.warning("the vector index holds equal vectors many times, which hides others: call reindex()")
             return
@@ -264,7 +272,7 @@ class Indexes:
     async def _replace_vector_index(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build a new vector index beside the old one, and swap them."""
         await mark_copies(self._pools, progress)
-        await self._build_beside(connection, progress)
+        await self.build_beside(connection, self.config, NEW, "embedding", progress)
         async with connection.transaction():
             await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
             await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
@@ -284,7 +292,7 @@ class Indexes:
         names = await drop_unfinished(connection, VECTOR_INDEX)
         missing = self.has_vector_index and VECTOR_INDEX not in names
         if missing:
-            await self._build(connection, VECTOR_INDEX, progress)
+            await self._build(connection, self.config, VECTOR_INDEX, "embedding", progress)
             await fit_functions(connection)
         return missing
 
@@ -294,20 +302,26 @@ class Indexes:
                 return compare(self.config, row)
         return []
 
-    async def _build_beside(self, connection: Connection, progress: ProgressCallback | None) -> None:
-        """Build the new index under another name, and drop it if that fails. Otherwise every write would maintain it."""
+    async def build_beside(
+        self, connection: Connection, config: StoreConfig, name: str, column: str, progress: ProgressCallback | None
+    ) -> None:
+        """Build another index of vectors, and drop it if that fails. Otherwise every write would maintain it."""
+        await drop_index(connection, name)
         try:
-            await self._build(connection, NEW, progress)
+            await self._build(connection, config, name, column, progress)
         except BaseException:
-            with suppress(Exception):  # the connection may be lost; then the next start drops the index
-                await drop_index(connection, NEW)
+            with suppress(Exception):  # the connection may be lost; then the next try drops the index
+                await drop_index(connection, name)
             raise
 
-    async def _build(self, connection: Connection, name: str, progress: ProgressCallback | None) -> None:
+    async def _build(
+        self, connection: Connection, config: StoreConfig, name: str, column: str, progress: ProgressCallback | None
+    ) -> None:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
-        memory = await give_memory(connection, self.config, chunks)
+        memory = await give_memory(connection, config, chunks)
         log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
-        parameters = build_parameters(self.config, chunks, name, chunks > 0 and not connection.preamble)
+        concurrently = chunks > 0 and not connection.preamble
+        parameters = build_parameters(config, chunks, name, concurrently, column)
         (row,) = await run(connection, "create_vector_index", **parameters)
         async with self._reporting(connection, "the vector index", progress):
             with warning_of_small_memory(connection):

@@ -200,6 +200,11 @@ async def _catch_up(
         await create_first_vector_index(connection, config)
 
 
+async def catch_up(connection: Connection, config: StoreConfig) -> None:
+    """Apply the functions that are missing, in the caller's transaction."""
+    await _catch_up(connection, config, load_migrations())
+
+
 async def _statements(connection: Connection, config: StoreConfig) -> list[str]:
     """Return what remakes the store. It is nothing if the store is not empty, or if it is as configured."""
     facts = configured_facts(config)
@@ -218,7 +223,7 @@ async def _remake(connection: Connection, config: StoreConfig) -> None:
     await run(connection, "lock_store")
     for statement in await _statements(connection, config):  # it looks again: the store may have been filled meanwhile
         await connection.execute(named("remake_store", statement))
-    await _catch_up(connection, config, load_migrations())
+    await catch_up(connection, config)
     if not any(row["name"] == VECTOR_INDEX for row in await run(connection, "index_facts")):
         await create_first_vector_index(connection, config)
     log.info("schema %s: the empty store has the configured settings now", config.postgres.schema)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.bulk import BulkWriter
-from agent_brain_store.postgres.connection import farewell, run
+from agent_brain_store.postgres.connection import Connection, farewell, run
 from agent_brain_store.postgres.derivation import outdated_terms, rederive
 from agent_brain_store.postgres.errors import BACKEND, translated
+from agent_brain_store.postgres.generations import described, drop, filling
 from agent_brain_store.postgres.guard import check_store
 from agent_brain_store.postgres.indexes import Indexes
 from agent_brain_store.postgres.migrate import remake_if_empty
@@ -36,7 +37,7 @@ from agent_brain_store.postgres.verifying import COUNTS, OUTDATED, recount, veri
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
 from agent_brain_store.protocol import Document, Metadata, ProgressCallback
-from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 
 
@@ -55,7 +56,7 @@ class PostgresRepository:
         self.pools = Pools(config.postgres)
         self.indexes = Indexes(config, self.pools, self.background, timings)
         self.statistics = TermStatistics(self.pools, self.background, config.postgres.command_timeout, timings)
-        self._searcher = Searcher(self.pools, self.statistics)
+        self._searcher = Searcher(self.pools, self.statistics, self.stored)
         self._writer = Writer(self.pools, self.statistics, self.stored)
         self._bulk = BulkWriter(self.pools, self._writer, self.indexes, self.statistics, self.background, timings)
 
@@ -87,7 +88,7 @@ class PostgresRepository:
 
     def _adopt(self, stored: StoreFacts) -> None:
         """Work on the store as it is, which may differ from the configuration."""
-        self.stored = self._writer.stored = stored
+        self.stored = self._writer.stored = self._searcher.stored = stored
         self.indexes.config = config_of(self._config, stored)
 
     async def close(self) -> None:
@@ -131,11 +132,14 @@ class PostgresRepository:
             connection = await self.pools.connect(self._config.postgres.command_timeout)
             try:
                 await remake_if_empty(connection, self._config)
-                async with with_settings(connection):
-                    self._adopt((await check_store(connection, self._config))[1])
+                await self._adopt_what_is_there(connection)
                 await self.pools.note_written(connection)
             finally:
                 await farewell(connection)
+
+    async def _adopt_what_is_there(self, connection: Connection) -> None:
+        async with with_settings(connection):
+            self._adopt((await check_store(connection, self._config))[1])
 
     def bulk_writer(self, progress: ProgressCallback | None) -> AbstractAsyncContextManager[WriteBatch]:
         return self._bulk.session(progress)
@@ -158,7 +162,8 @@ class PostgresRepository:
         return await self._searcher.describe(filter, values)
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
-        rows = await self.pools.read("get_chunks", ids=ids, with_embeddings=with_embeddings)
+        fetch = self._searcher.read_vectors if with_embeddings else self.pools.read
+        rows = await fetch("get_chunks", ids=ids, with_embeddings=with_embeddings)
         found = {row["chunk_id"]: {"text": row["text"], "metadata": row["metadata"]} for row in rows}
         if with_embeddings:
             for row in rows:
@@ -167,8 +172,8 @@ class PostgresRepository:
 
     async def pages(self, filter: Filter | None, size: int, with_embeddings: bool) -> AsyncIterator[list[Document]]:
         values = {"page_size": size, "with_embeddings": with_embeddings, **filter_values(filter)}
-        after = ""
-        while rows := await self.pools.read("list_chunks", after=after, **values):
+        fetch, after = self._searcher.read_vectors if with_embeddings else self.pools.read, ""
+        while rows := await fetch("list_chunks", after=after, **values):
             after = rows[-1]["chunk_id"]
             yield [
                 Document(row["chunk_id"], row["text"], row["metadata"], _vector(row) if with_embeddings else None)
@@ -202,6 +207,7 @@ class PostgresRepository:
             **indexes,
             "outdated_terms": outdated,
             **({"standby": standby} if standby else {}),
+            "second_generation": await described(self.pools),
             **row,
         }
 
@@ -210,6 +216,20 @@ class PostgresRepository:
 
     async def reindex(self, progress: ProgressCallback | None) -> IndexReport:
         return await self.indexes.reindex(progress)
+
+    @asynccontextmanager
+    async def second_generation(self, profile: EmbeddingMetadata) -> AsyncIterator[SecondGeneration]:
+        async with filling(self.pools, self.indexes, self._config, profile) as generation:
+            yield generation
+        with translated("looking at the store"):
+            async with self.pools.reader() as connection:
+                await self._adopt_what_is_there(connection)
+                await self.pools.note_written(connection)
+        if self._may_build:
+            await self.indexes.renew_in_background()
+
+    async def drop_second_generation(self) -> None:
+        await drop(self.pools, self.indexes)
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:
         changed = await rederive(self.pools, progress)

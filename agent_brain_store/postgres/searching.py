@@ -8,7 +8,11 @@ from typing import Any
 import asyncpg
 
 from agent_brain_store import telemetry
+from agent_brain_store.checks.startup import StoreFacts
+from agent_brain_store.errors import DimensionMismatchError, QueryFailed
 from agent_brain_store.filters.parse import Filter
+from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.guard import require_unchanged
 from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
@@ -18,14 +22,14 @@ from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, Sea
 
 Query = VectorQuery | KeywordQuery | HybridQuery
 
-_NOT_IN_RESULTS = ("gave_up", "candidates")
+_NOT_IN_RESULTS = ("gave_up", "candidates", "generation")
 
 
 class Searcher:
     """Searches one store. ``exact_fallbacks`` counts the searches whose vector ranking the index could not complete."""
 
-    def __init__(self, pools: Pools, statistics: TermStatistics) -> None:
-        self._pools, self._statistics = pools, statistics
+    def __init__(self, pools: Pools, statistics: TermStatistics, stored: StoreFacts) -> None:
+        self._pools, self._statistics, self.stored = pools, statistics, stored
         self.exact_fallbacks = 0
 
     async def vector(self, query: VectorQuery) -> list[SearchResult]:
@@ -59,11 +63,12 @@ class Searcher:
 
     async def _rows(self, name: str, query: Query, values: dict[str, Any]) -> Sequence[asyncpg.Record]:
         """Run a search. If it is refined, that has a statement of its own, which sees more candidates than are returned."""
+        read = self._pools.read if isinstance(query, KeywordQuery) else self.read_vectors
         how, every = query.refinement, isinstance(query, KeywordQuery) and query.every
         if how is None and not every:
             if isinstance(query, HybridQuery):
                 values["candidates"] = query.candidates
-            return await self._pools.read(name, **values)
+            return await read(name, **values)
         refined = f"{name}_refined"
         how = how or Refinement((), False, 0.0)
         values |= {"boosts": how.boosts_as_json(), "now": how.now, "distinct": how.distinct}
@@ -71,7 +76,7 @@ class Searcher:
             values["every"] = every
 
         async def ask(candidates: int) -> tuple[Sequence[asyncpg.Record], int]:
-            rows = await self._pools.read(refined, **values, candidates=candidates)
+            rows = await read(refined, **values, candidates=candidates)
             return rows, rows[0]["candidates"] if rows else 0
 
         return await filled(ask, query.top_k, query.candidates)
@@ -89,6 +94,24 @@ class Searcher:
         chunks = await self.count(filter)
         rows = await self._pools.fetch("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
         return Description(chunks, tuple(_key(row) for row in rows))
+
+    async def read_vectors(self, name: str, /, **values: Any) -> list[asyncpg.Record]:
+        """Return the rows of a query that reads vectors. Raises an error if they are of another model than was opened."""
+        opened = self.stored
+        try:
+            rows = await self._pools.read(name, **values)
+            if not rows or rows[0]["generation"] == opened.generation:
+                return rows
+        except (QueryFailed, DimensionMismatchError):  # vectors of another length, or in the middle of the switch
+            await self._require_unchanged(opened)
+            raise
+        await self._require_unchanged(opened)
+        return await self._pools.fetch(name, **values)  # a standby has not heard of the switch yet
+
+    async def _require_unchanged(self, opened: StoreFacts) -> None:
+        with translated("looking at the store"):
+            async with self._pools.reader() as connection:
+                await require_unchanged(connection, opened)
 
     def _count_fallback(self, rows: Sequence[asyncpg.Record]) -> None:
         if rows and rows[0]["gave_up"]:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from asyncpg import Record
 from pgvector import Vector
 
 from agent_brain_store.checks.chunks import Batch, check_size
-from agent_brain_store.checks.startup import StoreFacts, check_unchanged
+from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.vectors import Float32
-from agent_brain_store.errors import OutcomeUnknown
+from agent_brain_store.errors import DimensionMismatchError, OutcomeUnknown, QueryFailed
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.connection import Connection, run
-from agent_brain_store.postgres.errors import BACKEND
+from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.guard import require_unchanged
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.statistics import TermStatistics
@@ -95,6 +97,11 @@ class Writer:
         except (asyncio.CancelledError, OutcomeUnknown):
             self._statistics.mark_stale()
             raise
+        except (QueryFailed, DimensionMismatchError):  # the server may have refused what is right for another model
+            with translated(operation):
+                async with self._pools.reader() as connection:
+                    await require_unchanged(connection, self.stored)
+            raise
         return result
 
     async def set_profile(self, profile: EmbeddingMetadata) -> None:
@@ -108,13 +115,19 @@ class Writer:
                 model=profile.model,
                 dimensions=profile.dimensions,
             )
-            self._check_settings(row)
+            await self._check_settings(connection, row, self.stored.generation)
 
         await self._pools.write("set_embedding_metadata", work)
 
-    def _check_settings(self, row: Record) -> None:
-        """Raise an error, which ends the transaction, if the store is not the one any more that was opened."""
-        check_unchanged(self.stored, StoreFacts(row["dimensions"], row["distance"], row["language"]), BACKEND)
+    async def _check_settings(self, connection: Connection, row: Record, generation: int) -> None:
+        """Raise an error, which ends the transaction, if the store is not the one any more that was opened.
+
+        ``generation`` is that of the vectors that were written.
+        """
+        opened = replace(self.stored, generation=generation)
+        now = StoreFacts(row["dimensions"], row["distance"], row["language"], opened.profile, row["generation"])
+        if now != opened:
+            await require_unchanged(connection, opened)
 
     async def _upsert(self, connection: Connection, batch: Batch, written: Written | None = None) -> None:
         for part in slices(batch):
@@ -126,7 +139,7 @@ class Writer:
                 metadatas=batch.metadatas[part],
                 embeddings=as_parameter(batch.vectors[part]),
             )
-            self._check_settings(row)
+            await self._check_settings(connection, row, batch.generation)
             if written is not None:
                 written(part.stop)
 

@@ -1,6 +1,7 @@
 -- create_vector_index: the statement that builds the vector index, for the caller to run.
 --
--- The index has one chunk of each vector. Its copies are left out (sql/functions/keep_leaders.sql).
+-- The index has one chunk of each vector. Its copies are left out (sql/functions/keep_leaders.sql). An index of a second
+-- generation has all chunks, and is built anew after the switch.
 --
 -- The server writes the statement, because the parameters of an index cannot be bound, and because only the server
 -- knows the type of the column.
@@ -12,33 +13,36 @@
 -- $5  precision        text  single (as the column), half or binary
 -- $6  concurrently     bool  true does not block writers, but cannot run inside a transaction
 -- $7  name             text  of the index; chunks_embedding_ann is the name that the library looks for
+-- $8  column_name      text  embedding, or other_embedding for the second generation
 --
 -- returns one: statement text
 --
--- psql: \bind hnsw 16 64 0 half true chunks_embedding_ann
+-- psql: \bind hnsw 16 64 0 half true chunks_embedding_ann embedding
 --       \i sql/queries/create_vector_index.sql
 --       then run what it prints, and sql/functions/apply.psql, because two functions follow the index
 select format(
-  'create index %s %I on chunks using %I (%s) with (%s) where not is_copy',
+  'create index %s %I on chunks using %I (%s) with (%s) %s',
   case when $6::bool then 'concurrently' else '' end,
   $7::text,
   $1::text,
   case
-    when $5::text = 'binary' then format('(binary_quantize(embedding)::bit(%s)) bit_hamming_ops', a.atttypmod)
+    when $5::text = 'binary' then format('(binary_quantize(%I)::bit(%s)) bit_hamming_ops', a.attname, a.atttypmod)
     when $5::text = 'half' and t.name = 'vector' then
       format(
         '(%s::halfvec(%s)) halfvec_%s_ops',
         -- A cosine does not depend on lengths. A vector of length 1 always fits into half precision.
-        case s.distance when 'cosine' then 'l2_normalize(embedding)' else 'embedding' end,
+        format(case s.distance when 'cosine' then 'l2_normalize(%I)' else '%I' end, a.attname),
         a.atttypmod,
         d.name
       )
-    else format('embedding %s_%s_ops', t.name, d.name)
+    else format('%I %s_%s_ops', a.attname, t.name, d.name)
   end,
   case $1::text
     when 'hnsw' then format('m = %s, ef_construction = %s', $2::int4, $3::int4)
     else format('lists = %s', $4::int4)
-  end
+  end,
+  -- Nobody has looked for copies in the second generation.
+  case a.attname when 'embedding' then 'where not is_copy' else '' end
 ) as statement
 from pg_attribute a
 cross join store_settings s
@@ -46,4 +50,4 @@ cross join lateral (select split_part(format_type(a.atttypid, null), '.', -1) as
 cross join lateral (
   select case s.distance when 'cosine' then 'cosine' when 'l2' then 'l2' when 'inner_product' then 'ip' end as name
 ) d
-where a.attrelid = 'chunks'::regclass and a.attname = 'embedding';
+where a.attrelid = 'chunks'::regclass and a.attname = $8::text;

@@ -14,19 +14,25 @@
 -- $10  candidates      int4    how many are taken from each ranking
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
---   vector_score float8, keyword_score float8, gave_up bool
+--   vector_score float8, keyword_score float8, gave_up bool,
+--   generation int4
 --
--- gave_up is true if the vector index missed chunks, so that all had to be compared.
+-- gave_up is true if the vector index missed chunks, so that all had to be compared. generation is that of the vectors.
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' convex 0.5 0.5 60 50
 --       \i sql/queries/hybrid_search.sql
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
 --       and write :asked in place of the vector.
+with found as materialized (
+  select *, (select generation from store_settings) as generation
+  from hybrid_ranking(
+    $1::text, $2::vector, $3::int4, $4::text, $5::text, $6::text, $7::float8, $8::float8, $9::int4, $10::int4
+  )
+)
 select
-  c.chunk_id, c.text, c.metadata, r.score, r.vector_rank, r.keyword_rank, r.vector_score, r.keyword_score, r.gave_up
-from hybrid_ranking(
-  $1::text, $2::vector, $3::int4, $4::text, $5::text, $6::text, $7::float8, $8::float8, $9::int4, $10::int4
-) r
+  c.chunk_id, c.text, c.metadata, r.score, r.vector_rank, r.keyword_rank, r.vector_score, r.keyword_score, r.gave_up,
+  r.generation
+from found r
 join chunks c using (chunk_id)
 order by r.place;

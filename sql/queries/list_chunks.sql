@@ -6,11 +6,12 @@
 -- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
 -- $5  with_embeddings  bool
 --
--- returns many: chunk_id text, text text, metadata jsonb, embedding vector
+-- returns many: chunk_id text, text text, metadata jsonb, embedding vector, generation int4
 --
 -- psql: \bind '' 10 '' '' false
 --       \i sql/queries/list_chunks.sql
-select chunk_id, text, metadata, case when $5::bool then embedding::vector end as embedding
+select chunk_id, text, metadata, case when $5::bool then embedding::vector end as embedding,
+  (select generation from store_settings) as generation
 from chunks
 where chunk_id > $1::text
   and matches(metadata, nullif($3::text, '')::jsonpath, $4::text)

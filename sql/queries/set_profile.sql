@@ -4,7 +4,7 @@
 -- $2  model       text
 -- $3  dimensions  int4
 --
--- returns one: dimensions int4, distance text, language text
+-- returns one: dimensions int4, distance text, language text, generation int4
 --
 -- psql: \bind openai text-embedding-3-small 1536
 --       \i sql/queries/set_profile.sql
@@ -17,5 +17,5 @@ with profile as (
       dimensions = excluded.dimensions
 )
 -- The settings show a caller whether the store is still the one that it has opened.
-select dimensions, distance, language
+select dimensions, distance, language, generation
 from store_settings;

@@ -1,7 +1,7 @@
 -- store_facts: the versions, the column type and the settings of this store, which the start checks.
 --
 -- returns one: server_version int4, vector_version text, vector_schema text, column_type text, dimensions int4,
---   distance text, language text, functions_at_home bool
+--   distance text, language text, generation int4, functions_at_home bool
 --
 -- psql: \i sql/queries/store_facts.sql
 select
@@ -12,6 +12,7 @@ select
   a.atttypmod as dimensions,
   s.distance,
   search_config()::text as language,
+  s.generation,
   (
     -- Some functions keep the name of the schema that they were made in. If the schema is renamed, they no longer find
     -- their tables, or find those of another store.

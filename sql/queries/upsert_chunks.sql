@@ -1,11 +1,13 @@
 -- upsert_chunks: store chunks, and replace those that exist. A chunk that is stored exactly as given is left alone.
 --
+-- A chunk with another text loses its vector of the second generation, which unembedded_chunks.sql then finds.
+--
 -- $1  ids         text[]    distinct
 -- $2  texts       text[]
 -- $3  metadatas   jsonb[]
 -- $4  embeddings  vector[]
 --
--- returns one: written int8, dimensions int4, distance text, language text
+-- returns one: written int8, dimensions int4, distance text, language text, generation int4
 --
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/queries/upsert_chunks.sql
@@ -38,6 +40,7 @@ written as (
       tsv = excluded.tsv,
       tokens = excluded.tokens,
       embedding = excluded.embedding,
+      other_embedding = case when c.text = excluded.text then c.other_embedding end,
       -- A chunk that keeps its vector keeps its place.
       is_copy = case
         when vector_digest(c.embedding::vector) = vector_digest(excluded.embedding::vector) then c.is_copy
@@ -52,5 +55,5 @@ written as (
   returning 1
 )
 -- The settings show a caller whether the store is still the one that it has opened.
-select (select count(*) from written) as written, dimensions, distance, language
+select (select count(*) from written) as written, dimensions, distance, language, generation
 from store_settings;

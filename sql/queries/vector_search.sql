@@ -5,9 +5,9 @@
 -- $3  filter           text  a jsonpath; '' matches every chunk
 -- $4  source_prefix    text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8, gave_up bool
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, gave_up bool, generation int4
 --
--- gave_up is true if the vector index missed chunks, so that all had to be compared.
+-- gave_up is true if the vector index missed chunks, so that all had to be compared. generation is that of the vectors.
 --
 -- psql: \bind '[0,0,1]' 5 '' ''
 --       \i sql/queries/vector_search.sql
@@ -20,10 +20,10 @@ with scope as materialized (
   where $3::text || $4::text <> ''
 ),
 found as materialized (
-  select chunk_id, distance, gave_up
+  select chunk_id, distance, gave_up, (select generation from store_settings) as generation
   from nearest($1::vector, $2::int4, $3::text, $4::text, (select places from scope))
 )
-select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, f.gave_up
+select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, f.gave_up, f.generation
 from found f
 join chunks c using (chunk_id)
 order by f.distance, c.chunk_id;

@@ -12,9 +12,10 @@
 -- $7  now              float8  in Unix seconds
 -- $8  distinct         bool    whether of chunks with an equal text only the best is returned
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8, gave_up bool, candidates int4
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, gave_up bool, candidates int4,
+--   generation int4
 --
--- gave_up is as in vector_search. candidates is how many there were.
+-- gave_up and generation are as in vector_search. candidates is how many there were.
 --
 -- psql: \bind '[0,0,1]' 5 '' '' 100 '[{"key": "stars", "weight": 0.2, "scale": 100}]' 0 true
 --       \i sql/queries/vector_search_refined.sql
@@ -42,7 +43,10 @@ numbered as (
     ) as copy
   from boosted
 )
-select chunk_id, text, metadata, score, gave_up, (select count(*)::int4 from found) as candidates
+select
+  chunk_id, text, metadata, score, gave_up,
+  (select count(*)::int4 from found) as candidates,
+  (select generation from store_settings) as generation
 from numbered
 where copy = 1
 order by score desc, distance, chunk_id collate "C"

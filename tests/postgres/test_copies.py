@@ -9,6 +9,7 @@ import asyncpg
 import numpy as np
 import pytest
 
+from agent_brain_store import IndexReport, reembed
 from agent_brain_store.postgres.sql import queries
 from tests.support.postgres import SCANS, arguments, connect, index_facts, is_indexed, until_blocked
 from tests.support.stores import DIMENSIONS, embed, fill
@@ -228,3 +229,73 @@ async def test_a_store_that_may_not_be_changed_is_reported(opened, store, databa
     await cautious.reindex()
     assert (await cautious.ensure_indexes()).warnings == ()
     assert await places(plain) == {"a": "leads", "b": "copy"}
+
+
+# --- a new embedding model -------------------------------------------------------------------------------------------
+
+
+def by_first_word(texts: list[str]) -> list[list[float]]:
+    return [embed(text.split()[0], 24) for text in texts]
+
+
+def by_last_word(texts: list[str]) -> list[list[float]]:
+    return [embed(text.split()[-1]) for text in texts]
+
+
+async def definitions(connection: asyncpg.Connection) -> dict[str, str]:
+    rows = await connection.fetch("select indexname, indexdef from pg_indexes where tablename = 'chunks'")
+    return {row["indexname"]: row["indexdef"].replace("halfvec(24)", "halfvec(16)") for row in rows}
+
+
+async def nearest_are(store: Any, vector: list[float], expected: set[str]) -> None:
+    assert {hit.chunk_id for hit in await store.vector_search(vector, len(expected))} == expected
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_the_copies_of_another_model_are_other_chunks(opened, store, database, plain, keep):
+    chunks = {f"{a}{b}": f"{a} {b}" for a in ("cat", "dog", "owl") for b in ("one", "two")}
+    await store.upsert_documents([*chunks], by_last_word([*chunks.values()]), [*chunks.values()], [{}] * 6)
+    await store.set_embedding_metadata("test", "last", 16)
+    indexes, before = await definitions(plain), await places(plain)
+    told: list[dict[str, str]] = []
+
+    async def model(texts: list[str]) -> list[list[float]]:
+        told.append(await places(plain))
+        await nearest_are(store, embed("two"), {"cattwo", "dogtwo", "owltwo"})
+        return by_first_word(texts)
+
+    await reembed(store, model, "test", "first", 24, keep=keep, batch_size=2)
+    assert told == [before] * 3  # writing the other vectors moves no leader
+    await nearest_are(store, embed("dog", 24), {"dogone", "dogtwo"})  # whether or not the copies are marked already
+    await store.wait_idle()
+    marked = {name: "leads" if name.endswith("one") else "copy" for name in chunks}
+    assert await places(plain) == marked
+    assert {n: d for n, d in (await definitions(plain)).items() if n in indexes} == indexes
+    assert await store.ensure_indexes() == IndexReport()
+    await nearest_are(store, embed("dog", 24), {"dogone", "dogtwo"})
+    await store.delete_by_ids(["dogone"])
+    await store.upsert_documents(["new"], by_first_word(["owl new"]), ["owl new"], [{}])
+    assert (await places(plain))["new"] == "copy"
+    assert await lost(plain) == []
+    await nearest_are(store, embed("owl", 24), {"owlone", "owltwo", "new"})
+    if keep:  # the way back
+        assert await reembed(store, by_last_word, "test", "last", 16) == 1
+        await nearest_are(store, embed("two"), {"cattwo", "dogtwo", "owltwo"})
+        await store.wait_idle()
+        assert await lost(plain) == []
+        assert await definitions(plain) == indexes
+
+
+async def test_the_next_start_marks_what_a_switch_has_left(opened, store, database, plain):
+    await fill(store, *((f"{i:04}", f"word{i % 7} text{i}") for i in range(500)))
+    cautious: Any = await opened({**database, "migrate": "never"})
+    await reembed(cautious, by_first_word, "test", "hashed", 24)
+    await cautious.wait_idle()
+    assert set((await places(plain)).values()) == {"alone"}
+    await nearest_are(cautious, embed("word3", 24), {f"{i:04}" for i in range(3, 500, 7)})
+    await store.close()
+    again: Any = await opened(database, dimensions=24)
+    await again.wait_idle()
+    assert [*(await places(plain)).values()] == ["leads"] * 7 + ["copy"] * 493
+    assert (await index_facts(plain))["chunks_embedding_ann"]["is_partial"]
+    assert await again.ensure_indexes() == IndexReport()

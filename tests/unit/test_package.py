@@ -127,7 +127,7 @@ LAYERS = [
     {"searches"},
     {"store"},
     {"factory"},
-    {"in_step", "lifespan", "sources", "sync", "transfer"},
+    {"in_step", "lifespan", "reembedding", "sources", "sync", "transfer"},
     {"demo", "integrations"},
     {"__init__"},
     {"cli"},
@@ -146,9 +146,9 @@ ROOMS = {
     " session initial findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation copies index_builds indexes"
-    " distribution migrate guard startup statistics searching verifying writing bulk repository converting",
-    "chroma": "lock database spare room damage threads stored where client trial keywords vectors directory shared searching"
-    " reading writing verifying describing repository",
+    " distribution migrate guard startup statistics searching verifying writing bulk generations repository converting",
+    "chroma": "lock database spare room damage threads stored where client facts trial keywords vectors directory shared"
+    " searching reading writing verifying describing generations repository",
 }
 
 

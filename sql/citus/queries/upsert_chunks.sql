@@ -7,7 +7,7 @@
 -- $3  metadatas   jsonb[]
 -- $4  embeddings  vector[]
 --
--- returns one: written int8, dimensions int4, distance text, language text
+-- returns one: written int8, dimensions int4, distance text, language text, generation int4
 --
 -- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
 --       \i sql/citus/queries/upsert_chunks.sql
@@ -28,5 +28,5 @@ with written as (
   )
   returning 1
 )
-select (select count(*) from written) as written, dimensions, distance, language
+select (select count(*) from written) as written, dimensions, distance, language, generation
 from store_settings;
