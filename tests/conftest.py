@@ -24,6 +24,7 @@ import pytest
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.config.url import parse_connection_url
+from tests.support.chroma_server import chroma_server
 from tests.support.citus import CITUS_URL, citus_schema
 from tests.support.halves import Halves
 from tests.support.large import load_large
@@ -126,6 +127,16 @@ def pooler(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
         yield {**{key: through[key] for key in ("host", "port", "ssl_mode")}, "pooler": mode}
 
 
+@pytest.fixture(scope="session")
+def chroma_place() -> Iterator[dict[str, Any]]:
+    """Yield what leads to a Chroma server, if AGENT_BRAIN_TEST_CHROMA is ``server``. Otherwise there is nothing."""
+    if os.environ.get("AGENT_BRAIN_TEST_CHROMA") != "server":
+        yield {}
+        return
+    with chroma_server() as server:
+        yield {**server.place, "path": str(server.directory)}  # some tests look at the files of the server
+
+
 Make = Callable[..., StorageBackend]
 
 
@@ -133,12 +144,15 @@ Make = Callable[..., StorageBackend]
 async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
     """Make unopened stores of the same data. Keywords override ``storage``. Close them at the end."""
     postgres: dict[str, Any] = {}
+    chroma = {"path": str(tmp_path / "chroma")}
+    if backend == "chroma" and (place := request.getfixturevalue("chroma_place")):
+        chroma = {**place, "collection": f"c{uuid.uuid4().hex}"}
     if backend == "postgres":
         postgres = request.getfixturevalue("database") | request.getfixturevalue("pooler")
     made: list[StorageBackend] = []
 
     def build(**storage: Any) -> StorageBackend:
-        storage = {"backend": backend, "chroma": {"path": str(tmp_path / "chroma")}, "postgres": postgres, **storage}
+        storage = {"backend": backend, "chroma": chroma, "postgres": postgres, **storage}
         config = StoreConfig.from_dict(mapping(**storage))
         halves = backend == "postgres" and os.environ.get("AGENT_BRAIN_TEST_READ_ONLY")
         made.append(cast("StorageBackend", Halves(config)) if halves else create_backend(config))

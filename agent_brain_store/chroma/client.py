@@ -1,4 +1,4 @@
-"""Call Chroma: open directories and collections, and read and write rows in small pieces. No other module calls Chroma.
+"""Call Chroma: open collections, and read and write rows in small pieces. Only `connecting` calls Chroma, too.
 
 Every call here blocks. Chroma holds the interpreter's lock while it writes or deletes. So pieces are small, and the
 event loop's thread can run between them. Errors of Chroma become errors of this library.
@@ -7,7 +7,6 @@ event loop's thread can run between them. Errors of Chroma become errors of this
 from __future__ import annotations
 
 import contextlib
-import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent_brain_store.chroma.database import Database
+from agent_brain_store.chroma.database import Database, NoDatabase
 from agent_brain_store.chroma.stored import METADATA, Stored
 from agent_brain_store.chroma.where import Clause
 from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDependency, QueryFailed, StorageError
@@ -27,8 +26,6 @@ from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDepen
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
-
-log = logging.getLogger(__name__)
 
 # For cosine, this library makes unit vectors, whose inner product is the cosine.
 SPACES = {"cosine": "ip", "l2": "l2", "inner_product": "ip"}
@@ -87,24 +84,9 @@ def driver_errors(doing: str, kind: type[StorageError] = QueryFailed) -> Iterato
         if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
             raise
         cause = next((hint for sign, hint in _HINTS.items() if sign in str(error)), "the cause is chained")
+        if type(error).__module__.startswith("httpx"):
+            kind, cause = ConnectionFailed, "its server cannot be reached, or does not answer (storage.chroma.host)"
         raise kind(f"Chroma could not {doing}: {cause}", "chroma") from error
-
-
-def open_client(directory: Path) -> ClientAPI:
-    """Open Chroma's client on a directory. All stores of the process share it."""
-    import chromadb
-    from chromadb.config import Settings
-
-    with driver_errors("open the directory of storage.chroma.path", ConnectionFailed):
-        return chromadb.PersistentClient(str(directory), settings=Settings(anonymized_telemetry=False))
-
-
-def close_client(client: Any) -> None:
-    """Close a client of `open_client`. A failure is only logged, because nothing can be done about it."""
-    try:
-        client.close()
-    except Exception:
-        log.warning("closing Chroma failed", exc_info=True)
 
 
 def find_rows(client: ClientAPI, name: str) -> Rows | None:
@@ -134,7 +116,8 @@ def delete_collection(client: ClientAPI, name: str) -> None:
 
 
 def _rows(client: ClientAPI, collection: Collection) -> Rows:
-    database = Database(Path(client.get_settings().persist_directory), str(collection.id))
+    settings, found = client.get_settings(), str(collection.id)
+    database = Database(Path(settings.persist_directory), found) if settings.is_persistent else NoDatabase()
     return Rows(collection, database, min(MAX_PIECE, client.get_max_batch_size()))
 
 
@@ -151,7 +134,7 @@ class Row:
 class Rows:
     """The rows of one collection."""
 
-    def __init__(self, collection: Collection, database: Database, max_piece: int) -> None:
+    def __init__(self, collection: Collection, database: Database | NoDatabase, max_piece: int) -> None:
         self._collection, self.database = collection, database
         self._max_piece = max_piece
         self._piece, self._seconds_taken = min(MIN_PIECE, max_piece), 0.0

@@ -67,6 +67,25 @@ class Database:
         self._idle.append(connection)
 
 
+class NoDatabase:
+    """What stands for the database of a server, which nobody can read directly: it is empty."""
+
+    def contents(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:  # noqa: ARG002
+        """Return nothing, so Chroma's client is asked."""
+        return {}
+
+    def versions(self) -> list[tuple[str, int]]:
+        """Return nothing, so every chunk is read."""
+        return []
+
+    def problems(self) -> list[str]:
+        """Return nothing: the server looks after its files."""
+        return []
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 @cache
 def statement(name: str) -> str:
     """Return the text of a file of ``statements``."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent_brain_store.checks import startup
 from agent_brain_store.checks.startup import StoreFacts
-from agent_brain_store.chroma import client, facts, keywords, room, spare, trial
-from agent_brain_store.chroma.damage import check_collection, check_directory
-from agent_brain_store.chroma.lock import DirectoryLock
+from agent_brain_store.chroma import client, facts, keywords
+from agent_brain_store.chroma.connecting import close_client
+from agent_brain_store.chroma.places import Place
 from agent_brain_store.chroma.threads import Abandoned, Threads
 from agent_brain_store.chroma.vectors import Vectors
 from agent_brain_store.config import KeywordConfig, StoreConfig
-from agent_brain_store.errors import DiskFull, QueryFailed, SchemaError
+from agent_brain_store.errors import ConnectionFailed, DiskFull, QueryFailed, SchemaError
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
@@ -30,23 +30,17 @@ NEW = "-new"  # the end of the name of a collection that will take another one's
 
 
 class Directory:
-    """One directory: its lock, Chroma's client, the threads, and the collections that are open."""
+    """One directory, or one server: Chroma's client, the threads, and the collections that are open."""
 
-    def __init__(self, path: Path, collection: str) -> None:
-        """Open a directory. If its files may be damaged, a child process tries a collection first."""
+    def __init__(self, place: Place) -> None:
         self.users = 0
         self.may_hang = False  # whether Chroma's client may hang at the next write
         self.collections: dict[str, Collection] = {}
-        self.path, self._lock = path, DirectoryLock(path)
+        self.place, self.path = place, place.path
         try:
-            check_directory(path)
-            if trial.is_in_doubt(path):
-                spare.restore(path, collection)
-                check_collection(path, collection)
-                trial.try_opening(path, collection)
-            self.client = client.open_client(path)
+            self.client = place.connect()
         except BaseException:
-            self._lock.release()
+            place.release()
             raise
         self.threads = Threads()
 
@@ -60,8 +54,8 @@ class Directory:
         with ExitStack() as alone:
             for collection in self.collections.values():
                 alone.enter_context(collection.changing())
-            client.close_client(self.client)
-            self.client = client.open_client(self.path)
+            close_client(self.client)
+            self.client = self.place.connect()
             for collection in self.collections.values():
                 collection.rows.database.close()
                 collection.rows = client.find_rows(self.client, collection.name) or collection.rows
@@ -76,11 +70,10 @@ class Directory:
         collection = self.collections.get(name)
         if collection is None:
             for some in (name, name + facts.SECOND):
-                spare.restore(self.path, some)
-            check_collection(self.path, name)
+                self.place.prepare(some)
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
-            spare.keep(self.path, name)
+            self.place.note_piece(name)
         facts.check_form(collection.rows)
         if collection.is_to_be_remade(config):
             self.threads.write_and_wait(lambda: collection.remake_if_empty(config))
@@ -103,7 +96,13 @@ class Directory:
                 )
             client.delete_collection(self.client, name)
             rows = None
-        return rows or client.create_rows(self.client, name, config.distance, facts.new_facts(config))
+        try:
+            return rows or client.create_rows(self.client, name, config.distance, facts.new_facts(config))
+        except QueryFailed:
+            rows = client.find_rows(self.client, name)  # another client of a server may have made it just now
+            if rows is None:
+                raise
+            return rows
 
     def close(self) -> None:
         """Let running work end, then close everything."""
@@ -111,9 +110,8 @@ class Directory:
         for collection in self.collections.values():
             collection.save_indexes()
             collection.rows.database.close()
-        client.close_client(self.client)
-        trial.note_closed(self.path)
-        self._lock.release()
+        close_client(self.client)
+        self.place.release()
 
 
 class Collection:
@@ -134,6 +132,7 @@ class Collection:
         self._lock, self._version = threading.Lock(), 0  # the version is odd while something changes
         self._remembered: dict[tuple[int, str], Any] = {}
         self._process = os.getpid()
+        self._seen = facts.mark(rows)
 
     @property
     def is_usable(self) -> bool:
@@ -175,11 +174,9 @@ class Collection:
         """Replace the collection by an empty one. Call it in the writer's thread. Returns what it was made for."""
         with self.changing():
             self.forget()
-            for index in spare.vector_indexes(self.directory.path, self.name):
-                spare.delete(index)
             # The collection is missing if an earlier reset failed half way.
             if client.find_rows(self.directory.client, self.name) is not None:
-                client.delete_collection(self.directory.client, self.name)
+                facts.delete_collection(self.directory.client, self.directory.path, self.name)
             if client.find_rows(self.directory.client, self.name + facts.SECOND) is not None:
                 facts.delete_collection(self.directory.client, self.directory.path, self.name + facts.SECOND)
             keywords.delete(self.rows, self.directory.path)
@@ -228,6 +225,7 @@ class Collection:
         """
         if self.directory.may_hang:
             self.directory.renew()
+        self.follow()
         try:
             return work(self)
         except (Abandoned, DiskFull):  # between two pieces, where everything is whole
@@ -236,16 +234,52 @@ class Collection:
             self.forget()
             self.directory.may_hang = True
             raise
+        finally:
+            self._tell_others()
+
+    def follow(self) -> None:
+        """Notice what other processes have done, if they can. Call it in a thread, before a read.
+
+        Every write leaves a mark in the collection's own metadata. If another one is there, what is in memory is
+        dropped. Raises `QueryFailed` if the collection is gone.
+        """
+        if self.directory.path is not None:
+            return
+        rows = self._found()
+        if facts.mark(rows) != self._seen:
+            with self.changing():
+                self.forget()
+                self.rows, self._stored, self._seen = rows, facts.stored_facts(rows.facts), facts.mark(rows)
+
+    def _found(self) -> client.Rows:
+        rows = client.find_rows(self.directory.client, self.name)
+        if rows is None or facts.FACT + "format" not in rows.facts:
+            raise QueryFailed(
+                f"the collection {self.name!r} is gone: another client of the Chroma server has deleted it. Open the "
+                "store again, which makes an empty one",
+                "chroma",
+            )
+        return rows
+
+    def _tell_others(self) -> None:
+        """Leave a mark after a write. If another process has left one meanwhile, the next read looks at everything."""
+        if self.directory.path is not None:
+            return
+        with suppress(QueryFailed, ConnectionFailed):  # the write itself has said what is wrong
+            found = self._found()
+            is_known = facts.mark(found) == self._seen
+            self.rows.set_facts({**found.facts, facts.WRITE: uuid.uuid4().hex})
+            self._seen = facts.mark(self.rows) if is_known else ("", "")
 
     def between_pieces(self) -> None:
         """Do what has to be done after each piece of a write. Call it in the writer's thread."""
-        spare.keep(self.directory.path, self.name)
+        self.directory.place.note_piece(self.name)
         self.directory.threads.run_urgent()
         self.directory.threads.end_if_abandoned()
 
     def require_room(self, size: int) -> None:
         """Raise `DiskFull` if a piece of so many bytes might fill the disk. Call it before the piece."""
-        room.require_room(self.directory.path, self.name, size)
+        self.directory.place.require_room(self.name, size)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

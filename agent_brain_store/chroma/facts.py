@@ -1,7 +1,7 @@
 """What a collection's own metadata says about a store, and how two generations of vectors change places.
 
 The facts are: the format of the chunks, what the store was made for, its embedding profile, and how often all vectors
-were replaced.
+were replaced. Behind a server there is also the mark of the last write.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ FACT = "agent_brain:"
 
 SECOND = ".second"  # behind a collection's name: its second generation of vectors
 _FORMER = ".former"  # the same for the first generation, in the middle of a switch
+WRITE = FACT + "write"  # the mark of the last write, for the other clients of a server
 GENERATION, _SWITCHING, _KEEP = FACT + "generation", FACT + "switching", FACT + "keep"
 
 
@@ -70,6 +71,11 @@ def check_form(rows: client.Rows) -> None:
         )
 
 
+def mark(rows: client.Rows) -> tuple[str, str]:
+    """Return what changes whenever a process writes through a server."""
+    return rows.collection_id, str(rows.facts.get(WRITE, ""))
+
+
 # --- two generations of vectors --------------------------------------------------------------------------------------
 
 
@@ -88,14 +94,14 @@ def marked_for_switch(first: dict[str, Any], second: dict[str, Any], keep: bool)
     return {**second, GENERATION: int(first.get(GENERATION, 0)) + 1, _SWITCHING: True, _KEEP: keep}
 
 
-def delete_collection(chroma: ClientAPI, path: Path, name: str) -> None:
+def delete_collection(chroma: ClientAPI, path: Path | None, name: str) -> None:
     """Delete a collection, and the copies of its files."""
-    for index in spare.vector_indexes(path, name):
+    for index in () if path is None else spare.vector_indexes(path, name):
         spare.delete(index)
     client.delete_collection(chroma, name)
 
 
-def finish_switch(chroma: ClientAPI, path: Path, name: str) -> None:
+def finish_switch(chroma: ClientAPI, path: Path | None, name: str) -> None:
     """Rename the collections of a switch that has begun. Do nothing if none has. ``path`` is the directory."""
     second = client.find_rows(chroma, name + SECOND)
     if second is not None and second.facts.get(_SWITCHING):

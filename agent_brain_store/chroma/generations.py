@@ -23,7 +23,7 @@ from agent_brain_store.chroma import client, keywords, writing
 from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.facts import SECOND, delete_collection, finish_switch, marked_for_switch, second_facts
 from agent_brain_store.chroma.stored import METADATA, from_stored
-from agent_brain_store.errors import QueryFailed
+from agent_brain_store.errors import InvalidQueryError, QueryFailed
 from agent_brain_store.protocol import ProgressCallback
 from agent_brain_store.repository import Embed, Unembedded
 from agent_brain_store.results import EmbeddingMetadata
@@ -42,6 +42,11 @@ class ChromaGeneration:
 
     async def begin(self, profile: EmbeddingMetadata) -> None:
         """Open the second collection, and make it anew unless it is of this model."""
+        if self._first.directory.path is None:
+            raise InvalidQueryError(
+                "reembed() cannot hold back the other clients of a Chroma server during the switch: copy the chunks into "
+                "a directory or into PostgreSQL, and embed them anew there"
+            )
         if self._first.is_refilled:
             raise QueryFailed("this store is being embedded anew; try again when that has finished", "chroma")
         self._first.is_refilled = True

@@ -1,5 +1,7 @@
 """Keep keyword indexes in files beside those of Chroma. A file may lag behind the rows, because it is written last.
 
+There is no file if Chroma is behind a server. The folder is None then.
+
 Chroma numbers everything that it writes, and it keeps the number with the row. The file has these numbers too. So a
 start sees which chunks were written or deleted since, by whom or by which version of this library ever, and only these
 are read again.
@@ -29,13 +31,15 @@ Indexed: TypeAlias = Callable[[int, int], None]
 """It is called with the number of chunks that were read so far, and the number of all that have to be read."""
 
 
-def build(rows: client.Rows, folder: Path, config: KeywordConfig, indexed: Indexed | None = None) -> KeywordIndex:
+def build(
+    rows: client.Rows, folder: Path | None, config: KeywordConfig, indexed: Indexed | None = None
+) -> KeywordIndex:
     """Return an index of all rows. What its file has is not read again."""
     from agent_brain_store.textsearch import kept
     from agent_brain_store.textsearch.index import KeywordIndex
 
     index, versions = KeywordIndex(config), rows.versions()
-    arrays = kept.read(_file(rows, folder, config), _made_from(rows, config))
+    arrays = None if folder is None else kept.read(_file(rows, folder, config), _made_from(rows, config))
     known = {} if arrays is None else index.restore(arrays)
     index.remove(known.keys() - versions.keys())
     changed = [chunk_id for chunk_id, version in versions.items() if version < 0 or known.get(chunk_id) != version]
@@ -48,14 +52,14 @@ def build(rows: client.Rows, folder: Path, config: KeywordConfig, indexed: Index
     return index
 
 
-def save(rows: client.Rows, folder: Path, config: KeywordConfig, index: KeywordIndex, may_lag: int = 0) -> None:
+def save(rows: client.Rows, folder: Path | None, config: KeywordConfig, index: KeywordIndex, may_lag: int = 0) -> None:
     """Write the file of an index, unless it lags by only a few chunks. Nothing may write to the rows meanwhile.
 
     If that fails, the next start has more to read. So it is only logged.
     """
     from agent_brain_store.textsearch import kept
 
-    if index.unsaved <= max(may_lag, len(index) // 5 if may_lag else 0):
+    if folder is None or index.unsaved <= max(may_lag, len(index) // 5 if may_lag else 0):
         return
     try:
         kept.write(_file(rows, folder, config), _made_from(rows, config), index.arrays(rows.versions()))
@@ -64,9 +68,9 @@ def save(rows: client.Rows, folder: Path, config: KeywordConfig, index: KeywordI
         log.warning("the keyword index could not be written to its file", exc_info=True)
 
 
-def delete(rows: client.Rows, folder: Path) -> None:
+def delete(rows: client.Rows, folder: Path | None) -> None:
     """Delete the files of all indexes of these rows."""
-    for file in folder.glob(f"{_stem(rows)}*"):
+    for file in () if folder is None else folder.glob(f"{_stem(rows)}*"):
         file.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""`ChromaRepository` is one store in one collection of a local Chroma directory."""
+"""`ChromaRepository` is one store in one collection of Chroma, in a directory or behind a server."""
 
 from __future__ import annotations
 
@@ -101,6 +101,13 @@ class ChromaRepository:
     async def wait_idle(self) -> None:
         """Return at once, because nothing goes on in the background."""
 
+    async def _current(self) -> Collection:
+        """Return the open collection, after a look at what others have written to a server."""
+        collection = self.collection
+        if collection.directory.path is None:
+            await collection.directory.threads.read(collection.follow)
+        return self.collection
+
     async def _read(self, work: Callable[[Rows], T], opened: StoreFacts | None = None) -> T:
         """Read rows. With ``opened``, raise an error if these have other vectors than the store had then."""
         collection = self.collection
@@ -125,7 +132,7 @@ class ChromaRepository:
 
     async def _index(self, indexed: keywords.Indexed | None = None) -> KeywordIndex:
         """Return the keyword index. It is built first if this process has not needed it yet, or after a write has failed."""
-        collection, config = self.collection, self._config.keyword
+        collection, config = await self._current(), self._config.keyword
         while (index := collection.indexes.get(config)) is None:
             build = partial(writing.build_index, collection, config, indexed)
             await collection.directory.threads.write_urgently(build)
@@ -174,8 +181,8 @@ class ChromaRepository:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def vector_search(self, query: VectorQuery) -> list[SearchResult]:
-        collection, question = self.collection, VectorQuestion.of(query.vector, self._config.distance)
-        opened = self.stored
+        opened, question = self.stored, VectorQuestion.of(query.vector, self._config.distance)
+        collection = await self._current()
         await self._load_vectors()
 
         def search(rows: Rows, candidates: int) -> Found:
@@ -198,7 +205,8 @@ class ChromaRepository:
         return await self._filled(search, query)
 
     async def hybrid_search(self, query: HybridQuery) -> list[SearchResult]:
-        collection, opened, index = self.collection, self.stored, await self._index()
+        opened, index = self.stored, await self._index()
+        collection = self.collection
         question = VectorQuestion.of(query.vector, self._config.distance)
         if query.vector_weight:
             await self._load_vectors()
@@ -222,7 +230,8 @@ class ChromaRepository:
         return list(await filled(ask, query.top_k, query.candidates))
 
     async def count(self, filter: Filter | None) -> int:
-        return await self._read(partial(count_matching, filter=filter, index=self.collection.any_index))
+        index = (await self._current()).any_index
+        return await self._read(partial(count_matching, filter=filter, index=index))
 
     async def describe(self, filter: Filter | None, values: int) -> Description:
         tally = Tally()
@@ -232,6 +241,7 @@ class ChromaRepository:
         return await asyncio.to_thread(tally.description, values)
 
     async def get(self, ids: Sequence[str], with_embeddings: bool) -> dict[str, dict[str, Any]]:
+        await self._current()
         if with_embeddings:
             vectors = partial(reading.with_vectors, ids=ids, dimensions=self._config.embedding.dimensions)
             return await self._read(vectors, self.stored)
@@ -242,6 +252,7 @@ class ChromaRepository:
         dimensions, opened = (self._config.embedding.dimensions, self.stored) if with_embeddings else (0, None)
         page = partial(reading.next_page, size=size, dimensions=dimensions, filter=filter)
         ids, start = None, 0
+        await self._current()
         while ids is None or start < len(ids):
             read = partial(page, ids=ids, start=start, index=self.collection.any_index)
             documents, ids, start = await self._read(read, opened)
@@ -250,7 +261,7 @@ class ChromaRepository:
     # --- the store itself --------------------------------------------------------------------------------------------
 
     async def get_profile(self) -> EmbeddingMetadata | None:
-        return self.collection.stored.profile
+        return (await self._current()).stored.profile
 
     async def set_profile(self, profile: EmbeddingMetadata) -> None:
         await self._write(partial(Collection.set_profile, provider=profile.provider, model=profile.model))
@@ -258,7 +269,7 @@ class ChromaRepository:
 
     async def health(self) -> dict[str, Any]:
         """Count the chunks and search once. The details say how many chunks there are, and how searches were answered."""
-        collection = self.collection
+        collection = await self._current()
         details = await self._read(partial(reading.health, dimensions=self._config.embedding.dimensions))
         return {
             **details,
@@ -276,7 +287,7 @@ class ChromaRepository:
             if progress is not None:
                 progress(Progress(f"building the {_KEYWORD_INDEX}", done, total))
 
-        if self._config.keyword in self.collection.indexes:
+        if self._config.keyword in (await self._current()).indexes:
             return IndexReport()
         with called_on_this_loop(indexed) as call:
             await self._index(call)

@@ -1,4 +1,4 @@
-"""Keep the Chroma directories that this process has open.
+"""Keep the Chroma directories and servers that this process has open.
 
 Several stores of one process may use one directory, and even one collection. They share Chroma's client, the threads
 and the keyword indexes, because separate caches would go stale. The last store to close gives the directory back.
@@ -6,15 +6,15 @@ and the keyword indexes, because separate caches would go stale. The last store 
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
+from typing import Any
 
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.directory import Collection, Directory
+from agent_brain_store.chroma.places import key_of, place_of
 from agent_brain_store.config import StoreConfig
 
-_directories: dict[tuple[int, str], Directory] = {}
+_directories: dict[tuple[Any, ...], Directory] = {}
 _opening = threading.Lock()
 
 
@@ -26,10 +26,10 @@ def acquire(config: StoreConfig, tolerant: bool) -> Collection:
     """
     client.require_packages()
     with _opening:
-        key = os.getpid(), os.path.realpath(config.chroma.path.absolute())
+        key = key_of(config.chroma)
         directory = _directories.get(key)
         if directory is None:
-            directory = _directories[key] = Directory(Path(key[1]), config.chroma.collection)
+            directory = _directories[key] = Directory(place_of(config.chroma))
         try:
             collection = directory.open_collection(config, tolerant)
         except BaseException:
@@ -48,6 +48,6 @@ def release(collection: Collection) -> None:
                 _close_unused(key)
 
 
-def _close_unused(key: tuple[int, str]) -> None:
+def _close_unused(key: tuple[Any, ...]) -> None:
     if _directories[key].users == 0:
         _directories.pop(key).close()

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from agent_brain_store.chroma import client
+from agent_brain_store.chroma.connecting import close_client, open_client
 from agent_brain_store.chroma.damage import damaged
 from agent_brain_store.chroma.database import FILE
 from agent_brain_store.chroma.spare import is_spare
@@ -70,12 +71,12 @@ def try_opening(directory: Path, collection: str) -> None:
 def read(directory: str, collection: str) -> None:
     """Do in the child what could end it. Errors of Chroma are left to the parent, which has messages for them."""
     try:
-        chroma = client.open_client(Path(directory))
+        chroma = open_client(Path(directory))
         rows = client.find_rows(chroma, collection)
         if rows is not None and rows.count():
             rows.apply_log()
             _search(rows, int(rows.facts["agent_brain:dimensions"]))
-        client.close_client(chroma)
+        close_client(chroma)
     except Exception as error:
         sys.exit(str(error))
 

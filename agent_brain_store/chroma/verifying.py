@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from agent_brain_store.checks.digests import NOT_FOUND, Findings, Sample
-from agent_brain_store.chroma import client, keywords, spare
+from agent_brain_store.chroma import client, keywords
 from agent_brain_store.chroma.directory import NEW, Collection
+from agent_brain_store.chroma.facts import delete_collection
 from agent_brain_store.chroma.searching import VectorQuestion
 from agent_brain_store.chroma.stored import (
     DIGEST,
@@ -25,7 +26,7 @@ from agent_brain_store.chroma.stored import (
     unpacked,
     with_removed_keys,
 )
-from agent_brain_store.errors import QueryFailed
+from agent_brain_store.errors import InvalidQueryError, QueryFailed
 from agent_brain_store.protocol import Document, Metadata
 from agent_brain_store.results import VerifyReport
 
@@ -157,6 +158,10 @@ def note_missing(found: Findings, missing: Sequence[str]) -> None:
 
 def repair(collection: Collection, found: VerifyReport) -> None:
     """Write anew what can be derived. Call it in the writer's thread."""
+    if collection.directory.path is None:
+        raise InvalidQueryError(
+            "repair() cannot hold back the other clients of a Chroma server: copy the chunks elsewhere"
+        )
     problems = {damage.problem for damage in found.damages}
     if WORDS in problems:
         keywords.delete(collection.rows, collection.directory.path)
@@ -205,11 +210,9 @@ def _rebuild(collection: Collection) -> None:
         page = list(old.read(ids[piece], text=True, stored=True, dimensions=collection.stored.dimensions))
         vectors = np.array([row.vector for row in page], np.float32)
         new.put([row.chunk_id for row in page], [row.text for row in page], [row.stored or {} for row in page], vectors)
-        spare.keep(directory.path, name + NEW)
+        directory.place.note_piece(name + NEW)
     with collection.changing():
-        for index in spare.vector_indexes(directory.path, name):
-            spare.delete(index)
-        client.delete_collection(directory.client, name)
+        delete_collection(directory.client, directory.path, name)
         new.rename(name)
         old.database.close()
         keywords.delete(old, directory.path)

@@ -35,15 +35,15 @@ _MIGRATIONS = "select dir, max(version) from migrations group by dir"
 
 async def check(config: StoreConfig) -> list[Finding]:
     """Return what is wrong with the configured directory and collection."""
-    noted = telemetry()
-    for look in (holder, database, version):
+    noted, place = telemetry(), "directory" if config.chroma.host is None else "server"
+    for look in (holder, database, version) if config.chroma.host is None else ():
         found = await asyncio.to_thread(look, config)
         if any(finding.level == ERROR for finding in found):
             return [*noted, *found]
         noted += found
     try:
         if not await exists(config):
-            evidence = f"the directory has no collection {store_name(config)!r}"
+            evidence = f"the {place} has no collection {store_name(config)!r}"
             return [*noted, Finding(ERROR, "there is no store", evidence, MIGRATE)]
         async with open_store(config) as store:
             return [*noted, *await vectors(store), *await profile(config, store)]
@@ -82,10 +82,11 @@ def _newest_migrations() -> dict[str, int]:
     They are inside the client's binary, so it makes a database to look at.
     """
     from agent_brain_store.chroma import client
+    from agent_brain_store.chroma.connecting import close_client, open_client
 
     client.require_packages()
     with tempfile.TemporaryDirectory() as directory:
-        client.close_client(client.open_client(Path(directory)))
+        close_client(open_client(Path(directory)))
         return _migrations(Path(directory))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -113,23 +113,19 @@ def _chroma(source: str, collection: str, headers: tuple[str, ...]) -> sources.I
 
 
 async def _from_server(url: str, collection: str, headers: dict[str, str]) -> sources.Items:
-    with _server(url, headers) as client:
-        async for item in sources.read_chroma(client, collection):
-            yield item
-
-
-@contextmanager
-def _server(url: str, headers: dict[str, str]) -> Iterator[Any]:
-    import chromadb
-    from chromadb.config import Settings
+    from agent_brain_store.chroma.connecting import close_client, open_server
 
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 8000)
-    settings = Settings(anonymized_telemetry=False)
+    secure = parts.scheme == "https"
+    client = await asyncio.to_thread(
+        open_server, parts.hostname or "", parts.port or (443 if secure else 8000), secure, headers
+    )
     try:
-        yield chromadb.HttpClient(parts.hostname or "", port, parts.scheme == "https", headers, settings)
-    except (ValueError, OSError) as error:
-        raise Failure(f"the Chroma server at {parts.hostname}:{port} cannot be reached: {error}") from error
+        async with aclosing(sources.read_chroma(client, collection)) as items:
+            async for item in items:
+                yield item
+    finally:
+        close_client(client)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -86,20 +86,21 @@ async def exists(config: StoreConfig) -> bool:
         async with looking(config) as look:
             return look.version > 0
     from agent_brain_store.chroma import client
-    from agent_brain_store.chroma.lock import DirectoryLock
+    from agent_brain_store.chroma.connecting import close_client
+    from agent_brain_store.chroma.places import place_of
 
-    if not (config.chroma.path / "chroma.sqlite3").is_file():
+    if config.chroma.host is None and not (config.chroma.path / "chroma.sqlite3").is_file():
         return False
     client.require_packages()
-    lock = DirectoryLock(config.chroma.path)
+    place = place_of(config.chroma)
     try:
-        chroma = client.open_client(config.chroma.path)
+        chroma = place.connect()
         try:
             return client.find_rows(chroma, config.chroma.collection) is not None
         finally:
-            client.close_client(chroma)
+            close_client(chroma)
     finally:
-        lock.release()
+        place.release()
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------

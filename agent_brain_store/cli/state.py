@@ -79,7 +79,10 @@ async def _store(config: StoreConfig) -> dict[str, Any]:
 
 
 async def _chroma(config: StoreConfig) -> dict[str, Any]:
-    place = {"directory": str(config.chroma.path.absolute()), "size": _megabytes(_size(config.chroma.path))}
+    if config.chroma.host is None:
+        place = {"directory": str(config.chroma.path.absolute()), "size": _megabytes(_size(config.chroma.path))}
+    else:
+        place = {"server": f"{config.chroma.host}:{config.chroma.port}"}
     try:
         if not await exists(config):
             return place | {"state": "there is no store yet"}

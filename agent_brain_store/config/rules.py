@@ -177,6 +177,28 @@ PASSWORD = Rule(
     ),
     lambda v: v if isinstance(v, Secret) else Secret(v),
 )
+SERVER = matching(r"[^\s\0/@:]+|[0-9a-fA-F]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*", "a host name or an address, without a port")
+COLLECTION = matching(
+    r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]", "3 to 512 of a-z A-Z 0-9 . _ - with a letter or digit at both ends"
+)
+FLAG = Rule("true or false", lambda v: isinstance(v, bool))
+HEADERS = Rule(
+    "a mapping of names to texts",
+    lambda v: (
+        all(
+            isinstance(name, str)
+            and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+            and PASSWORD.accepts(value)
+            and value
+            for name, value in (v.items() if isinstance(v, Mapping) else v)
+        )
+        if isinstance(v, Mapping | tuple)
+        else False
+    ),
+    lambda v: tuple(
+        sorted((name, PASSWORD.convert(value)) for name, value in (v.items() if isinstance(v, Mapping) else v))
+    ),
+)
 LANGUAGE = choice(*LANGUAGES)
 SECONDS = number(0.001, 86400)
 ANYTHING = Rule("anything", lambda _: True)

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent_brain_store.config.rules import (
+    COLLECTION,
+    FLAG,
+    HEADERS,
     HOST,
     LANGUAGE,
     NAME,
@@ -21,6 +24,7 @@ from agent_brain_store.config.rules import (
     PORT,
     ROOT_CERT,
     SECONDS,
+    SERVER,
     TEXT,
     Secret,
     Section,
@@ -51,17 +55,15 @@ class EmbeddingConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class ChromaConfig(Section):
-    """Where Chroma keeps its data: a directory, and a collection in it."""
+    """Where Chroma keeps its data: a directory, or a server if there is a ``host``, and a collection in it."""
 
     _name = "storage.chroma"
     path: Path = setting(PATH, Path("chroma_db"))
-    collection: str = setting(
-        matching(
-            r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]",
-            "3 to 512 of a-z A-Z 0-9 . _ - with a letter or digit at both ends",
-        ),
-        "agent_brain",
-    )
+    collection: str = setting(COLLECTION, "agent_brain")
+    host: str | None = setting(SERVER, None)
+    port: int = setting(integer(1, 65535), 8000)
+    ssl: bool = setting(FLAG, False)
+    headers: tuple[tuple[str, Secret], ...] | None = setting(HEADERS, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class _Draft(Passwords):
         self._settle_embedding()
         self._settle_language()
         self._settle_connection()
+        self._settle_headers()
         self._settle_paths()
 
     def checked(self) -> dict[str, dict[str, Any]]:
@@ -272,6 +273,16 @@ class _Draft(Passwords):
             if isinstance(postgres.get(key), str):
                 postgres[key] = self.resolved(postgres[key], f"{_PG}.{key}")
         self._check_certificates(postgres)
+
+    def _settle_headers(self) -> None:
+        """Put the variables that ``secret://env/NAME`` names into the headers for a Chroma server."""
+        headers = self.given["storage.chroma"].get("headers")
+        if isinstance(headers, Mapping):
+            found = {
+                name: self.resolved(value, f"storage.chroma.headers.{name}") if isinstance(value, str) else value
+                for name, value in headers.items()
+            }
+            self.given["storage.chroma"]["headers"] = {k: value for k, value in found.items() if value is not None}
 
     def _settle_address(self, postgres: dict[str, Any]) -> None:
         url = postgres.pop("url", None)

@@ -83,6 +83,7 @@ async def test_a_filter_with_an_unknown_key_is_warned_of_once(store, caplog):
 
 async def test_a_filter_that_finds_nothing_by_known_keys_is_not_warned_of(store, caplog):
     assert await store.get_count({"anything": 1}) == 0, "an empty store says nothing about a key"
+    await store.wait_idle()
     await fill(store, *ANIMALS)
     assert await store.get_count({"source_type": "nothing"}) == 0
     assert await store.delete_by_metadata({"n": 99}) == 0

@@ -64,7 +64,7 @@ async def test_each_call_is_one_span_with_the_conventions_of_databases(store, ba
     await store.hybrid_search("bear", embed("bear"), 3)
     (span,) = spans("hybrid_search")
     attributes = dict(span.attributes or {})
-    collection = "chunks" if backend == "postgres" else "agent_brain"
+    collection = "chunks" if backend == "postgres" else store.config.chroma.collection
     assert span.name == f"hybrid_search {collection}"
     assert span.kind is trace.SpanKind.CLIENT
     assert attributes["db.system.name"] == ("postgresql" if backend == "postgres" else "chroma")

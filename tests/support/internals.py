@@ -20,7 +20,7 @@ import pytest
 from agent_brain_store.checks import vectors
 from agent_brain_store.checks.chunks import Batch
 from agent_brain_store.chroma import client as driver
-from agent_brain_store.chroma import database, directory, lock, searching
+from agent_brain_store.chroma import connecting, database, directory, lock, searching
 from agent_brain_store.chroma import writing as chroma_writing
 from agent_brain_store.chroma.repository import ChromaRepository
 from agent_brain_store.chroma.vectors import Vectors
@@ -260,11 +260,11 @@ def stored_rows(store: Any) -> driver.Rows:
 @contextmanager
 def new_rows(directory: Path) -> Iterator[driver.Rows]:
     """Yield the rows of a new collection in a directory, without a store around them."""
-    client = driver.open_client(directory)
+    client = connecting.open_client(directory)
     try:
         yield driver.create_rows(client, "rows", "cosine", {"a": 1})
     finally:
-        driver.close_client(client)
+        connecting.close_client(client)
 
 
 def client_of(store: Any) -> Any:

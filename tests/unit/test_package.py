@@ -147,8 +147,8 @@ ROOMS = {
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation copies index_builds indexes"
     " distribution migrate guard startup statistics searching verifying writing bulk generations repository converting",
-    "chroma": "lock database spare room damage threads stored where client facts trial keywords vectors directory shared"
-    " searching reading writing verifying describing generations repository",
+    "chroma": "lock database spare room damage threads stored where client connecting facts trial places keywords vectors"
+    " directory shared searching reading writing verifying describing generations repository",
 }
 
 
