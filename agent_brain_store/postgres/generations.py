@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -152,19 +153,27 @@ async def described(pools: Pools) -> dict[str, Any] | None:
 
 
 async def patiently(
-    indexes: Indexes, lock_timeout: float | None, work: Callable[[Connection], Awaitable[Result]]
+    indexes: Indexes,
+    lock_timeout: float | None,
+    work: Callable[[Connection], Awaitable[Result]],
+    patience: float = math.inf,
 ) -> Result:
-    """Do work that changes the structure, and try again while other sessions are in the way."""
+    """Do work that changes the structure, and try again while other sessions are in the way.
+
+    After ``patience`` seconds, raise what is in the way.
+    """
+    deadline = asyncio.get_running_loop().time() + patience
     while True:
         try:
             async with indexes.exclusive(lock_timeout) as connection:
                 return await work(connection)
         except QueryFailed as error:
-            if not isinstance(
+            is_busy = isinstance(
                 error.__cause__, (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, type(None))
-            ):
+            )
+            if not is_busy or asyncio.get_running_loop().time() > deadline:
                 raise
-            log.info("%s waits: %s", OPERATION, error.message)
+            log.info("a change of the structure waits: %s", error.message)
         await asyncio.sleep(_PAUSE)
 
 

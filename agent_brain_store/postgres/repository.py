@@ -19,10 +19,10 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.bulk import BulkWriter
-from agent_brain_store.postgres.connection import Connection, farewell, run
+from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.derivation import outdated_terms, rederive
 from agent_brain_store.postgres.errors import BACKEND, translated
-from agent_brain_store.postgres.generations import described, drop, filling
+from agent_brain_store.postgres.generations import described, drop, filling, patiently
 from agent_brain_store.postgres.guard import check_store
 from agent_brain_store.postgres.indexes import Indexes
 from agent_brain_store.postgres.migrate import remake_if_empty
@@ -128,14 +128,16 @@ class PostgresRepository:
         if self.stored.fixed == configured_facts(self._config).fixed or not self._may_build:
             self._adopt(replace(self.stored, profile=None))
             return
-        with translated("reset"):
-            connection = await self.pools.connect(self._config.postgres.command_timeout)
-            try:
+
+        async def remake(connection: Connection) -> None:
+            with translated("reset"):
                 await remake_if_empty(connection, self._config)
                 await self._adopt_what_is_there(connection)
                 await self.pools.note_written(connection)
-            finally:
-                await farewell(connection)
+
+        # An index that is being built now would be for vectors of the former length.
+        seconds = self._config.postgres.command_timeout
+        await patiently(self.indexes, seconds, remake, patience=seconds)
 
     async def _adopt_what_is_there(self, connection: Connection) -> None:
         async with with_settings(connection):
