@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,21 @@ from tests.support.stores import ANIMALS, embed
 IDS, TEXTS = [animal[0] for animal in ANIMALS], [animal[1] for animal in ANIMALS]
 METADATAS = [animal[2] for animal in ANIMALS]
 VECTORS = [embed(text) for text in TEXTS]
+
+# The kernel of Jupyter runs every cell in its loop, and some cells await.
+CELLS = (
+    "import asyncio\nasyncio.get_running_loop()\nprint('in a loop')",
+    f"""
+from agent_brain_store import open_store_sync
+store = open_store_sync({{
+    "embedding": {{"provider": "test", "model": "hashed", "dimensions": {len(VECTORS[0])}}},
+    "storage": {{"chroma": {{"path": "store"}}}},
+}})
+print(store.upsert_documents({IDS!r}, {VECTORS!r}, {TEXTS!r}, {METADATAS!r}))
+""",
+    "await asyncio.sleep(0)\nprint(store.keyword_search('friends', 1)[0].chunk_id)",
+    "store.close()\nprint('closed')",
+)
 
 
 @pytest.fixture
@@ -83,6 +99,25 @@ async def test_it_works_inside_a_running_loop(config):
         store.upsert_documents(IDS, VECTORS, TEXTS, METADATAS)
         assert store.get_count() == 4
         assert await store.arun(store.backend.get_count({"language": "en"})) == 2
+
+
+def test_it_works_in_the_cells_of_a_notebook(tmp_path):
+    pytest.importorskip("ipykernel")
+    jupyter = pytest.importorskip("jupyter_client.manager")
+    manager, client = jupyter.start_new_kernel(cwd=str(tmp_path))
+    told: list[str] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        content = message["content"]
+        told.extend(content["text"].split() if message["msg_type"] == "stream" else content.get("traceback", []))
+
+    try:
+        for cell in CELLS:
+            client.execute_interactive(cell, timeout=120, output_hook=hear)
+        assert told == ["in", "a", "loop", "4", "c", "closed"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_many_threads_may_call_it(opened):
