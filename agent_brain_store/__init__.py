@@ -27,14 +27,7 @@ from agent_brain_store.errors import (
 from agent_brain_store.factory import create_backend, distribute_store, open_store
 from agent_brain_store.in_step import SyncReport, sync_documents
 from agent_brain_store.lifespan import lifespan
-from agent_brain_store.protocol import (
-    BulkLoader,
-    Document,
-    Fusion,
-    Progress,
-    ProgressCallback,
-    StorageBackend,
-)
+from agent_brain_store.protocol import BulkLoader, StorageBackend
 from agent_brain_store.reembedding import drop_second_generation, reembed
 from agent_brain_store.results import (
     ChunkProblem,
@@ -53,6 +46,7 @@ from agent_brain_store.results import (
 )
 from agent_brain_store.sync import SyncStore, open_store_sync
 from agent_brain_store.transfer.moving import TransferReport, copy_documents, export_documents, import_documents
+from agent_brain_store.types import Document, Fusion, Progress, ProgressCallback
 
 __version__ = "0.1.0"
 

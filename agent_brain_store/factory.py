@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from agent_brain_store.config import StoreConfig, read_config
 from agent_brain_store.errors import InvalidQueryError, MissingDependency
-from agent_brain_store.protocol import ProgressCallback, StorageBackend
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import Distributed
+from agent_brain_store.types import ProgressCallback
 
 if TYPE_CHECKING:
     from agent_brain_store.repository import Repository

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agent_brain_store.errors import InvalidDocumentError, InvalidQueryError
-from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import ReplaceResult
+from agent_brain_store.types import Document, Progress, ProgressCallback
 
 Chunks: TypeAlias = Callable[[], Iterable[Document] | Awaitable[Iterable[Document]]]
 Source: TypeAlias = tuple[str, str, Chunks]

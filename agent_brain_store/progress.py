@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from agent_brain_store.protocol import Metadatas, OnInvalid, Progress, ProgressCallback, Vectors
 from agent_brain_store.results import Upserted
+from agent_brain_store.types import Metadatas, OnInvalid, Progress, ProgressCallback, Vectors
 
 if TYPE_CHECKING:
     from agent_brain_store.checks.chunks import Batch

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError
 from agent_brain_store.progress import deferring_errors
-from agent_brain_store.protocol import Progress, ProgressCallback, StorageBackend, Vectors
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.types import Progress, ProgressCallback, Vectors
 
 if TYPE_CHECKING:
     from agent_brain_store.checks.vectors import ChunkRules, Float32

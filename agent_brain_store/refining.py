@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from agent_brain_store.config.rules import as_number
 from agent_brain_store.errors import InvalidQueryError
-from agent_brain_store.protocol import Metadata
 from agent_brain_store.results import SearchResult
+from agent_brain_store.types import Metadata
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from agent_brain_store.checks.startup import StoreFacts
 from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.refining import Refinement
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.types import Document, Metadata, ProgressCallback
 
 
 @dataclass(frozen=True, slots=True)

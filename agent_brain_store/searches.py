@@ -9,10 +9,10 @@ from agent_brain_store.checks import arguments
 from agent_brain_store.checks.vectors import ChunkRules, query_vector
 from agent_brain_store.filters.parse import combine, parse
 from agent_brain_store.finishing import finished
-from agent_brain_store.protocol import Boosts, Distinct, Fusion, Match, Vector, Where
 from agent_brain_store.refining import candidates_of, check_refinement
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Repository, VectorQuery
 from agent_brain_store.results import SearchResult
+from agent_brain_store.types import Boosts, Distinct, Fusion, Match, Vector, Where
 from agent_brain_store.unknown_keys import UnknownKeys
 
 

@@ -20,15 +20,7 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import InvalidFilterError, NotInitialized, ReadOnlyStore, StorageError
 from agent_brain_store.filters.parse import parse, parse_required
 from agent_brain_store.progress import Loader, deferring_errors
-from agent_brain_store.protocol import (
-    BulkLoader,
-    Document,
-    Metadatas,
-    OnInvalid,
-    ProgressCallback,
-    Vectors,
-    Where,
-)
+from agent_brain_store.protocol import BulkLoader
 from agent_brain_store.repository import Repository
 from agent_brain_store.results import (
     Description,
@@ -40,6 +32,7 @@ from agent_brain_store.results import (
     VerifyReport,
 )
 from agent_brain_store.searches import Searches
+from agent_brain_store.types import Document, Metadatas, OnInvalid, ProgressCallback, Vectors, Where
 from agent_brain_store.unknown_keys import UnknownKeys
 
 log = logging.getLogger(__name__)

@@ -21,17 +21,9 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from agent_brain_store.errors import NotInitialized
 from agent_brain_store.factory import OnMismatch, Source, create_backend
-from agent_brain_store.protocol import (
-    BulkLoader,
-    Document,
-    Metadatas,
-    OnInvalid,
-    ProgressCallback,
-    StorageBackend,
-    Vectors,
-    Where,
-)
+from agent_brain_store.protocol import BulkLoader, StorageBackend
 from agent_brain_store.results import EmbeddingMetadata, Upserted
+from agent_brain_store.types import Document, Metadatas, OnInvalid, ProgressCallback, Vectors, Where
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from agent_brain_store.checks.chunks import clean_text
 from agent_brain_store.config.rules import as_integer, as_number
 from agent_brain_store.errors import InvalidQueryError
-from agent_brain_store.protocol import Match, OnInvalid
 from agent_brain_store.results import MOST_VALUES
+from agent_brain_store.types import Match, OnInvalid
 
 LARGEST = 2**31 - 1  # an int4
 LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed

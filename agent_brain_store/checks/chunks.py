@@ -29,8 +29,8 @@ import numpy as np
 
 from agent_brain_store.checks.vectors import ChunkRules, Float32, chunk_vectors, kind_of_value
 from agent_brain_store.errors import DimensionMismatchError, InvalidDocumentError, InvalidQueryError
-from agent_brain_store.protocol import Metadata, Metadatas, Vectors
 from agent_brain_store.results import ChunkProblem
+from agent_brain_store.types import Metadata, Metadatas, Vectors
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.results import Damage, VerifyReport
+from agent_brain_store.types import Document, Metadata, Progress, ProgressCallback
 
 SAMPLED = 50  # chunks that are searched for
 NAMED = 20  # chunks of one kind of damage that a report names

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, InvalidQueryError
-from agent_brain_store.protocol import Vector, Vectors
+from agent_brain_store.types import Vector, Vectors
 
 Float32 = NDArray[np.float32]
 

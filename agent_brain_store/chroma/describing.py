@@ -8,8 +8,8 @@ from collections.abc import Hashable
 from typing import Any
 
 from agent_brain_store.filters.parse import kind_of
-from agent_brain_store.protocol import Metadata
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey
+from agent_brain_store.types import Metadata
 
 _LONGEST = 200  # characters of a value that is listed
 

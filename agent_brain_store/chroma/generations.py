@@ -24,9 +24,9 @@ from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.facts import SECOND, delete_collection, finish_switch, marked_for_switch, second_facts
 from agent_brain_store.chroma.stored import METADATA, from_stored
 from agent_brain_store.errors import InvalidQueryError, QueryFailed
-from agent_brain_store.protocol import ProgressCallback
 from agent_brain_store.repository import Embed, Unembedded
 from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.types import ProgressCallback
 
 T = TypeVar("T")
 Adopt = Callable[[StoreFacts], None]

@@ -13,8 +13,8 @@ from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.stored import from_stored, given_vector
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.protocol import Document
 from agent_brain_store.results import SearchResult
+from agent_brain_store.types import Document
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex

@@ -23,10 +23,10 @@ from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import NotInitialized
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
-from agent_brain_store.protocol import Document, Metadata, Progress, ProgressCallback
 from agent_brain_store.refining import filled, refined
 from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.types import Document, Metadata, Progress, ProgressCallback
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.checks.vectors import Float32
-from agent_brain_store.protocol import Metadata
+from agent_brain_store.types import Metadata
 
 RESERVED = "agent_brain:"
 METADATA = RESERVED + "metadata"

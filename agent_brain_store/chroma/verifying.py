@@ -27,8 +27,8 @@ from agent_brain_store.chroma.stored import (
     with_removed_keys,
 )
 from agent_brain_store.errors import InvalidQueryError, QueryFailed
-from agent_brain_store.protocol import Document, Metadata
 from agent_brain_store.results import VerifyReport
+from agent_brain_store.types import Document, Metadata
 
 if TYPE_CHECKING:
     from agent_brain_store.config import KeywordConfig

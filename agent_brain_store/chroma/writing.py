@@ -26,7 +26,7 @@ from agent_brain_store.chroma.vectors import LARGEST, Vectors
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import Written
-from agent_brain_store.protocol import Metadata
+from agent_brain_store.types import Metadata
 
 SAMPLE = 400  # vectors; with fewer than one in fifty equal, Chroma's index still finds the others
 

@@ -21,8 +21,8 @@ from agent_brain_store.cli.vectors import (
     vector_option,
 )
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.protocol import Fusion
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
+from agent_brain_store.types import Fusion
 
 
 @command("count")

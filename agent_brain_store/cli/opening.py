@@ -19,7 +19,8 @@ from agent_brain_store.cli.running import NO, Failure
 from agent_brain_store.config import Sourced, StoreConfig, read_config
 from agent_brain_store.errors import MissingDependency
 from agent_brain_store.factory import open_store
-from agent_brain_store.protocol import ProgressCallback, StorageBackend
+from agent_brain_store.protocol import StorageBackend
+from agent_brain_store.types import ProgressCallback
 
 if TYPE_CHECKING:
     from agent_brain_store.postgres.connection import Connection

@@ -20,8 +20,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from agent_brain_store.protocol import Progress, ProgressCallback
 from agent_brain_store.results import Highlight
+from agent_brain_store.types import Progress, ProgressCallback
 
 _NARROW = 70  # columns; below this a table has no frame, and a bar has no picture
 _SNIPPET = 160  # characters that are shown of a text without a passage that matches

@@ -30,7 +30,7 @@ _FEW = 1000  # rows; below this, nobody notices
 _SHARE = 0.2  # of all rows
 LARGE = 16 * 2**20  # bytes; a smaller index is not worth a thought
 _BLOATED = 50  # percent
-_OFTEN = 1000  # scans
+OFTEN = 1000  # scans
 _AUTOVACUUM_HERE = "alter table chunks reset (autovacuum_enabled)"
 _AUTOVACUUM = "alter system set autovacuum = on"
 _VACUUM = "vacuum analyze chunks"
@@ -142,7 +142,7 @@ async def index_use(_: StoreConfig, look: Look) -> list[Finding]:
         if row["bytes"] > LARGE and (row["bloat_percent"] or 0) > _BLOATED
     ]
     vectors, words = rows.get("chunks_embedding_ann"), rows.get("chunks_tsv_gin")
-    if vectors and words and not vectors["scans"] and words["scans"] > _OFTEN and vectors["bytes"] > LARGE:
+    if vectors and words and not vectors["scans"] and words["scans"] > OFTEN and vectors["bytes"] > LARGE:
         evidence = f"{words['scans']:,} scans of the word index, and none of the vector index"
         mend = "If nobody searches by vectors, set storage.postgres.index to none, and remove the index."
         found.append(Finding(NOTE, "the vector index is not used", evidence, mend))

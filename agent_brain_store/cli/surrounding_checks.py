@@ -13,7 +13,7 @@ from agent_brain_store.config import StoreConfig
 
 _LATE = 60.0  # seconds that a standby may be behind
 _FAR = 16 * 2**20  # bytes
-_SLOW = 1000.0  # milliseconds that a search takes on average
+SLOW = 1000.0  # milliseconds that a search takes on average
 _SEARCHES = ("vector_search", "keyword_search", "hybrid_search", "count_matching_chunks", "get_chunks")
 _RESUME = "select pg_wal_replay_resume()"
 
@@ -105,7 +105,7 @@ async def slow_statements(_: StoreConfig, look: Look) -> list[Finding]:
             "explain 'a question that was slow'",
         )
         for row in await look.query("slowest")
-        if row["file"] in _SEARCHES and row["mean_ms"] > _SLOW
+        if row["file"] in _SEARCHES and row["mean_ms"] > SLOW
     ]
 
 

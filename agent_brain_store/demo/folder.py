@@ -11,7 +11,7 @@ from pathlib import Path
 from agent_brain_store.demo.cutting import cut_markdown, packed
 from agent_brain_store.demo.embedder import Embedder
 from agent_brain_store.in_step import Source
-from agent_brain_store.protocol import Document
+from agent_brain_store.types import Document
 
 LARGEST = 1_000_000  # bytes; larger files are seldom written by a person
 _CUT = "cut-1"  # part of each digest, so that another way of cutting is noticed

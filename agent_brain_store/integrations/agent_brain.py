@@ -30,8 +30,8 @@ from agent_brain_store.integrations.agent_brain_parts import (
     KeywordIndexStandIn,
     chunk_record,
 )
-from agent_brain_store.protocol import Where
 from agent_brain_store.results import EmbeddingMetadata, SearchResult
+from agent_brain_store.types import Where
 
 __all__ = ["ChromaBackend", "ClientTypes", "PostgresBackend"]
 

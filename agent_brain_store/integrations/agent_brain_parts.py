@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agent_brain_store.protocol import Metadata
+from agent_brain_store.types import Metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from agent_brain_store.errors import InvalidQueryError, MissingDependency
 from agent_brain_store.integrations.bridge import AnyStore, Bridge
-from agent_brain_store.protocol import Where
 from agent_brain_store.results import SearchResult
+from agent_brain_store.types import Where
 
 try:
     from langchain_core.documents import Document

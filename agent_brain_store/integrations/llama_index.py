@@ -16,8 +16,9 @@ from typing import Any
 
 from agent_brain_store.errors import InvalidFilterError, InvalidQueryError, MissingDependency
 from agent_brain_store.integrations.bridge import AnyStore, Bridge
-from agent_brain_store.protocol import Metadata, StorageBackend, Where
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import SearchResult
+from agent_brain_store.types import Metadata, Where
 
 try:
     from llama_index.core.bridge.pydantic import PrivateAttr

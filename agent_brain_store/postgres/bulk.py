@@ -21,7 +21,7 @@ from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.writing import Writer, as_parameter
 from agent_brain_store.progress import WriteBatch, Written, deferring_errors, loading
-from agent_brain_store.protocol import Progress, ProgressCallback
+from agent_brain_store.types import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from agent_brain_store.postgres.index_builds import VECTOR_INDEX, run_statement_
 from agent_brain_store.postgres.migrate import distribute
 from agent_brain_store.postgres.repository import PostgresRepository
 from agent_brain_store.postgres.transactions import transaction
-from agent_brain_store.protocol import Progress, ProgressCallback
 from agent_brain_store.results import Distributed
+from agent_brain_store.types import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 

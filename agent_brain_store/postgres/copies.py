@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.pools import Pools
-from agent_brain_store.protocol import Progress, ProgressCallback
+from agent_brain_store.types import Progress, ProgressCallback
 
 _PAGE = 1000  # chunks in one transaction
 _OPERATION = "looking for equal vectors"

@@ -32,9 +32,9 @@ from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.sql import named
 from agent_brain_store.postgres.transactions import transaction
 from agent_brain_store.postgres.writing import as_parameter
-from agent_brain_store.protocol import ProgressCallback
 from agent_brain_store.repository import Embed, Unembedded
 from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.types import ProgressCallback
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -21,7 +21,7 @@ from agent_brain_store.postgres.errors import translated
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.sql import load_functions, named
 from agent_brain_store.postgres.watching import watched
-from agent_brain_store.protocol import Progress, ProgressCallback
+from agent_brain_store.types import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 

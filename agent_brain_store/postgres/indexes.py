@@ -40,8 +40,8 @@ from agent_brain_store.postgres.index_builds import (
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.timings import Timings
 from agent_brain_store.postgres.transactions import retry_conflicts, transaction
-from agent_brain_store.protocol import ProgressCallback
 from agent_brain_store.results import IndexReport
+from agent_brain_store.types import ProgressCallback
 
 log = logging.getLogger(__name__)
 

@@ -36,9 +36,9 @@ from agent_brain_store.postgres.transactions import with_settings
 from agent_brain_store.postgres.verifying import COUNTS, OUTDATED, recount, verify
 from agent_brain_store.postgres.writing import Writer
 from agent_brain_store.progress import WriteBatch
-from agent_brain_store.protocol import Document, Metadata, ProgressCallback
 from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
+from agent_brain_store.types import Document, Metadata, ProgressCallback
 
 
 class PostgresRepository:

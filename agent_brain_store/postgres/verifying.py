@@ -15,9 +15,9 @@ from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.indexes import Indexes
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import Searcher
-from agent_brain_store.protocol import Document, ProgressCallback
 from agent_brain_store.repository import VectorQuery
 from agent_brain_store.results import VerifyReport
+from agent_brain_store.types import Document, ProgressCallback
 
 OUTDATED = "the search terms are not those of the text and the metadata"
 COUNTS = "the noted number of chunks or tokens is not that of the table"

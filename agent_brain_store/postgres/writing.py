@@ -25,8 +25,8 @@ from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.progress import Written
-from agent_brain_store.protocol import Metadata
 from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.types import Metadata
 
 Result = TypeVar("Result")
 

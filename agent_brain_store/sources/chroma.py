@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agent_brain_store.errors import TransferError
-from agent_brain_store.protocol import Document
 from agent_brain_store.sources.importing import Items
+from agent_brain_store.types import Document
 
 ROWS = 500  # that are read at a time
 

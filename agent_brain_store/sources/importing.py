@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, TransferError
-from agent_brain_store.protocol import BulkLoader, Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.protocol import BulkLoader, StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
+from agent_brain_store.types import Document, Progress, ProgressCallback
 
 BATCH, BATCH_BYTES = 1000, 32 * 2**20  # the most chunks of a call, and about the most bytes that they take in memory
 NAMED = 1000  # so many chunks that were left out are named in a report

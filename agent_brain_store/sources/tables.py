@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import TransferError
-from agent_brain_store.protocol import Document
 from agent_brain_store.sources.importing import Items
+from agent_brain_store.types import Document
 
 if TYPE_CHECKING:
     from agent_brain_store.postgres.connection import Connection
@@ -117,7 +117,7 @@ async def read_llama_index(database: Database, table: str = "llamaindex", *, sch
 async def _connected(database: Database) -> AsyncIterator[Connection]:
     import asyncpg
 
-    from agent_brain_store.postgres.connection import connect_arguments
+    from agent_brain_store.postgres.connection import Connection, connect_arguments
     from agent_brain_store.postgres.errors import translated
 
     place = {"url": database} if isinstance(database, str) else dict(database)
@@ -125,7 +125,7 @@ async def _connected(database: Database) -> AsyncIterator[Connection]:
     arguments = connect_arguments(config)
     arguments.pop("command_timeout", None)  # a table may take as long as it needs, as long as rows come
     with translated("reading a table"):
-        connection = await asyncpg.connect(**arguments)
+        connection = await asyncpg.connect(**arguments, connection_class=Connection)
         try:
             # The transaction is not ended: whoever stops reading early leaves a COPY behind, and only the end of the
             # connection ends that.

@@ -21,12 +21,12 @@ from rank_bm25 import BM25Okapi
 from agent_brain_store.config import KeywordConfig
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.protocol import Metadata
 from agent_brain_store.textsearch.frequencies import POSITIONS, frequencies
 from agent_brain_store.textsearch.kept import Postings
 from agent_brain_store.textsearch.names import exact_names
 from agent_brain_store.textsearch.scored import Hits, Scored, metadata_in, with_shared_keys
 from agent_brain_store.textsearch.words import SHORTEST_STEM, question_terms, question_words, typed_prefix, word_forms
+from agent_brain_store.types import Metadata
 
 EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
 MOST_BEGUN, MOST_READ = 20, 5000  # as in prefix_terms.sql

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
-from agent_brain_store.protocol import Metadata
+from agent_brain_store.types import Metadata
 
 Hits = list[tuple[str, float]]
 

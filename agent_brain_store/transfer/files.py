@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_brain_store.errors import InvalidDocumentError, TransferError
-from agent_brain_store.protocol import Document
 from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.transfer.reading import check_structure, damaged, packed_size, parse_json, read_file, unpack
+from agent_brain_store.types import Document
 
 if TYPE_CHECKING:
     import numpy as np

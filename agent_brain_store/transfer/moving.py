@@ -23,7 +23,7 @@ from typing import Any
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import TransferError
-from agent_brain_store.protocol import Document, Progress, ProgressCallback, StorageBackend
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.transfer.files import (
     BEGUN_ELSEWHERE,
@@ -40,6 +40,7 @@ from agent_brain_store.transfer.files import (
     write_manifest,
     write_part,
 )
+from agent_brain_store.types import Document, Progress, ProgressCallback
 
 PAGE = 100  # chunks that are read at a time; they take memory in addition to the part
 

@@ -97,7 +97,7 @@ def test_an_index_that_deletions_have_left_bloated_is_found_and_mended(
 def test_a_vector_index_that_no_search_uses_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """So small a store needs no index, so the limits are lowered here."""
     monkeypatch.setattr(store_checks, "LARGE", 0)
-    monkeypatch.setattr(store_checks, "_OFTEN", -1)
+    monkeypatch.setattr(store_checks, "OFTEN", -1)
     assert diagnosed(filled)["the vector index is not used"]["level"] == "note"
 
 
@@ -111,7 +111,7 @@ def test_slow_searches_are_found_where_the_server_counts(
         run_psql(cluster.location, "-c", "create extension pg_stat_statements")
         assert run("search", "bear", "-c", config).exit_code == 0
         assert diagnosed(run, "-c", config) == {}
-        monkeypatch.setattr(surrounding_checks, "_SLOW", 0.0)
+        monkeypatch.setattr(surrounding_checks, "SLOW", 0.0)
         finding = diagnosed(run, "-c", config)["keyword_search is slow"]
         assert "1 calls took" in finding["evidence"]
         command = shlex.split(finding["mend"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store.protocol import Fusion
+from agent_brain_store.types import Fusion
 from benchmarks.judged import COLLECTIONS, Collection, filled, load, ndcg
 
 pytestmark = pytest.mark.postgres

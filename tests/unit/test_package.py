@@ -116,6 +116,7 @@ def test_an_error_of_a_user_survives_copying():
 LAYERS = [
     {"results"},
     {"errors"},
+    {"types"},
     {"protocol"},
     {"config"},
     {"telemetry"},
