@@ -52,7 +52,7 @@ unit: $(VENV)/.installed  ## The fast tests: seconds, no server
 	$(BIN)/python $(PYTEST) tests/unit
 
 test: check  ## Check, then run the tests, with coverage: ten minutes or more
-	$(BIN)/python $(PYTEST) --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-report=
+	$(BIN)/python $(PYTEST) --numprocesses 3 --dist loadfile --cov --cov-report=
 	@echo "Coverage: the tests run $$($(BIN)/coverage report --format=total) % of the package. make coverage shows the rest."
 
 test-slow: $(VENV)/.installed  ## The tests that take long: the demo, memory and load

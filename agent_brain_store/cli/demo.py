@@ -80,7 +80,7 @@ async def _run(folder: Path, questions: Sequence[str], backend: str, data: Path,
         screen.note(_FOUND.format(chunks=chunks, files=files, place=place, **asdict(report)))
         for question in questions or _asked():
             (vector,) = await asyncio.to_thread(embedder.embed, [question])
-            hits = await store.hybrid_search(question, vector, _TOP, highlights=True)
+            hits = await store.hybrid_search(question, vector, _TOP, explain=True, highlights=True)
             answers.append({"question": question, "hits": [asdict(hit) for hit in hits]})
             if not wants_json:
                 _show(question, hits)

@@ -82,7 +82,7 @@ def is_lost_connection(error: BaseException) -> bool:
     return isinstance(error, OSError) and not ran_out(error)
 
 
-def ran_out(error: BaseException) -> bool:
+def ran_out(error: BaseException | None) -> bool:
     """Return whether a limit of ours has run out. The system's own ETIMEDOUT means that the connection is gone."""
     return isinstance(error, TimeoutError) and error.errno is None
 

@@ -94,9 +94,10 @@ class Standbys:
                 connection.note_replayed(position)
             if position >= wanted:
                 return
-            if time.monotonic() + pause > deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise _BehindError
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _look(self, connection: Connection) -> asyncpg.Record:

@@ -38,9 +38,10 @@ async def verify(
         (after,) = await pools.fetch("compare_counts")
         if before == after["changes"] and found.chunks != after["chunks"]:
             found.damage("indexes", NO_PATH, True)
-    for kind, names in (await indexes.health()).items():
-        for name in names:
-            found.damage("indexes", f"the index {name} is {kind.split('_')[0]}", True)
+    health = await indexes.health()
+    for state in ("missing", "invalid"):
+        for name in health[f"{state}_indexes"]:
+            found.damage("indexes", f"the index {name} is {state}", True)
     with _noting_corruption(found, "the vector index"):
         for chunk in sample.chunks:
             nearest = await searcher.vector(VectorQuery(np.asarray(chunk.embedding, np.float32), 1, None, 1, None))

@@ -19,7 +19,7 @@ from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.errors import DimensionMismatchError, OutcomeUnknown, QueryFailed
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.postgres.connection import Connection, run
-from agent_brain_store.postgres.errors import translated
+from agent_brain_store.postgres.errors import ran_out, translated
 from agent_brain_store.postgres.guard import require_unchanged
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.searching import filter_values
@@ -97,10 +97,11 @@ class Writer:
         except (asyncio.CancelledError, OutcomeUnknown):
             self._statistics.mark_stale()
             raise
-        except (QueryFailed, DimensionMismatchError):  # the server may have refused what is right for another model
-            with translated(operation):
-                async with self._pools.reader() as connection:
-                    await require_unchanged(connection, self.stored)
+        except (QueryFailed, DimensionMismatchError) as error:
+            if not ran_out(error.__cause__):  # the server may have refused what is right for another model
+                with translated(operation):
+                    async with self._pools.reader() as connection:
+                        await require_unchanged(connection, self.stored)
             raise
         return result
 

@@ -132,7 +132,14 @@ def test_passages_fit_the_model() -> None:
 
 
 def test_make_passes_the_folder_on(tmp_path: Path) -> None:
-    command = ["make", "--dry-run", "demo", f"VENV={tmp_path}", f"FOLDER={tmp_path / 'my notes'}"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "demo",
+        f"VENV={tmp_path}",
+        f"FOLDER={tmp_path / 'my notes'}",
+    ]
     (tmp_path / ".installed").touch()
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert printed == f'{tmp_path}/bin/agent-brain-store demo "$FOLDER" ${{QUESTION:+"$QUESTION"}}\n'

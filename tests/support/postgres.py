@@ -205,9 +205,7 @@ async def until_indexed(plain: asyncpg.Connection) -> None:
 
 async def until_blocked(database: dict[str, Any], statement: str) -> None:
     """Wait until such a statement waits for a lock, and has looked for deadlocks in vain."""
-    look = await connect(database)
-    await until(
-        look, f"select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%{statement}%'"
-    )
+    look, text = await connect(database), statement.replace(" ", "%")  # a statement's name stands behind its first word
+    await until(look, f"select pid from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%{text}%'")
     await asyncio.sleep(0.1)
     await look.close()
