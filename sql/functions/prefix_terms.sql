@@ -12,7 +12,7 @@
 --   There are at most 20. df is the number of chunks with the term. often says how much a term counts: together they
 --   weigh as one word that is in as many chunks as all of them.
 --
--- called by: question_words, every_word, plan_query, keyword_ranking
+-- called by: question_words, every_word, plan_query, most_matches
 -- inlined: no. It keeps its plans for the session, as searchable() does.
 --
 -- psql: select * from prefix_terms('kub*');

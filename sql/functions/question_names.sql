@@ -14,7 +14,6 @@
 create or replace function question_names(query text) returns tsquery[]
 language sql stable parallel safe
 set plan_cache_mode = force_generic_plan
-set search_path from current
 begin atomic
   select coalesce(array_agg(distinct form), '{}')
   from (

@@ -49,10 +49,7 @@ begin
     ) best;
     exit when cardinality(ids) = k or skipped = 0;
     if with_a_word is null then
-      select coalesce(sum(greatest(known.df, 1)), 0)
-      into with_a_word
-      from unnest(text_terms(query)) as word
-      left join term_statistics known on known.term = word.lexeme;
+      with_a_word := most_matches(query);
     end if;
     exit when budget >= with_a_word;
     budget := case when 10 * budget < least(with_a_word, 2147483647) then 10 * budget else 0 end;
