@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from typing import NamedTuple
 
 import asyncpg
 
@@ -47,6 +48,19 @@ log = logging.getLogger(__name__)
 
 _OPERATION = "index maintenance"
 _SECOND_INDEX = "there is a second vector index: a rebuild was interrupted or is under way"
+
+
+class _Look(NamedTuple):
+    """Which indexes are missing, which are invalid, and what is wrong in words.
+
+    ``has_copies`` says whether the vector index holds the copies of equal vectors. It does after an earlier version has
+    built it, and after another generation of vectors has come into use.
+    """
+
+    missing: list[str]
+    invalid: list[str]
+    problems: list[str]
+    has_copies: bool
 
 
 def _in_words(name: str) -> str:
@@ -100,17 +114,15 @@ class Indexes:
         """
         for warning in index_warnings(self.config):
             log.warning(warning)
-        if problems := (await self._look())[2]:
-            await self._repair_at_start(problems[0], progress, may_build)
-        if may_build:
-            await self.renew_in_background()
+        look = await self._look()
+        if look.problems:
+            await self._repair_at_start(look.problems[0], progress, may_build)
+        if may_build and look.has_copies:
+            self._background.start(self._keep_trying(self._renew))
 
     async def renew_in_background(self) -> None:
         """Build the vector index anew in the background if it holds the copies of equal vectors."""
-        with translated("checking the indexes"):
-            async with self._pools.reader() as connection:
-                is_outdated = await self._is_outdated(connection)
-        if is_outdated:
+        if (await self._look()).has_copies:
             self._background.start(self._keep_trying(self._renew))
 
     async def _repair_at_start(self, problem: str, progress: ProgressCallback | None, may_build: bool) -> None:
@@ -125,38 +137,29 @@ class Indexes:
             # The client of the other session may have died. The session may then end and leave the index unfinished.
             self.repair_in_background()
 
-    async def _look(self) -> tuple[list[str], list[str], list[str]]:
-        """Return which indexes are missing, which are invalid, and what is wrong in words."""
-        valid = {row["name"]: row["valid"] for row in await self._pools.fetch("index_facts")}
+    async def _look(self) -> _Look:
+        facts = {row["name"]: row for row in await self._pools.fetch("index_facts")}
         missing = [row["name"] for row in await self._pools.fetch("missing_indexes", concurrently=True)]
-        if self.has_vector_index and VECTOR_INDEX not in valid:
+        if self.has_vector_index and VECTOR_INDEX not in facts:
             missing.append(VECTOR_INDEX)
-        invalid = [name for name in valid if not valid[name]]
+        invalid = [name for name, fact in facts.items() if not fact["valid"]]
         problems = [f"{_in_words(name)} is missing" for name in missing]
-        if self.has_vector_index and any(LEFTOVER.fullmatch(name) for name in valid):
+        if self.has_vector_index and any(LEFTOVER.fullmatch(name) for name in facts):
             problems.append(_SECOND_INDEX)
         problems += [
             f"{_in_words(name)} is invalid: a build was interrupted, or is under way"
             for name in invalid
             if not LEFTOVER.fullmatch(name)
         ]
-        return missing, invalid, problems
-
-    async def _is_outdated(self, connection: Connection) -> bool:
-        """Return whether the vector index has every copy of equal vectors in it.
-
-        That is so after an earlier version has built it, and after another generation of vectors has come into use.
-        """
-        facts = await run(connection, "index_facts")
-        return self.has_vector_index and any(
-            row["name"] == VECTOR_INDEX and row["valid"] and not row["is_partial"] for row in facts
-        )
+        vectors = facts.get(VECTOR_INDEX) if self.has_vector_index else None
+        has_copies = vectors is not None and vectors["valid"] and not vectors["is_partial"]
+        return _Look(missing, invalid, problems, has_copies)
 
     async def health(self) -> dict[str, list[str]]:
         """Return the names of the indexes that are missing, and of those that are invalid, and what that means."""
-        missing, invalid, problems = await self._look()
-        degraded = [f"{text}; searches may be slow" for text in problems if text != _SECOND_INDEX]
-        return {"missing_indexes": missing, "invalid_indexes": invalid, "degraded": degraded}
+        look = await self._look()
+        degraded = [f"{text}; searches may be slow" for text in look.problems if text != _SECOND_INDEX]
+        return {"missing_indexes": look.missing, "invalid_indexes": look.invalid, "degraded": degraded}
 
     async def ensure(self, progress: ProgressCallback | None = None) -> IndexReport:
         """Build indexes that are missing or invalid, and report those that differ from the configuration."""
@@ -198,7 +201,7 @@ class Indexes:
             return
         async with self.exclusive(lock_timeout) as connection, self._watched(connection):
             await retry_conflicts(_OPERATION, lambda: self._repair(connection, progress))
-            if await self._is_outdated(connection):
+            if (await self._look()).has_copies:
                 await retry_conflicts(_OPERATION, lambda: self._replace_vector_index(connection, progress))
 
     async def _keep_trying(self, work: Callable[[ProgressCallback | None, float | None], Awaitable[None]]) -> None:
