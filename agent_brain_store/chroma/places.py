@@ -51,8 +51,7 @@ class LocalDirectory:
         try:
             check_directory(path)
             if trial.is_in_doubt(path):
-                spare.restore(path, collection)
-                check_collection(path, collection)
+                self.prepare(collection)
                 trial.try_opening(path, collection)
         except BaseException:
             self._lock.release()
