@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_brain_store.cli import store_checks, surrounding_checks
-from tests.support.clusters import Cluster, server_with_statistics
+from tests.support.clusters import Cluster, primary_and_standby, server_with_statistics
 from tests.support.commands import Configure, Run, lines, many_lines
 from tests.support.pooler import PGBOUNCER, pgbouncer
 from tests.support.postgres import connect, until
@@ -125,15 +122,8 @@ def test_slow_searches_are_found_where_the_server_counts(
 @pytest.fixture
 def clusters() -> Iterator[tuple[Cluster, Cluster]]:
     """Yield a primary and a standby of it."""
-    with tempfile.TemporaryDirectory(prefix="abs-standby-") as directory:
-        Path(directory).chmod(0o755)
-        primary, standby = (Cluster(Path(directory) / name) for name in ("primary", "standby"))
-        primary.make()
-        standby.follow(primary)
-        yield primary, standby
-        for cluster in (standby, primary):
-            with suppress(AssertionError):
-                cluster.stop()
+    with primary_and_standby() as servers:
+        yield servers
 
 
 def test_a_standby_that_stands_still_or_is_alone_is_found(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
 from agent_brain_store import ConfigError, StorageBackend, create_backend, open_store
-from tests.support.clusters import Cluster
+from tests.support.clusters import Cluster, primary_and_standby
 from tests.support.internals import ask_standby_again
 from tests.support.postgres import config, connect, until
 from tests.support.servers import Server
@@ -25,15 +22,8 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture(scope="module")
 def pair(server: Server) -> Iterator[tuple[Cluster, Cluster]]:
     """Yield a primary and its standby."""
-    with tempfile.TemporaryDirectory(prefix="abs-standby-") as directory:
-        Path(directory).chmod(0o755)
-        primary, standby = Cluster(Path(directory) / "one"), Cluster(Path(directory) / "two")
-        primary.make()
-        standby.follow(primary)
-        yield primary, standby
-        for cluster in (standby, primary):
-            with suppress(AssertionError):
-                cluster.stop()
+    with primary_and_standby() as servers:
+        yield servers
 
 
 def url(cluster: Cluster) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,20 @@ class Cluster:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", check=False, **user
         )
         assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def primary_and_standby() -> Iterator[tuple[Cluster, Cluster]]:
+    """Run a primary and a standby of it."""
+    with tempfile.TemporaryDirectory(prefix="abs-standby-") as directory:
+        Path(directory).chmod(0o755)
+        primary, standby = Cluster(Path(directory) / "one"), Cluster(Path(directory) / "two")
+        primary.make()
+        standby.follow(primary)
+        yield primary, standby
+        for cluster in (standby, primary):
+            with suppress(AssertionError):
+                cluster.stop()
 
 
 @contextmanager
