@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -163,12 +164,7 @@ def described(first: Collection) -> dict[str, Any] | None:
     profile = second.stored.profile
     if profile is None:
         return None
-    return {
-        "provider": profile.provider,
-        "model": profile.model,
-        "dimensions": profile.dimensions,
-        "unembedded": sum(1 for _ in _missing(first, second, first.rows.ids())),
-    }
+    return asdict(profile) | {"unembedded": sum(1 for _ in _missing(first, second, first.rows.ids()))}
 
 
 def digest(text: str) -> str:

@@ -36,14 +36,18 @@ _FAREWELL = 2.0  # seconds that a server has to answer when a connection is clos
 # does not have are left out.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
+# Citus hides shards from the catalogs, by a condition that is evaluated for each row. The driver's look at a type then
+# takes seconds. And it keeps one connection to each node. The others are opened anew for each search, without plans.
+_ON_A_CLUSTER = {"citus.override_table_visibility": "off", "citus.max_cached_conns_per_worker": "4"}
+
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
     """A connection that asks whether a silent server is still there.
 
-    ``opened_at`` is a time of the monotonic clock. ``replayed`` is a position of the write-ahead log that a standby is known
-    to have, or -1. ``preamble`` is a statement that gives a transaction the settings of
-    the store. It is empty if the session has them. ``distributed`` says whether the chunks are on the nodes of a
-    cluster. Then the files of ``sql/citus`` are preferred.
+    ``opened_at`` is a time of the monotonic clock. ``replayed`` is a position of the write-ahead log that a standby is
+    known to have, or -1. ``preamble`` is a statement that gives a transaction the settings of the store. It is empty if
+    the session has them. ``distributed`` says whether the chunks are on the nodes of a cluster. Then the files of
+    ``sql/citus`` are preferred.
     """
 
     __slots__ = ("distributed", "opened_at", "preamble", "replayed")
@@ -139,15 +143,7 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
     postgres, keyword = config.postgres, config.keyword
     # pgvector advises the square root of the lists. If they are not configured, their number is not known yet.
     probes = postgres.ivfflat_probes or math.isqrt(postgres.ivfflat_lists or 100)
-    # Citus hides shards from the catalogs, by a condition that is evaluated for each row. The driver's look at a type then
-    # takes seconds. And it keeps one connection to each node. The others are opened anew for each search, without plans.
-    cluster = {
-        "citus.override_table_visibility": "off",
-        "citus.max_cached_conns_per_worker": "4",
-    }
-    if postgres.distributed != "citus":
-        cluster = {}
-    return cluster | {
+    return (_ON_A_CLUSTER if postgres.distributed == "citus" else {}) | {
         "search_path": search_path,
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",

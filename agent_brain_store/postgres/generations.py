@@ -15,7 +15,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 import asyncpg
@@ -144,12 +144,7 @@ async def described(pools: Pools) -> dict[str, Any] | None:
     profile = _profile(row)
     if profile is None:
         return None
-    return {
-        "provider": profile.provider,
-        "model": profile.model,
-        "dimensions": profile.dimensions,
-        "unembedded": row["unembedded"],
-    }
+    return asdict(profile) | {"unembedded": row["unembedded"]}
 
 
 async def patiently(
