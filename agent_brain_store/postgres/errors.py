@@ -112,7 +112,7 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
         return ConnectionFailed(f"{operation}: {error}; create it, or set storage.postgres.database", BACKEND)
     if "transaction timeout" in str(error):
         return QueryFailed(f"{operation}: {error} ({state}); {_TRANSACTION_TIMEOUT}", BACKEND)
-    if state in _REFUSED_SETTINGS and "parameter" in str(error):
+    if state in _REFUSED_SETTINGS and "parameter" in str(error.args[:1]):  # neither in the detail nor in the hint
         return ConnectionFailed(f"{operation}: {error} ({state}); {_POOLER}", BACKEND)
     if is_lost_connection(error) and (node := _NODE.search(f"{error} {error.context or ''}")):
         return NodeFailed(
