@@ -64,6 +64,7 @@ def test_these_files_differ_and_no_others():
         "mark_copies",
         "recount_chunks",
         "rederive_chunks",
+        "second_generation",
         "term_statistics_age",
         "truncate_store",
         "update_metadata",
