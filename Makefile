@@ -56,7 +56,7 @@ test: check  ## Check, then run the tests, with coverage: ten minutes or more
 	@echo "Coverage: the tests run $$($(BIN)/coverage report --format=total) % of the package. make coverage shows the rest."
 
 test-slow: $(VENV)/.installed  ## The tests that take long: the demo, memory and load
-	$(BIN)/python $(PYTEST) -m slow
+	$(BIN)/python $(PYTEST) -m slow --timeout 7200 --override-ini faulthandler_timeout=7260
 
 test-chroma: $(VENV)/.installed  ## Every test that needs no PostgreSQL
 	$(BIN)/python $(PYTEST) -m 'not postgres and not slow'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from agent_brain_store import ConfigError, StorageBackend, create_backend, open_store
@@ -20,10 +20,18 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def pair(server: Server) -> Iterator[tuple[Cluster, Cluster]]:
-    """Yield a primary and its standby."""
-    with primary_and_standby() as servers:
-        yield servers
+def servers(server: Server) -> Iterator[tuple[Cluster, Cluster]]:
+    with primary_and_standby() as pair:
+        yield pair
+
+
+@pytest.fixture
+async def pair(servers: tuple[Cluster, Cluster]) -> tuple[Cluster, Cluster]:
+    """Return a primary and its standby, which hold no store."""
+    look = await connect(servers[0].location)
+    await look.execute("drop schema if exists agent_brain cascade")
+    await look.close()
+    return servers
 
 
 def url(cluster: Cluster) -> str:
@@ -44,15 +52,26 @@ async def sessions(cluster: Cluster) -> list[str]:
     return [row["query"] for row in found]
 
 
-async def pause(standby: Cluster) -> asyncpg.Connection:
+@asynccontextmanager
+async def paused(standby: Cluster) -> AsyncIterator[None]:
+    """Let the standby receive, but not replay, what the primary writes."""
     look = await connect(standby.location)
     await look.execute("select pg_wal_replay_pause()")
-    await until(look, "select pg_get_wal_replay_pause_state() = 'paused'")
-    return look
+    try:
+        await until(look, "select pg_get_wal_replay_pause_state() = 'paused'")
+        yield
+    finally:
+        await look.execute("select pg_wal_replay_resume()")
+        await look.close()
 
 
-async def resume(look: asyncpg.Connection) -> None:
-    await look.execute("select pg_wal_replay_resume()")
+async def caught_up(pair: tuple[Cluster, Cluster]) -> None:
+    """Wait until the standby has all that the primary has written."""
+    look = await connect(pair[0].location)
+    written = await look.fetchval("select pg_current_wal_flush_lsn()::text")
+    await look.close()
+    look = await connect(pair[1].location)
+    await until(look, f"select pg_last_wal_replay_lsn() >= '{written}'::pg_lsn")
     await look.close()
 
 
@@ -89,40 +108,34 @@ async def test_reads_go_to_the_standby_and_see_what_was_written(opened, pair):
     await store.reset()
     await fill(store, ("b", "pear"))
     assert await ids(store, "pear") == ["b"]
-    await store.reset()
 
 
 async def test_a_standby_that_is_behind_is_waited_for_and_then_the_primary_answers(opened, pair):
     store = await opened(reading(pair, read_your_writes=0.3))
-    look = await pause(pair[1])
-    await fill(store, ("a", "apple", {"n": 1}))
-    started = time.monotonic()
-    assert await every_question(store) == ANSWERS
-    assert time.monotonic() - started >= 0.3
-    assert "the standby is away or behind, and the primary answers in its place" in (await store.health()).degraded
-    async with open_store(config(pair[1].location), read_only=True) as standby:
-        assert await standby.get_count() == 0
-        first = (await standby.health()).details["lag_seconds"]
-        assert (await standby.health()).details["lag_seconds"] > first > 0
-    await resume(look)
-    ask_standby_again(store)
+    async with paused(pair[1]):
+        await fill(store, ("a", "apple", {"n": 1}))
+        started = time.monotonic()
+        assert await every_question(store) == ANSWERS
+        assert time.monotonic() - started >= 0.3
+        assert "the standby is away or behind, and the primary answers in its place" in (await store.health()).degraded
+        async with open_store(config(pair[1].location), read_only=True) as standby:
+            assert await standby.get_count() == 0
+            first = (await standby.health()).details["lag_seconds"]
+            assert (await standby.health()).details["lag_seconds"] > first > 0
     await fill(store, ("b", "pear"))
+    await caught_up(pair)
+    ask_standby_again(store)
     assert await ids(store, "pear") == ["b"]
     assert (await store.health()).degraded == ()
-    await store.reset()
 
 
 async def test_with_no_patience_a_read_may_miss_what_was_written(opened, pair):
     store = await opened(reading(pair, read_your_writes=0))
     await fill(store, ("a", "apple", {"n": 1}))
-    look = await connect(pair[1].location)
-    await until(look, "select count(*) = 1 from agent_brain.chunks")
-    await look.close()
-    look = await pause(pair[1])
-    await fill(store, ("b", "pear"))
-    assert await store.get_count() == 1
-    await resume(look)
-    await store.reset()
+    await caught_up(pair)
+    async with paused(pair[1]):
+        await fill(store, ("b", "pear"))
+        assert await store.get_count() == 1
 
 
 async def test_a_standby_that_is_away_is_replaced_by_the_primary(opened, pair):
@@ -138,7 +151,6 @@ async def test_a_standby_that_is_away_is_replaced_by_the_primary(opened, pair):
     ask_standby_again(store)
     assert await every_question(store) == ANSWERS
     assert (await store.health()).degraded == ()
-    await store.reset()
 
 
 async def test_a_standby_of_another_server_is_refused(pair, database):
