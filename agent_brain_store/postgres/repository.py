@@ -235,7 +235,7 @@ class PostgresRepository:
 
     async def rederive_terms(self, progress: ProgressCallback | None) -> int:
         changed = await rederive(self.pools, progress)
-        await self.statistics.refresh()
+        await self.statistics.recount()
         return changed
 
     async def verify(self, progress: ProgressCallback | None) -> VerifyReport:
@@ -247,6 +247,7 @@ class PostgresRepository:
             await self.rederive_terms(progress)
         if COUNTS in problems:
             await recount(self.pools)
+            await self.statistics.recount()
         if any(damage.part == "indexes" for damage in found.damages):
             await self.reindex(progress)
 

@@ -1,16 +1,17 @@
 """Keep statistics fresh: how many chunks hold each term, for BM25, and what the planner knows about the chunks.
 
-Terms are counted again when the chunks written or deleted since the last count exceed a tenth of all chunks. After
-fewer changes they are counted too, but only if the last count is long ago, so that counting takes at most a fiftieth of
-the time.
+Every write notes the terms that it has added and removed, in its own transaction. A count adds these up. So it costs what
+has changed, and not what is stored, and it runs in the background a moment after the write. A call that changed much
+waits for it. One count runs at a time over all processes, and it is repeated if more was written meanwhile. Searches
+look now and then whether another process has left a count undone. The number of chunks and their lengths are always
+exact, so only the rarity of a term can be out of date.
 
-A call that wrote a large part of the store waits for the count. So does any call on a small store whose statistics have
-aged that much. Otherwise the count runs in the background. One count runs at a time over all processes, and it is
-repeated if more was written meanwhile. Searches look now and then whether another process has left a count undone. The
-number of chunks and their lengths are always exact, so only the rarity of a term can be out of date.
+A store of an older library may have to be counted anew once, and so is one of which more than half has changed. A cluster
+always has to, because its shards do not note terms. Such a count reads every chunk. It runs when a tenth of all chunks has
+changed. After fewer changes it runs only if the last one is long ago, so that counting takes at most a fiftieth of the time.
 
-The planner's statistics are refreshed with the terms, and ``chunk_counts`` is kept short. Without statistics, the
-planner expects every filter to match many chunks, until autovacuum comes.
+The planner's statistics are refreshed when a tenth has changed, and ``chunk_counts`` is kept short. Without statistics,
+the planner expects every filter to match many chunks, until autovacuum comes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import asyncio
 import logging
 import time
 from typing import NamedTuple
+
+from asyncpg import Record
 
 from agent_brain_store.errors import StorageError
 from agent_brain_store.postgres.background import Background
@@ -31,7 +34,7 @@ from agent_brain_store.postgres.timings import Timings
 log = logging.getLogger(__name__)
 
 _OVERDUE_SHARE = 0.1  # this share of all chunks has changed
-_SMALL = 5000  # chunks; counting them takes about a tenth of a second
+_SMALL = 5000  # chunks; counting all of them takes about a fifth of a second
 _LARGE_PART = 0.25  # of all chunks; a call that wrote this many takes much longer than the count that it waits for
 _COUNT_TIMEOUT = 3600.0  # seconds
 _COMPACT_AT = 50  # rows of chunk_counts; each write adds one, and every question adds them up
@@ -44,6 +47,7 @@ class Age(NamedTuple):
     seconds: float
     chunks: int
     rows: int
+    recounts: bool
     may_count: bool
 
     @property
@@ -99,6 +103,11 @@ class TermStatistics:
         if await self._count(always=True) is False:
             self._refresh_in_background()
 
+    async def recount(self) -> None:
+        """Count every chunk anew, which mends wrong counts. If another session is counting, wait until it has finished."""
+        while await self._count(always=True, anew=True) is False:
+            await self._background.pause(self._timings.count_retry)
+
     def _refresh_in_background(self) -> None:
         """Start a task that counts as soon as a count is due, unless one is running."""
         if self._counting is None or self._counting.done():
@@ -118,7 +127,10 @@ class TermStatistics:
 
     def _due_in(self, age: Age) -> float:
         """Return in how many seconds the next count is due."""
-        return 0.0 if age.is_overdue else age.chunks * self._timings.count_interval_per_chunk - age.seconds
+        if age.is_overdue:
+            return 0.0
+        pause = age.chunks * self._timings.recount_interval_per_chunk if age.recounts else self._timings.count_interval
+        return pause - age.seconds
 
     async def _age(self) -> Age:
         try:
@@ -128,7 +140,7 @@ class TermStatistics:
                 "keyword ranking may use old word counts, because their age could not be read: %s", error.message
             )
             rows = []
-        return Age(**rows[0]) if rows else Age(0, 0.0, 0, 0, False)
+        return Age(**rows[0]) if rows else Age(0, 0.0, 0, 0, False, False)
 
     async def _compact(self) -> None:
         try:
@@ -136,8 +148,8 @@ class TermStatistics:
         except StorageError as error:  # as above
             log.warning("chunk_counts could not be compacted: %s", error.message)
 
-    async def _count(self, always: bool = False) -> bool | None:
-        """Count if a count is due, or if ``always`` is set.
+    async def _count(self, always: bool = False, anew: bool = False) -> bool | None:
+        """Count if a count is due, or if ``always`` is set. ``anew`` reads every chunk.
 
         Returns True if there is nothing left to count, False if another session is counting, and None if it failed. A
         failure is only logged, because the caller's chunks are stored.
@@ -146,29 +158,40 @@ class TermStatistics:
             age = await self._age()
             if not always and not (age.needs_count and self._due_in(age) <= 0):
                 return True
-            counted: bool | None = None
             try:
-                counted = bool(await self._pools.write("counting the terms", self._count_terms))
+                rows = await self._pools.write(
+                    "counting the terms", lambda connection: self._count_terms(connection, anew)
+                )
             except StorageError as error:
                 log.warning(
                     "the term statistics could not be refreshed, so keyword ranking stays as it was: %s", error.message
                 )
-            if counted is not False:
+                return None
+            if rows and rows[0]["analyze_due"]:
                 await self._analyze()
-            return counted
+            return bool(rows)
 
-    async def _count_terms(self, connection: Connection) -> object:
-        return await self._run_long(connection, "refresh_term_statistics")
+    async def _count_terms(self, connection: Connection, anew: bool) -> list[Record]:
+        """Count in the caller's transaction. Returns no row if another session is counting."""
+        await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
+        if not (await run(connection, "counting_lock"))[0]["locked"]:
+            return []
+        # It looks under the lock, because an older library may have counted meanwhile, which knows nothing of the notes.
+        recounts = anew or (await run(connection, "term_statistics_age"))[0]["recounts"]
+        return await self._run_long(connection, "refresh_term_statistics" if recounts else "fold_term_changes")
 
     async def _analyze(self) -> None:
         try:
-            await self._pools.write(
-                "analyzing the chunks", lambda connection: self._run_long(connection, "analyze_chunks")
-            )
+            await self._pools.write("analyzing the chunks", self._analyze_chunks)
         except StorageError as error:
             log.warning("the planner's statistics could not be refreshed: %s", error.message)
 
-    async def _run_long(self, connection: Connection, name: str) -> object:
+    async def _analyze_chunks(self, connection: Connection) -> None:
         await run(connection, "use_maintenance_timeouts", lock_timeout=self._lock_timeout)
+        await self._run_long(connection, "analyze_chunks")
+
+    async def _run_long(self, connection: Connection, name: str) -> list[Record]:
         async with watched_by_pools(self._pools, connection, self._timings.watch):
-            return await connection.fetch(queries(connection.distributed)[name].statement, timeout=_COUNT_TIMEOUT)
+            statement = queries(connection.distributed)[name].statement
+            rows: list[Record] = await connection.fetch(statement, timeout=_COUNT_TIMEOUT)
+            return rows

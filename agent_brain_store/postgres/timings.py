@@ -21,8 +21,11 @@ class Timings:
     watch: float = 10.0
     """The pause between two looks at whether the server still does long work, or the connection has died in silence."""
 
-    count_interval_per_chunk: float = 0.00125
-    """The time from one count of the terms to the next, for each chunk of the store.
+    count_interval: float = 2.0
+    """The least time from one count of changed terms to the next, unless much has changed."""
+
+    recount_interval_per_chunk: float = 0.00125
+    """The time from one count of all terms to the next, for each chunk of the store.
 
     It is fifty times as long as counting one chunk takes.
     """

@@ -4,7 +4,8 @@
 select
   has_table_privilege('chunks', 'select') as may_search,
   has_table_privilege('chunks', 'insert') and has_table_privilege('chunks', 'update')
-    and has_table_privilege('chunks', 'delete') and has_table_privilege('chunk_counts', 'insert') as may_write,
+    and has_table_privilege('chunks', 'delete') and has_table_privilege('chunk_counts', 'insert')
+    and has_table_privilege('term_changes', 'insert') as may_write,
   has_table_privilege('chunks', 'truncate') and has_table_privilege('embedding_profile', 'delete') as may_reset,
   has_table_privilege('term_statistics', 'insert') as may_count_terms,
   pg_has_role(c.relowner, 'usage') as may_build_indexes,

@@ -1,20 +1,23 @@
--- refresh_term_statistics: count again in how many chunks each term is. Only numbers that changed are written.
+-- refresh_term_statistics: count anew in how many chunks each term is. Run counting_lock first.
 --
--- One session counts at a time. A second one finds the lock taken, changes nothing and gets no row. Nobody waits.
+-- Only numbers that changed are written. On one node this is a repair, because fold_term_changes.sql keeps the numbers
+-- exact. analyze_due says that the planner's statistics are due, which they are after every such count.
 --
--- returns many: terms int8, written int8
+-- returns one: terms int8, analyze_due bool
 --
--- psql: \i sql/queries/refresh_term_statistics.sql
-with turn as materialized (
-  select pg_try_advisory_xact_lock(hashtextextended('agent_brain_store terms ' || current_schema(), 0)) as mine
-),
-counted as materialized (
+-- psql: begin;
+--       \i sql/queries/counting_lock.sql
+--       \i sql/queries/refresh_term_statistics.sql
+--       commit;
+with counted as materialized (
   -- ts_stat() would count too, but its tree degenerates when words arrive in sorted order, as numbers and dates do.
   -- Then it takes minutes instead of seconds.
   select t.term, count(*)::int4 as df
   from chunks c, unnest(tsvector_to_array(c.tsv)) as t (term)
-  where (select mine from turn)
   group by t.term
+),
+folded as (
+  delete from term_changes  -- these are counted with the rest
 ),
 written as (
   insert into term_statistics as known (term, df)
@@ -23,21 +26,19 @@ written as (
   on conflict (term) do update
   set df = excluded.df
   where known.df <> excluded.df
-  returning 1
 ),
 gone as (
   -- "not in" is a hashed lookup, whatever numbers of rows the planner expects. A join can become quadratic.
   delete from term_statistics
-  using turn
-  where mine and term not in (select term from counted)
-  returning 1
+  where term not in (select term from counted)
+),
+size as (
+  select coalesce(sum(changes), 0) as changes
+  from chunk_counts
 ),
 noted as (
   update term_statistics_state
-  set changes = (select coalesce(sum(changes), 0) from chunk_counts), counted_at = now()
-  from turn
-  where mine
-  returning 1
+  set changes = size.changes, exact_at = size.changes, analyzed_at = size.changes, counted_at = now()
+  from size
 )
-select (select count(*) from counted) as terms, (select count(*) from written) + (select count(*) from gone) as written
-from noted;
+select (select count(*) from counted) as terms, true as analyze_due;

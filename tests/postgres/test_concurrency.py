@@ -133,9 +133,9 @@ async def test_waiting_writers_leave_connections_for_questions(opened, database,
     assert all(result is None or isinstance(result, PoolTimeout) for result in done)
 
 
-@pytest.mark.parametrize("name", ["keyword_search", "hybrid_search"])
-async def test_a_search_locks_its_tables_in_the_order_of_a_reset(store, database, plain, name):
-    """Both lock the chunks first, then the counted terms. So neither can hold what the other waits for."""
+@pytest.mark.parametrize("name", ["keyword_search", "hybrid_search", "fold_term_changes"])
+async def test_searches_and_counts_lock_their_tables_in_the_order_of_a_reset(store, database, plain, name):
+    """All lock the chunks first, then the counted terms. So none can hold what another waits for."""
     await fill(store, ("a", "text"))
     other = await connect(database)
     values: dict[str, Any] = {"query": "text", "top_k": 1, "candidates": 9, "rrf_k": 60}

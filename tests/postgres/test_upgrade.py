@@ -8,11 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agent_brain_store import EmbeddingMetadata, StorageBackend
+from agent_brain_store import EmbeddingMetadata, StorageBackend, open_store
 from agent_brain_store.postgres.migrate import load_migrations
 from agent_brain_store.postgres.sql import load_functions
+from tests.support.internals import count_terms
 from tests.support.old_stores import CHUNKS, FOLDER
-from tests.support.postgres import is_indexed
+from tests.support.postgres import all_frequencies, config, is_counted_anew, is_indexed, make_role, true_frequencies
 from tests.support.servers import run_psql
 from tests.support.stores import DIMENSIONS, embed, fill, ids
 
@@ -29,6 +30,13 @@ async def old(
     path: Path = request.param
     await plain.execute("drop schema agent_brain cascade")
     run_psql(database, "-f", str(path), options="-c search_path=public")
+    await make_role(plain, "old_service")
+    await plain.execute(
+        """
+        grant usage on schema agent_brain to old_service;
+        grant select, insert, update, delete, truncate on all tables in schema agent_brain to old_service;
+        """
+    )
     store: StorageBackend = await opened(database)
     return store
 
@@ -75,3 +83,22 @@ async def test_it_is_written_to(old, plain):
     assert await old.get_count() == len(KEPT) - 60 + 1
     await old.reset()
     assert await old.get_count() == 0
+
+
+async def test_a_role_that_wrote_before_still_does(old, database):
+    async with open_store(config({**database, "user": "old_service", "password": "secret"})) as store:
+        await fill(store, ("new", "A new mouse", {}))
+        await count_terms(store)
+        assert await ids(store, "mouse") == ["new"]
+        assert await store.delete_by_ids(["new", "cat"]) == 2
+        await store.reset()
+
+
+async def test_its_terms_are_counted_as_they_change(old, plain):
+    """The first count reads every chunk if the old one was behind. The next ones know what has changed."""
+    await fill(old, ("new", "A new mouse", {}))
+    await count_terms(old)
+    assert not await is_counted_anew(plain)
+    await old.delete_by_ids(["new", "cat"])
+    await count_terms(old)
+    assert await all_frequencies(plain) == await true_frequencies(plain)

@@ -144,6 +144,24 @@ async def document_frequencies(connection: asyncpg.Connection) -> dict[str, int]
     return {row["term"]: row["df"] for row in rows}
 
 
+async def all_frequencies(connection: asyncpg.Connection) -> dict[str, int]:
+    """Return the numbers of the last count, those of impacts included."""
+    return {row["term"]: row["df"] for row in await connection.fetch("select term, df from term_statistics")}
+
+
+async def true_frequencies(connection: asyncpg.Connection) -> dict[str, int]:
+    """Count in how many chunks each term is, and each impact."""
+    rows = await connection.fetch(
+        "select term, count(*) as df from chunks, unnest(tsvector_to_array(tsv)) as t (term) group by term"
+    )
+    return {row["term"]: row["df"] for row in rows}
+
+
+async def is_counted_anew(connection: asyncpg.Connection) -> bool:
+    """Return whether the next count will read every chunk."""
+    return bool((await connection.fetchrow(queries()["term_statistics_age"].text))["recounts"])
+
+
 async def lose_counts(connection: asyncpg.Connection) -> None:
     """Leave the terms uncounted, and due to be counted, as after a crash between a write and its count."""
     await connection.execute("delete from term_statistics")
@@ -160,9 +178,10 @@ async def counted_terms(connection: asyncpg.Connection) -> int:
     return int(await connection.fetchval("select count(*) from term_statistics"))
 
 
-async def count_by_hand(connection: asyncpg.Connection) -> None:
-    """Count the terms as the library does, in the connection's own transaction."""
-    await connection.fetch(queries()["refresh_term_statistics"].text)
+async def count_by_hand(connection: asyncpg.Connection, name: str) -> None:
+    """Count the terms with a query of the library, in the connection's own transaction."""
+    await connection.fetch(queries()["counting_lock"].text)
+    await connection.fetch(queries()[name].text)
 
 
 async def keep_others_from_counting(connection: asyncpg.Connection) -> None:
