@@ -2,7 +2,8 @@
 --
 -- If the chunks that pass the filter fit into the budget, all of them are scored. Otherwise about as many chunks as the
 -- budget says are scored. These can be too few, if a filter hides most of them or if k is large. Then the budget becomes
--- ten times as large, in the same statement, until enough chunks are found or every match is scored.
+-- ten times as large, in the same statement, until enough chunks are found or every match is scored. If the chunks that
+-- pass fit into it by then, they are scored, because that is less work than reading the term index again.
 --
 -- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They fit into a budget of 400. So all
 -- 20 are looked at, and the five best that have a word of the question are returned.
@@ -33,14 +34,19 @@ as $$
 declare
   -- How many chunks to score; 0 scores every match. A long ranking needs more, or its end would lack chunks.
   budget      int8 := (select least(s.budget * greatest(1, k / 50.0), 2147483647) from ranking_settings() s);
-  few         constant tid[] := case when cardinality(places) <= budget then places end;
-  path        constant jsonpath := case when few is null then nullif(filter, '') end;
-  prefix      constant text := case when few is null then source_prefix else '' end;
+  few         tid[];  -- the places, once they fit into the budget
+  path        jsonpath := nullif(filter, '');
+  prefix      text := source_prefix;
   ids         text[];
   scores      float8[];
   with_a_word int8;  -- at most this many chunks have a word of the question
 begin
   loop
+    if cardinality(places) <= budget then
+      few := places;
+      path := null;
+      prefix := '';
+    end if;
     if is_wide or (path is null and prefix = '') then
       select array_agg(best.chunk_id), array_agg(best.score)
       into ids, scores
@@ -67,7 +73,10 @@ begin
       with_a_word := most_matches(query);
     end if;
     exit when budget >= with_a_word;
-    budget := case when 10 * budget < least(with_a_word, 2147483647) then 10 * budget else 0 end;
+    budget := least(10 * budget, 2147483647);
+    if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= budget) is not true then
+      budget := 0;
+    end if;
   end loop;
   if ids is null then  -- the last resort
     return query select * from verbatim(query, k, nullif(filter, '')::jsonpath, source_prefix, places);

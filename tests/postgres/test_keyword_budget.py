@@ -123,6 +123,8 @@ WORDS = "rareword middle common"
         (WORDS, 40, {"part": 99}, 0),
         # More than a budget pass this one.
         (WORDS, 600, {"part": {"$gte": 1}}, 592),
+        # And this one, but they fit into the next budget.
+        (WORDS, 80, {"part": {"$in": [2, 3, 4, 5, 6, 7]}}, 48),
     ],
 )
 async def test_one_statement_widens_the_budget_until_enough_is_found(
