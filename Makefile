@@ -10,7 +10,7 @@ RESULTS ?= benchmarks/results
 PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-retrieval plots
+.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-scale bench-retrieval plots
 .PHONY: release-check clean
 
 help:  ## Show this list
@@ -89,6 +89,9 @@ docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
 
 bench: $(VENV)/.bench  ## Speed, as ratios, interleaved (docs/performance.md)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.speed $(ARGS)
+
+bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SIZES=..., DIMENSIONS=..., MINUTES=...)
+	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.scale
 
 bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)

@@ -86,12 +86,31 @@ def sizes(results: Sequence[Result], axes: Axes) -> str:
     return f"Room on disk: {result['size'].removesuffix(', KiB a chunk')}"
 
 
+def scale(results: Sequence[Result], axes: Axes) -> str:
+    """Draw what each search takes while one store grows."""
+    (result,) = results
+    found = {int(size): figures for size, figures in result["figures"].items() if "hybrid, within a file" in figures}
+    searches = ("vector", "keyword", "hybrid", "hybrid, 2 % match", "hybrid, within a file")
+    for colour, search in zip(COLOURS, searches, strict=True):
+        taken = [figures[search]["processor"] for figures in found.values()]
+        axes.plot(list(found), taken, marker="o", color=colour, label=search)
+    axes.set_xscale("log")
+    axes.set_xticks(list(found), [f"{size:,}" for size in found])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("chunks, logarithmic")
+    axes.set_ylabel("ms of processor time, mean")
+    axes.grid(visible=True, linewidth=0.5)
+    return f"A search while one store grows: {result['size'].split(';')[0].split(' chunks ')[1]}"
+
+
 # What draws each picture, and which files of results it needs.
 DRAWINGS: dict[str, tuple[Callable[[Sequence[Result], Axes], str], str]] = {
     "latency": (latency, "operations"),
     "ndcg": (ndcg, "retrieval-*"),
     "recall": (recall, "recall"),
     "sizes": (sizes, "sizes"),
+    "scale": (scale, "scale"),
 }
 
 

@@ -6,16 +6,18 @@ import gzip
 import json
 import math
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
+import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks import by_hand, equal_vectors, measuring, operations, overview, recall, retrieval, sizes, speed
+from benchmarks import by_hand, equal_vectors, measuring, operations, overview, recall, retrieval, scale, sizes, speed
 from benchmarks.judged import ndcg
 from benchmarks.judged import recall as recall_of
 from tests.support.stores import embed
@@ -153,6 +155,52 @@ async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, 
     assert room["64"]["Chroma"] > 64 * 4 / 1024
     assert "beside bare asyncpg" in capsys.readouterr().out
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+@pytest.mark.postgres
+async def test_a_store_is_measured_while_it_grows(database, plain, tmp_path, monkeypatch, capsys):
+    """Loading ends when it is late, and what is there by then is the last size."""
+    use_server(monkeypatch, database)
+    monkeypatch.setenv("RESULTS", str(tmp_path))
+    for name, value in (
+        ("SIZES", [200, 900, 1000]), ("BATCH", 100), ("LOADERS", 1), ("QUESTIONS", 5), ("WARMING", 1), ("AT_ONCE", 6),
+        ("WRITES", 1), ("COUNTS", 2), ("DIMENSIONS", 16),
+    ):  # fmt: skip
+        monkeypatch.setattr(scale, name, value)
+    monkeypatch.setattr(scale.Growing, "is_late", property(lambda growing: growing.chunks >= 400))
+    await scale.scale(tmp_path, Console(width=120))
+    result = json.loads((tmp_path / "scale.json").read_text())
+    assert result["size"].startswith("200, 400 chunks of 16 dimensions; shared_buffers ")
+    for size, found in result["figures"].items():
+        assert found["load"]["chunks"] == 200, size
+        assert found["recall@10"] == 1, "so few chunks are found exactly"
+        room = found["bytes a chunk"]
+        assert room.keys() >= {"table", "TOAST", "chunks_embedding_ann", "chunks_tsv_gin", "words"}
+        for operation in ("vector", "keyword", "hybrid, 2 % match", "upsert of 200", "delete of a file", "count"):
+            assert 0 < found[operation]["p50"] <= found[operation]["p95"] <= found[operation]["max"]
+    assert "400 chunks of 16 dimensions" in capsys.readouterr().out
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+def test_processor_time_is_that_of_a_server_and_its_children():
+    burns = (
+        "import sys, time; print(1, flush=True)\nwhile time.process_time() < 0.3: pass\nprint(2, flush=True); input()"
+    )
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burns!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", starts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        clock = scale.Clock(psutil.Process(server.pid))
+        server.stdout.readline()
+        before = clock.processor()
+        server.stdout.readline()
+        running = clock.processor()
+        server.stdin.close()
+        assert before is not None
+        assert running is not None
+        assert running - before > 0.2
 
 
 async def test_an_unknown_measurement_is_refused(monkeypatch):
