@@ -101,7 +101,7 @@ def scale(results: Sequence[Result], axes: Axes) -> str:
     axes.set_xlabel("chunks, logarithmic")
     axes.set_ylabel("ms of processor time, mean")
     axes.grid(visible=True, linewidth=0.5)
-    return f"A search while one store grows: {result['size'].split(';')[0].split(' chunks ')[1]}"
+    return f"A search while a store grows: {result['size'].split(';')[0]}"
 
 
 # What draws each picture, and which files of results it needs.
