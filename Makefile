@@ -10,8 +10,8 @@ RESULTS ?= benchmarks/results
 PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-scale bench-retrieval plots
-.PHONY: release-check clean
+.PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-scale bench-retrieval
+.PHONY: bench-precision plots release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -96,7 +96,10 @@ bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SI
 bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
 
-plots: $(VENV)/.installed  ## Draw docs/pictures from what make bench and make bench-retrieval have recorded
+bench-precision: $(VENV)/.installed  ## Precisions of the vector index (CHUNKS=100000, DIMENSIONS='384 768 1536 3072')
+	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.precision $(or $(CHUNKS),100000) $(DIMENSIONS)
+
+plots: $(VENV)/.installed  ## Draw docs/pictures from what the targets above have recorded
 	$(BIN)/python -m benchmarks.plots
 
 release-check: $(VENV)/.installed  ## Build the release and try it in a fresh environment (TAG=v1.2.3 must be its version)

@@ -104,10 +104,25 @@ def scale(results: Sequence[Result], axes: Axes) -> str:
     return f"A search while a store grows: {result['size'].split(';')[0]}"
 
 
+def precision(results: Sequence[Result], axes: Axes) -> str:
+    """Draw how much room the vector index takes for a chunk, by the length of its vector and by the precision."""
+    by_length = {int(result["name"].rpartition("-")[2]): result["figures"] for result in results}
+    lengths = sorted(by_length)
+    # Where the column itself has half precision, there is no index of single precision.
+    heights = {
+        name: [by_length[n].get(name, {"bytes a chunk": 0})["bytes a chunk"] / 1024 for n in lengths]
+        for name in ("single", "half", "binary")
+    }
+    _bars(axes, [f"{length}\ndimensions" for length in lengths], heights, "{:.1f}")
+    axes.set_ylabel("KiB a chunk")
+    return "The vector index by precision: room on disk, and in memory when all of it is read"
+
+
 # What draws each picture, and which files of results it needs.
 DRAWINGS: dict[str, tuple[Callable[[Sequence[Result], Axes], str], str]] = {
     "latency": (latency, "operations"),
     "ndcg": (ndcg, "retrieval-*"),
+    "precision": (precision, "precision-*"),
     "recall": (recall, "recall"),
     "sizes": (sizes, "sizes"),
     "scale": (scale, "scale"),
@@ -120,7 +135,7 @@ def _bars(axes: Axes, groups: Sequence[str], heights: dict[str, list[float]], fo
     for number, (name, values) in enumerate(heights.items()):
         places = [place - 0.4 + width * (number + 0.5) for place in range(len(groups))]
         bars = axes.bar(places, values, width * 0.94, color=COLOURS[number], label=name)
-        axes.bar_label(bars, [form.format(value) for value in values], fontsize=7, padding=2)
+        axes.bar_label(bars, [form.format(value) if value else "" for value in values], fontsize=7, padding=2)
     axes.set_xticks(range(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
     axes.margins(y=0.15)

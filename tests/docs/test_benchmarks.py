@@ -17,7 +17,19 @@ import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks import by_hand, equal_vectors, measuring, operations, overview, recall, retrieval, scale, sizes, speed
+from benchmarks import (
+    by_hand,
+    equal_vectors,
+    measuring,
+    operations,
+    overview,
+    precision,
+    recall,
+    retrieval,
+    scale,
+    sizes,
+    speed,
+)
 from benchmarks.judged import ndcg
 from benchmarks.judged import recall as recall_of
 from tests.support.stores import embed
@@ -201,6 +213,28 @@ def test_processor_time_is_that_of_a_server_and_its_children():
         assert before is not None
         assert running is not None
         assert running - before > 0.2
+
+
+@pytest.mark.postgres
+async def test_the_precisions_of_the_index_are_compared(database, plain, tmp_path, monkeypatch, capsys):
+    use_server(monkeypatch, database)
+    monkeypatch.setenv("RESULTS", str(tmp_path))
+    monkeypatch.setattr(precision, "QUESTIONS", 5)
+    monkeypatch.setattr(sys, "argv", ["precision", "500", "32"])
+    await precision.main()
+    figures = json.loads((tmp_path / "precision-32.json").read_text())["figures"]
+    assert figures.keys() == {"single", "half", "binary"}
+    sizes = [figures[name]["bytes a chunk"] for name in ("single", "half", "binary")]
+    assert sizes == sorted(sizes, reverse=True)
+    for name in ("single", "half"):
+        points = figures[name]["searches"]
+        assert points["top 10, ef_search 200"]["recall"] > 0.95
+        assert points["top 100, ef_search 400"]["recall"] == 1, "every chunk is looked at"
+        assert all(0 < point["p50"] <= point["p95"] for point in points.values())
+        assert figures[name]["build, s"] > 0
+    assert figures["half"]["recall@10 at equal time"] == figures["half"]["searches"]["top 10, ef_search 105"]["recall"]
+    assert "500 chunks of 32 dimensions" in capsys.readouterr().out
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
 async def test_an_unknown_measurement_is_refused(monkeypatch):
