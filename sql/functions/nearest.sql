@@ -1,7 +1,7 @@
 -- nearest: the chunks nearest to a vector, under a filter. Every search takes its vector ranking from here.
 --
--- If few chunks pass the filter, filter_scope() has collected their places, and these chunks are compared one by one.
--- Otherwise the vector index is asked.
+-- If few chunks pass the filter, filter_scope() has collected their places, and these chunks are compared one by one. So
+-- are all chunks of a store that has few. Otherwise the vector index is asked.
 --
 -- The vector index has one chunk of each vector, the leader. The leaders that are found bring their copies along.
 --
@@ -37,6 +37,7 @@ as $$
 #variable_conflict use_column
 declare
   path      constant jsonpath := nullif(filter, '');
+  few       bool;
   ids       text[];
   distances float8[];
   leaders   text[];  -- those with copies
@@ -47,32 +48,35 @@ begin
       select n.chunk_id, n.distance, false from nearest_among(query_embedding, k, places) n;
     return;
   end if;
-  select
-    array_agg(f.chunk_id order by f.distance),
-    array_agg(f.distance order by f.distance),
-    array_agg(f.chunk_id) filter (where f.has_copies)
-  into ids, distances, leaders
-  from (
-    select found.chunk_id, found.has_copies, distance(found.embedding, query_embedding) as distance
+  few := filter || source_prefix = '' and (select coalesce(sum(chunks), 0) <= exact_limit(k) from chunk_counts);
+  if not few then
+    select
+      array_agg(f.chunk_id order by f.distance),
+      array_agg(f.distance order by f.distance),
+      array_agg(f.chunk_id) filter (where f.has_copies)
+    into ids, distances, leaders
     from (
-      -- The index can serve one table and an order by this distance alone.
-      select c.chunk_id, c.has_copies, c.embedding
-      from chunks c
-      where not c.is_copy
-        and (
-          matches(c.metadata, path, source_prefix)
-          or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
-        )
-      order by index_distance(c.embedding, query_embedding)
-      limit shortlist(k)
-    ) found
-    offset 0  -- so that each distance is computed once
-  ) f;
-  missed := case
-    when cardinality(ids) = shortlist(k) then distances[k + 1] = distances[k + 5]
-    else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
-  end;
-  if missed then
+      select found.chunk_id, found.has_copies, distance(found.embedding, query_embedding) as distance
+      from (
+        -- The index can serve one table and an order by this distance alone.
+        select c.chunk_id, c.has_copies, c.embedding
+        from chunks c
+        where not c.is_copy
+          and (
+            matches(c.metadata, path, source_prefix)
+            or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
+          )
+        order by index_distance(c.embedding, query_embedding)
+        limit shortlist(k)
+      ) found
+      offset 0  -- so that each distance is computed once
+    ) f;
+    missed := case
+      when cardinality(ids) = shortlist(k) then distances[k + 1] = distances[k + 5]
+      else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
+    end;
+  end if;
+  if few or missed then
     execute
       'select array_agg(chunk_id), array_agg(distance)
        from (
@@ -98,7 +102,7 @@ begin
     ) every;
   end if;
   return query
-    select found.id, found.distance, missed
+    select found.id, found.distance, coalesce(missed, false)
     from unnest(ids, distances) found (id, distance)
     order by found.distance, found.id collate "C"
     limit k;
