@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shlex
 import tempfile
@@ -15,9 +16,11 @@ from typing import Any
 import asyncpg
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 
 from tests.support.clusters import Cluster
-from tests.support.commands import Run, many_lines
+from tests.support.commands import PROGRAM, Run, many_lines
+from tests.support.pages import ROOT, clean_environment
 from tests.support.postgres import connect, until
 from tests.support.servers import psql_directory, run_psql
 
@@ -27,11 +30,17 @@ _SETTINGS = re.compile(r"([a-z_]+)\.([a-z_]+) to ([\w./-]+\w)")
 
 
 @pytest.fixture
-def cluster() -> Iterator[Cluster]:
+def shared_memory() -> str:
+    """Leave /dev/shm as it is. A test that fills it gives the server one of its own."""
+    return ""
+
+
+@pytest.fixture
+def cluster(shared_memory: str) -> Iterator[Cluster]:
     """Run a server that may be killed."""
     with tempfile.TemporaryDirectory(prefix="abs-recovery-") as directory:
         Path(directory).chmod(0o755)
-        cluster = Cluster(Path(directory) / "one")
+        cluster = Cluster(Path(directory) / "one", shared_memory)
         cluster.make()
         run_psql(cluster.location, "-c", "create role app login", "-c", "grant create on database postgres to app")
         run_psql(cluster.location, "-c", "create extension vector")
@@ -76,6 +85,8 @@ def do_what_it_says(run: Run, config: Path, cluster: Cluster) -> list[str]:
             for section, key, value in _SETTINGS.findall(mend):
                 whole[section][key] = value
             config.write_text(yaml.safe_dump(whole))
+        elif mend.startswith("Free room in /dev/shm"):
+            assert cluster.beside("rm", "/dev/shm/full").returncode == 0
         else:
             assert mend.startswith("Start the server")
             cluster.start()
@@ -94,7 +105,6 @@ def test_a_dropped_index_comes_back(loaded: Run, config_file: Path, cluster: Clu
 
 
 def test_an_index_whose_build_has_failed_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    """A full /dev/shm would harm whatever else runs here. A build that is ended halfway leaves the same."""
     asyncio.run(failed_build(cluster))
     assert diagnosis(loaded)[0]["what"] == "an index is invalid"
     do_what_it_says(loaded, config_file, cluster)
@@ -118,6 +128,48 @@ async def failed_build(cluster: Cluster) -> None:
     await holder.execute("rollback")
     for connection in (holder, look):
         await connection.close()
+
+
+@pytest.fixture
+def beside(run: Run, cluster: Cluster, config_file: Path) -> Run:
+    """Run the doctor where the server's own /dev/shm is, as in its container, and every other command in this process."""
+    variables = clean_environment(AGENT_BRAIN_CONFIG=str(config_file), PYTHONPATH=str(ROOT))
+
+    def invoke(*arguments: object, stdin: str | None = None) -> Result:
+        if arguments[0] != "doctor":
+            return run(*arguments, stdin=stdin)
+        done = cluster.beside(*PROGRAM, *map(str, arguments), env=variables)
+        out, err = done.stdout.encode(), done.stderr.encode()
+        return Result(CliRunner(), out, err, out + err, None, done.returncode, None)
+
+    return invoke
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+@pytest.mark.parametrize("shared_memory", ["24m"])
+def test_a_full_dev_shm_is_found_and_freed(beside: Run, config_file: Path, cluster: Cluster) -> None:
+    assert beside("load", "-", stdin=many_lines(300)).exit_code == 0
+    assert diagnosis(beside) == []
+    assert "No space left" in cluster.beside("sh", "-c", "cat /dev/zero > /dev/shm/full").stderr
+    asyncio.run(refused_build(cluster))
+    found = {finding["what"] for finding in diagnosis(beside)}
+    assert found >= {"an index is invalid", "the next build of the vector index may fail"}
+    first, second = do_what_it_says(beside, config_file, cluster)
+    assert first == "agent-brain-store migrate"
+    assert second.startswith("Free room in /dev/shm")
+    assert searched(beside) == ["00007"]
+
+
+async def refused_build(cluster: Cluster) -> None:
+    """Build the vector index as one does in psql, with workers, which need shared memory."""
+    connection = await connect(cluster.location)
+    await connection.execute("drop index chunks_embedding_ann")
+    await connection.execute("set min_parallel_table_scan_size = 0; set max_parallel_maintenance_workers = 2")
+    with pytest.raises(asyncpg.DiskFullError, match="shared memory"):
+        await connection.execute(
+            "create index concurrently chunks_embedding_ann on chunks using hnsw (embedding vector_cosine_ops)"
+        )
+    await connection.close()
 
 
 def test_a_right_that_was_revoked_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:

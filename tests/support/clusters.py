@@ -81,6 +81,12 @@ class Cluster:
         """Stop it. The mode of the default is at once, as a crash does."""
         self._run("pg_ctl", "-m", mode, "-w", "stop")
 
+    def beside(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a program that sees the /dev/shm of the server, as one in the same container does. It takes root."""
+        pid = (self._data / "postmaster.pid").read_text().split()[0]
+        entering = ["nsenter", "--mount", "--target", pid, *command]
+        return subprocess.run(entering, capture_output=True, text=True, check=False, **options)
+
     def _run(self, program: str, *arguments: str) -> None:
         user: dict[str, Any] = {"user": "pgserver", "extra_groups": []} if os.getuid() == 0 else {}
         command = [str(self._programs / program), "-D", str(self._data), *arguments]
