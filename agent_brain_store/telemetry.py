@@ -1,8 +1,8 @@
 """Traces and metrics for OpenTelemetry, where its API package is installed. Where it is not, nothing happens.
 
 Each call of the contract is a span, with the attributes that OpenTelemetry's conventions name for databases. Events on the
-span tell what a caller does not see: retries, exact fallbacks, and a vector index that is suspended for a load. The
-metrics are ``db.client.operation.duration`` and ``db.client.connection.wait_time``, in seconds, and
+span tell what a caller does not see: retries, exact fallbacks, widened budgets, and a vector index that is suspended for
+a load. The metrics are ``db.client.operation.duration`` and ``db.client.connection.wait_time``, in seconds, and
 ``agent_brain_store.exact_fallbacks``.
 
 The API does nothing by itself. An application that wants to see something sets up OpenTelemetry's SDK.
@@ -59,10 +59,10 @@ def event(name: str, **attributes: str | int | float) -> None:
         found.trace.get_current_span().add_event(name, attributes)
 
 
-def waited(seconds: float) -> None:
-    """Record how long a call has waited for a connection."""
+def waited(seconds: float, pool: str) -> None:
+    """Record how long a call has waited for a connection of a pool."""
     if found := _instruments():
-        found.wait.record(seconds, {"db.system.name": "postgresql"})
+        found.wait.record(seconds, {"db.system.name": "postgresql", "db.client.connection.pool.name": pool})
 
 
 def fell_back() -> None:

@@ -91,7 +91,8 @@ class Threads:
 
     async def _run(self, threads: Executor, work: Callable[[], T]) -> T:
         with _closed_meanwhile():
-            future = asyncio.get_running_loop().run_in_executor(threads, work)
+            # With the caller's context, telemetry finds the span of the call.
+            future = asyncio.get_running_loop().run_in_executor(threads, copy_context().run, work)
         return await future
 
 

@@ -119,6 +119,7 @@ async def build(connection: Connection, name: str, statement: str) -> None:
             "raise the size of /dev/shm (--shm-size)",
             name,
             error,
+            extra={"index": name},
         )
         await run(connection, "build_settings", memory_kb=0, workers=0, until_commit=bool(connection.preamble))
         await _run_build(connection, name, statement)

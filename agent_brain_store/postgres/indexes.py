@@ -322,7 +322,8 @@ class Indexes:
     ) -> None:
         chunks = int((await run(connection, "count_chunks"))[0]["chunks"])
         memory = await give_memory(connection, config, chunks)
-        log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20)
+        fields = {"index": name, "chunks": chunks, "memory_bytes": memory}
+        log.info("building the vector index over %d chunks with %d MiB", chunks, memory // 2**20, extra=fields)
         concurrently = chunks > 0 and not connection.preamble
         parameters = build_parameters(config, chunks, name, concurrently, column)
         (row,) = await run(connection, "create_vector_index", **parameters)

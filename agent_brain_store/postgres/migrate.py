@@ -182,7 +182,8 @@ async def _catch_up(
     schema, pending = config.postgres.schema, await _pending(connection, migrations)
     for migration in pending:
         await _apply_migration(connection, migration)
-        log.info("schema %s: applied %04d_%s", schema, migration.version, migration.name)
+        fields = {"schema": schema, "migration": migration.version}
+        log.info("schema %s: applied %04d_%s", schema, migration.version, migration.name, extra=fields)
     if not await run(connection, "use_schema", schema=schema):
         raise SchemaError(VECTORS_ARE_GONE, BACKEND)
     is_new = bool(pending) and pending[0].version == 1
@@ -192,7 +193,9 @@ async def _catch_up(
     if outdated:
         owner = (await run(connection, "store_owner"))[0]["owner"]
         await _apply_functions(connection, outdated, owner)
-        log.info("schema %s: applied the functions %s", schema, ", ".join(function.name for function in outdated))
+        names = [function.name for function in outdated]
+        fields = {"schema": schema, "functions": names}
+        log.info("schema %s: applied the functions %s", schema, ", ".join(names), extra=fields)
     if connection.distributed:
         await run(connection, "fill_parts")
     await note_new_store(connection, await wanted_functions(connection, functions))

@@ -194,7 +194,11 @@ class Pools:
             self._lost_at = time.monotonic()
             if isinstance(error, OutcomeUnknown):
                 raise
-            log.info("%s: the connection was lost, or only reads; trying again on a new one", operation)
+            log.info(
+                "%s: the connection was lost, or only reads; trying again on a new one",
+                operation,
+                extra={"operation": operation},
+            )
             telemetry.event("retry", reason=type(error).__name__)
         return await attempt()
 
@@ -232,10 +236,15 @@ class Pools:
                 while True:
                     with suppress(_StaleError):
                         connection: Connection = await pool.acquire()
-                        telemetry.waited(time.perf_counter() - started)
+                        telemetry.waited(time.perf_counter() - started, self._name(pool))
                         return connection
         except TimeoutError as error:  # of this limit alone: opening a connection raises errors of ours
             raise self._none_in_time(pool) from error
+
+    def _name(self, pool: Pool) -> str:
+        if pool is self._readers:
+            return "read"
+        return "standby" if pool is self._copies else "write"
 
     def _none_in_time(self, pool: Pool) -> StorageError:
         largest, busy = pool.get_max_size(), pool.get_size() - pool.get_idle_size()

@@ -22,7 +22,7 @@ from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, Sea
 
 Query = VectorQuery | KeywordQuery | HybridQuery
 
-_NOT_IN_RESULTS = ("gave_up", "candidates", "generation")
+_NOT_IN_RESULTS = ("gave_up", "is_widened", "candidates", "generation")
 
 
 class Searcher:
@@ -36,13 +36,14 @@ class Searcher:
         """Return the nearest chunks, best first."""
         values = {"query_embedding": query.vector, "top_k": query.top_k, **filter_values(query.filter)}
         rows = await self._rows("vector_search", query, values)
-        self._count_fallback(rows)
+        self._note(rows)
         return [_result(row) for row in rows]
 
     async def keyword(self, query: KeywordQuery) -> list[SearchResult]:
         """Return the chunks with any word of the question, best first."""
         values = {"query": query.text, "top_k": query.top_k, **filter_values(query.filter)}
         rows = await self._rows("keyword_search", query, values)
+        self._note(rows)
         return await self._explained(rows, query)
 
     async def hybrid(self, query: HybridQuery) -> list[SearchResult]:
@@ -58,7 +59,7 @@ class Searcher:
             "rrf_k": query.rrf_k,
         }
         rows = await self._rows("hybrid_search", query, values)
-        self._count_fallback(rows)
+        self._note(rows)
         return await self._explained(rows, query)
 
     async def _rows(self, name: str, query: Query, values: dict[str, Any]) -> Sequence[asyncpg.Record]:
@@ -113,10 +114,13 @@ class Searcher:
             async with self._pools.reader() as connection:
                 await require_unchanged(connection, opened)
 
-    def _count_fallback(self, rows: Sequence[asyncpg.Record]) -> None:
-        if rows and rows[0]["gave_up"]:
+    def _note(self, rows: Sequence[asyncpg.Record]) -> None:
+        """Tell what the statement has done to find enough chunks."""
+        if rows and rows[0].get("gave_up"):
             self.exact_fallbacks += 1
             telemetry.fell_back()
+        if rows and rows[0].get("is_widened"):
+            telemetry.event("budget_widened")
 
     async def _explained(self, rows: Sequence[asyncpg.Record], query: KeywordQuery | HybridQuery) -> list[SearchResult]:
         """Turn rows into results. With ``explain``, add the words that matched."""

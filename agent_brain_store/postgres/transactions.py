@@ -104,7 +104,7 @@ async def retry_conflicts(operation: str, work: Callable[[], Awaitable[Result]])
     for attempt in range(1, _ATTEMPTS):
         with suppress(*_CONFLICTS):
             return await work()
-        log.info("%s is done again after a deadlock, or the like", operation)
+        log.info("%s is done again after a deadlock, or the like", operation, extra={"operation": operation})
         telemetry.event("retry", reason="conflict")
         await asyncio.sleep(random.uniform(0, 0.05 * 2**attempt))
     return await work()

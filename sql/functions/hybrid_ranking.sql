@@ -19,8 +19,9 @@
 -- depth            int4    how many candidates are taken from each ranking
 --
 -- returns many: chunk_id text, score float8, place int8, vector_rank int4, keyword_rank int4, vector_score float8,
---   keyword_score float8, gave_up bool
+--   keyword_score float8, gave_up bool, is_widened bool
 --   place counts from 1 for the best. gave_up is true if the vector index missed chunks, so that all had to be compared.
+--   is_widened is that of keyword_ranking().
 --
 -- called by: hybrid_search.sql, hybrid_search_refined.sql
 -- inlined: no. The session keeps its plan, because making it takes 0.7 ms.
@@ -30,7 +31,7 @@ create or replace function hybrid_ranking(
 )
 returns table (
   chunk_id text, score float8, place int8, vector_rank int4, keyword_rank int4, vector_score float8, keyword_score float8,
-  gave_up bool
+  gave_up bool, is_widened bool
 )
 language plpgsql stable parallel safe rows 10
 set plan_cache_mode = force_generic_plan
@@ -59,7 +60,11 @@ begin
     where vector_weight > 0
   ),
   by_keyword as materialized (
-    select chunk_id, score, row_number() over (order by score desc, chunk_id collate "C")::int4 as rank
+    select
+      chunk_id,
+      score,
+      is_widened,
+      row_number() over (order by score desc, chunk_id collate "C")::int4 as rank
     from keyword_ranking(query, depth, filter, source_prefix, places, is_wide)
     where keyword_weight > 0
   ),
@@ -175,7 +180,8 @@ begin
     keyword_rank,
     vector_score,
     keyword_score,
-    (select coalesce(bool_or(gave_up), false) from by_vector)
+    (select coalesce(bool_or(gave_up), false) from by_vector),
+    (select coalesce(bool_or(is_widened), false) from by_keyword)
   from raised
   order by place
   limit k;

@@ -15,8 +15,8 @@
 -- places         tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
 -- is_wide        bool   what filter_scope() returns: whether a good part of all chunks passes
 --
--- returns many: chunk_id text, score float8
---   There are at most k rows. They have no order.
+-- returns many: chunk_id text, score float8, is_widened bool
+--   There are at most k rows. They have no order. is_widened is true in all of them if the budget became larger.
 --
 -- called by: keyword_search.sql, hybrid_ranking, keyword_search_refined.sql
 -- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
@@ -26,7 +26,7 @@
 create or replace function keyword_ranking(
   query text, k int4, filter text, source_prefix text, places tid[], is_wide bool
 )
-returns table (chunk_id text, score float8)
+returns table (chunk_id text, score float8, is_widened bool)
 language plpgsql stable parallel safe rows 10
 set plan_cache_mode = force_generic_plan
 set search_path from current
@@ -41,6 +41,7 @@ declare
   scores      float8[];
   with_a_word int8;  -- at most this many chunks have a word of the question
 begin
+  is_widened := false;
   loop
     if cardinality(places) <= budget then
       few := places;
@@ -73,15 +74,16 @@ begin
       with_a_word := most_matches(query);
     end if;
     exit when budget >= with_a_word;
+    is_widened := true;
     budget := least(10 * budget, 2147483647);
     if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= budget) is not true then
       budget := 0;
     end if;
   end loop;
   if ids is null then  -- the last resort
-    return query select * from verbatim(query, k, nullif(filter, '')::jsonpath, source_prefix, places);
+    return query select v.*, is_widened from verbatim(query, k, nullif(filter, '')::jsonpath, source_prefix, places) v;
     return;
   end if;
-  return query select * from unnest(ids, scores);
+  return query select *, is_widened from unnest(ids, scores);
 end
 $$;

@@ -14,10 +14,11 @@
 -- $10  candidates      int4    how many are taken from each ranking
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
---   vector_score float8, keyword_score float8, gave_up bool,
+--   vector_score float8, keyword_score float8, gave_up bool, is_widened bool,
 --   generation int4
 --
--- gave_up is true if the vector index missed chunks, so that all had to be compared. generation is that of the vectors.
+-- gave_up is true if the vector index missed chunks, so that all had to be compared. is_widened is true if the budget
+-- of the keyword ranking became larger. generation is that of the vectors.
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' convex 0.5 0.5 60 50
 --       \i sql/queries/hybrid_search.sql
@@ -32,7 +33,7 @@ with found as materialized (
 )
 select
   c.chunk_id, c.text, c.metadata, r.score, r.vector_rank, r.keyword_rank, r.vector_score, r.keyword_score, r.gave_up,
-  r.generation
+  r.is_widened, r.generation
 from found r
 join chunks c using (chunk_id)
 order by r.place;

@@ -15,16 +15,16 @@
 -- $13  distinct        bool    whether of chunks with an equal text only the best is returned
 --
 -- returns many: chunk_id text, text text, metadata jsonb, score float8, vector_rank int4, keyword_rank int4,
---   vector_score float8, keyword_score float8, gave_up bool, candidates int4,
---   generation int4
+--   vector_score float8, keyword_score float8, gave_up bool, is_widened bool,
+--   candidates int4, generation int4
 --
--- gave_up and generation are as in hybrid_search. candidates is how many there were in both rankings together.
+-- gave_up, is_widened and generation are as in hybrid_search. candidates is how many there were in both rankings together.
 --
 -- psql: \bind 'how do I load chunks' '[0,0,1]' 5 '' '' convex 0.5 0.5 60 50 '[]' 0 true
 --       \i sql/queries/hybrid_search_refined.sql
 --       vector_search.sql says where to get a vector.
 with found as materialized (
-  select chunk_id, score, place, vector_rank, keyword_rank, vector_score, keyword_score, gave_up
+  select chunk_id, score, place, vector_rank, keyword_rank, vector_score, keyword_score, gave_up, is_widened
   from hybrid_ranking(
     $1::text, $2::vector, 2147483647, $4::text, $5::text, $6::text, $7::float8, $8::float8, $9::int4, $10::int4
   )
@@ -44,6 +44,7 @@ numbered as (
 )
 select
   chunk_id, text, metadata, boosted_score as score, vector_rank, keyword_rank, vector_score, keyword_score, gave_up,
+  is_widened,
   (select count(*)::int4 from found) as candidates,
   (select generation from store_settings) as generation
 from numbered

@@ -7,7 +7,9 @@
 -- $3  filter         text  a jsonpath; '' matches every chunk
 -- $4  source_prefix  text  what metadata.source begins with, where the filter implies it; '' otherwise
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, is_widened bool
+--
+-- is_widened is true if the budget became larger, as keyword_ranking() says.
 --
 -- psql: \bind 'how do I load chunks' 5 '' ''
 --       \i sql/queries/keyword_search.sql
@@ -17,7 +19,7 @@ with scope as materialized (
   where $3::text || $4::text <> ''
 ),
 best as materialized (
-  select chunk_id, score
+  select chunk_id, score, is_widened
   from keyword_ranking(
     $1::text, $2::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
   )
@@ -25,7 +27,7 @@ best as materialized (
   limit $2::int4
 )
 -- Texts are fetched last, and only for the rows that are returned.
-select c.chunk_id, c.text, c.metadata, b.score / max(b.score) over () as score
+select c.chunk_id, c.text, c.metadata, b.score / max(b.score) over () as score, b.is_widened
 from best b
 join chunks c using (chunk_id)
 order by b.score desc, c.chunk_id;

@@ -13,9 +13,9 @@
 -- $8  distinct       bool    whether of chunks with an equal text only the best is returned
 -- $9  every          bool    whether a chunk needs every word of the question
 --
--- returns many: chunk_id text, text text, metadata jsonb, score float8, candidates int4
+-- returns many: chunk_id text, text text, metadata jsonb, score float8, is_widened bool, candidates int4
 --
--- candidates is how many there were.
+-- is_widened is as in keyword_search. candidates is how many there were.
 --
 -- psql: \bind 'how do I load chunks' 5 '' '' 100 '[{"key": "stars", "weight": 0.2, "scale": 100}]' 0 true false
 --       \i sql/queries/keyword_search_refined.sql
@@ -25,15 +25,15 @@ with scope as materialized (
   where $3::text || $4::text <> ''
 ),
 found as materialized (
-  select chunk_id, score / max(score) over () as score
+  select chunk_id, score / max(score) over () as score, is_widened
   from (
-    select chunk_id, score
+    select chunk_id, score, is_widened
     from keyword_ranking(
       $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
     )
     where not $9::bool
     union all
-    select chunk_id, score
+    select chunk_id, score, false
     from keyword_scores($1::text, with_every_word($1::text, $3::text, $4::text, (select places from scope)))
     where $9::bool
     order by score desc, chunk_id
@@ -43,7 +43,8 @@ found as materialized (
 boosted as materialized (
   select
     c.chunk_id, c.text, c.metadata, f.score as relevance,
-    f.score * boost_factor(c.metadata, $6::text::jsonb, $7::float8) as score
+    f.score * boost_factor(c.metadata, $6::text::jsonb, $7::float8) as score,
+    f.is_widened
   from found f
   join chunks c using (chunk_id)
 ),
@@ -56,7 +57,7 @@ numbered as (
     ) as copy
   from boosted
 )
-select chunk_id, text, metadata, score, (select count(*)::int4 from found) as candidates
+select chunk_id, text, metadata, score, is_widened, (select count(*)::int4 from found) as candidates
 from numbered
 where copy = 1
 order by score desc, relevance desc, chunk_id collate "C"

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -18,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agent_brain_store import InvalidQueryError
 from tests.support.postgres import KILL_CONNECTIONS, connect, until
 from tests.support.programs import run
-from tests.support.stores import ANIMALS, embed, fill, made_up
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill, made_up
 
 EXPORTER, READER = InMemorySpanExporter(), InMemoryMetricReader()
 
@@ -46,8 +47,14 @@ def spans(operation: str) -> list[ReadableSpan]:
     return [span for span, name in zip(EXPORTER.get_finished_spans(), found, strict=True) if name == operation]
 
 
-def measured(name: str) -> dict[str, Any]:
-    """Return the data points of a metric, by operation."""
+def events(operation: str) -> list[str]:
+    """Return the events of the only span of one method."""
+    (span,) = spans(operation)
+    return [event.name for event in span.events]
+
+
+def measured(name: str, by: str = "db.operation.name") -> dict[str, Any]:
+    """Return the data points of a metric, by operation or by another attribute."""
     data = READER.get_metrics_data()
     assert data is not None
     points: dict[str, Any] = {}
@@ -55,7 +62,7 @@ def measured(name: str) -> dict[str, Any]:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 if metric.name == name:
-                    points |= {str((p.attributes or {}).get("db.operation.name")): p for p in metric.data.data_points}
+                    points |= {str((p.attributes or {}).get(by)): p for p in metric.data.data_points}
     return points
 
 
@@ -91,7 +98,8 @@ async def test_an_error_is_on_the_span_without_its_text(store):
 
 
 @pytest.mark.parametrize("backend", [pytest.param("postgres", marks=pytest.mark.postgres)])
-async def test_a_retry_and_a_suspended_index_are_events(store, plain, database):
+async def test_a_retry_and_a_suspended_index_are_events(store, plain, database, caplog):
+    caplog.set_level(logging.INFO, logger="agent_brain_store")
     await fill(store, *ANIMALS)
     await plain.execute("begin; lock table chunks in access exclusive mode")
     counting = asyncio.create_task(store.get_count({"source_type": "doc"}))
@@ -105,11 +113,54 @@ async def test_a_retry_and_a_suspended_index_are_events(store, plain, database):
     assert await counting == 2
     (span,) = spans("get_count")
     assert [event.name for event in span.events] == ["retry"]
-    assert sum(point.count for point in measured("db.client.connection.wait_time").values()) >= 2
+    assert {"count_matching_chunks"} == {record.operation for record in caplog.records if hasattr(record, "operation")}
+    waits = measured("db.client.connection.wait_time", "db.client.connection.pool.name")
+    assert {name: point.count >= 1 for name, point in waits.items()} == {"read": True, "write": True}
     async with store.bulk_load() as load:
         await load.upsert_documents(*made_up(2000))
     (loading,) = spans("bulk_load")
     assert "index_suspended" in [event.name for event in loading.events]
+
+
+@pytest.mark.parametrize("backend", [pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_an_exact_fallback_is_an_event_on_postgres(store, plain, database):
+    """Everything that matches lies opposite to the question, and the index may look at one chunk alone."""
+    far = np.eye(DIMENSIONS)[0] * 5
+    vectors = np.random.default_rng(1).normal(size=(1500, DIMENSIONS)) + far * np.resize([[1], [-1]], (1500, 1))
+    ids, _, texts, _ = made_up(1500)
+    await store.upsert_documents(ids, vectors, texts, [{"far": i % 2} for i in range(1500)])
+    await store.close()
+    await plain.execute("analyze chunks")
+    for setting in ("hnsw.max_scan_tuples = 1", "enable_seqscan = off", "enable_bitmapscan = off"):
+        await plain.execute(f"alter database {database['database']} set {setting}")
+    await store.initialize()
+    assert len(await store.vector_search(far, 20, where={"far": 1})) == 20
+    assert events("vector_search") == ["exact_fallback"]
+    assert sum(point.value for point in measured("agent_brain_store.exact_fallbacks").values()) >= 1
+
+
+@pytest.mark.parametrize("backend", ["chroma"])
+async def test_an_exact_fallback_is_an_event_on_chroma(store):
+    """Chroma cannot compare strings. Few of the candidates that it offers match."""
+    await fill(store, *((f"{i:04}", f"text {i}", {"date": f"2024-{i:04}"}) for i in range(600)))
+    assert len(await store.vector_search(embed("text 5"), 10, where={"date": {"$gte": "2024-0590"}})) == 10
+    assert events("vector_search") == ["exact_fallback"]
+    assert sum(point.value for point in measured("agent_brain_store.exact_fallbacks").values()) >= 1
+
+
+@pytest.mark.parametrize("backend", [pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_a_widened_budget_is_an_event(make):
+    store = make(keyword={"budget": 10})
+    await store.initialize()
+    await fill(store, *((f"{i:03}", "common" + " middle" * (i < 60), {"part": i // 8}) for i in range(600)))
+    await store.keyword_search("common", 5)
+    assert events("keyword_search") == []
+    EXPORTER.clear()
+    for how in ({}, {"distinct": "text"}):
+        await store.keyword_search("common middle", 80, where={"part": {"$lt": 70}}, **how)
+        await store.hybrid_search("common middle", embed("common"), 80, where={"part": {"$lt": 70}}, **how)
+    assert {"budget_widened"} == {event.name for span in EXPORTER.get_finished_spans() for event in span.events}
+    assert all(span.events for span in EXPORTER.get_finished_spans())
 
 
 def test_nothing_happens_without_the_api():

@@ -12,13 +12,13 @@
 -- places         tid[]
 -- is_wide        bool
 --
--- returns many: chunk_id text, score float8
+-- returns many: chunk_id text, score float8, is_widened bool
 -- called by: keyword_search.sql, hybrid_ranking
 -- inlined: no. Citus makes no plan without the values.
 create or replace function keyword_ranking(
   query text, k int4, filter text, source_prefix text, places tid[], is_wide bool
 )
-returns table (chunk_id text, score float8)
+returns table (chunk_id text, score float8, is_widened bool)
 language plpgsql stable rows 10
 set plan_cache_mode = force_custom_plan
 set search_path from current
@@ -33,6 +33,7 @@ declare
   skipped     int8;  -- how many shards have not scored every match
   with_a_word int8;  -- at most this many chunks have a word of the question
 begin
+  is_widened := false;
   loop
     plan := (select to_jsonb(p) from plan_query(query, budget::int4) p);
     share := case when budget > 0 then shard_effort(budget::int4) else 0 end;
@@ -52,8 +53,9 @@ begin
       with_a_word := most_matches(query);
     end if;
     exit when budget >= with_a_word;
+    is_widened := true;
     budget := case when 10 * budget < least(with_a_word, 2147483647) then 10 * budget else 0 end;
   end loop;
-  return query select * from unnest(ids, scores);
+  return query select *, is_widened from unnest(ids, scores);
 end
 $$;
