@@ -15,7 +15,7 @@ from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
-from agent_brain_store.cli.findings import ERROR, MIGRATE, NOTE, Finding, no_profile
+from agent_brain_store.cli.findings import AS_SAID, ERROR, MIGRATE, NOTE, Finding, no_profile
 from agent_brain_store.cli.opening import exists, store_name
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import (
@@ -48,7 +48,7 @@ async def check(config: StoreConfig) -> list[Finding]:
         async with open_store(config) as store:
             return [*noted, *await vectors(store), *await profile(config, store)]
     except StorageError as error:
-        return [*noted, fit(error)]
+        return [*noted, fit(error, config)]
 
 
 def telemetry() -> list[Finding]:
@@ -149,13 +149,16 @@ async def profile(config: StoreConfig, store: StorageBackend) -> list[Finding]:
     return no_profile(config, await store.get_embedding_metadata(), await store.get_count())
 
 
-def fit(error: StorageError) -> Finding:
-    """Return the finding for a store that cannot be opened: it is damaged, or not what the configuration asks for."""
+def fit(error: StorageError, config: StoreConfig) -> Finding:
+    """Return the finding for a store that cannot be opened: it is away, damaged, or not what the configuration asks for."""
+    if isinstance(error, ConnectionFailed) and config.chroma.host is not None:
+        mend = "Start the server (chroma run), or correct storage.chroma.host and port."
+        return Finding(ERROR, "the server cannot be reached", error.message, mend)
     if isinstance(error, DimensionMismatchError):
         mend = f"Configure the model that filled the store: its vectors have {error.expected} dimensions."
         return Finding(ERROR, "the dimensions differ", error.message, mend)
     if isinstance(error, ProviderMismatchError):
         mend = f"Set embedding.provider to {error.indexed_provider} and embedding.model to {error.indexed_model}."
         return Finding(ERROR, "another embedding model filled the store", error.message, mend)
-    mend = _DAMAGED if "damaged" in error.message else "As it says."
+    mend = _DAMAGED if "damaged" in error.message else AS_SAID
     return Finding(ERROR, "the store cannot be opened", error.message, mend)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import click
 
 from agent_brain_store.cli import screen
-from agent_brain_store.cli.findings import ERROR, NOTE, STATUS, WARNING, Check, Finding
+from agent_brain_store.cli.findings import AS_SAID, ERROR, NOTE, STATUS, WARNING, Check, Finding
 from agent_brain_store.cli.opening import Look, config_option, configured, json_option, looking
 from agent_brain_store.cli.running import NO, command
 from agent_brain_store.config import Sourced, StoreConfig
@@ -82,7 +82,7 @@ async def _backend(read: Sourced) -> Diagnosis:
         async with looking(config) as look:
             return await _postgres(config, look)
     except MissingDependency as error:
-        return Diagnosis([Finding(ERROR, "a package is missing", error.message, "As it says.")], 1)
+        return Diagnosis([Finding(ERROR, "a package is missing", error.message, AS_SAID)], 1)
     except ConnectionFailed as error:
         mend = (
             "Start the server (systemctl start postgresql, or docker compose up --detach), "
@@ -90,7 +90,7 @@ async def _backend(read: Sourced) -> Diagnosis:
         )
         return Diagnosis([Finding(ERROR, "the server cannot be reached", error.message, mend)], 1)
     except StorageError as error:
-        return Diagnosis([Finding(ERROR, "the store cannot be looked at", error.message, "As it says.")], 1)
+        return Diagnosis([Finding(ERROR, "the store cannot be looked at", error.message, AS_SAID)], 1)
 
 
 async def _postgres(config: StoreConfig, look: Look) -> Diagnosis:

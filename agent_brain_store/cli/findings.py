@@ -14,6 +14,7 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 # Commands of agent-brain-store. The doctor puts the name of the program and the configuration in front.
 MIGRATE, REINDEX, REDERIVE, STATUS = "migrate", "reindex", "rederive", "status"
 RELOAD = '-c "select pg_reload_conf()"'  # the end of a command that changes a setting of the server
+AS_SAID = "Do what this message says."  # of evidence that is an error with its own remedy
 NAME_MODEL = "load /dev/null"  # loading nothing records the configured model
 
 

@@ -15,9 +15,9 @@ from agent_brain_store.cli.findings import ERROR, NOTE, RELOAD, WARNING, Check, 
 from agent_brain_store.cli.opening import Look
 from agent_brain_store.config import StoreConfig
 
-_OLDEST, _OLDEST_VECTOR, _SOUND_VECTOR = 160000, (0, 8, 0), (0, 8, 4)
+OLDEST, _OLDEST_VECTOR, _SOUND_VECTOR = 160000, (0, 8, 0), (0, 8, 4)
 # These changed the size of a struct that extensions use. An extension that was built for another one can crash them.
-_BROKEN = {160005: "16.6", 170001: "17.2"}
+BROKEN = {160005: "16.6", 170001: "17.2"}
 _SHARED_MEMORY = Path("/dev/shm")
 _CREATE_EXTENSION = "create extension vector"
 _UPDATE_EXTENSION = "alter extension vector update"
@@ -31,14 +31,14 @@ _SET_WORK = "alter system set maintenance_work_mem = '{size}MB'"
 async def server_version(_: StoreConfig, look: Look) -> list[Finding]:
     """Find a server that is too old, or a minor version that is known to be bad."""
     number, version = look.server["server_number"], look.server["server_version"]
-    if number < _OLDEST:
+    if number < OLDEST:
         return [
             Finding(ERROR, "the server is too old", f"PostgreSQL {version}", "Upgrade it to PostgreSQL 16 or newer.")
         ]
-    if number in _BROKEN:
+    if number in BROKEN:
         evidence = f"PostgreSQL {version} can crash with an extension that was built for another minor version"
         return [
-            Finding(WARNING, "the server's version is known to be bad", evidence, f"Upgrade it to {_BROKEN[number]}.")
+            Finding(WARNING, "the server's version is known to be bad", evidence, f"Upgrade it to {BROKEN[number]}.")
         ]
     return []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from agent_brain_store.checks import startup
 from agent_brain_store.cli.findings import (
+    AS_SAID,
     ERROR,
     MIGRATE,
     NOTE,
@@ -67,7 +68,7 @@ async def fit(config: StoreConfig, look: Look) -> list[Finding]:
         mend = f"Set embedding.provider to {error.indexed_provider} and embedding.model to {error.indexed_model}."
         return [Finding(ERROR, "another embedding model filled the store", error.message, mend)]
     except StorageError as error:
-        return [Finding(ERROR, "the store is not what the configuration asks for", error.message, "As it says.")]
+        return [Finding(ERROR, "the store is not what the configuration asks for", error.message, AS_SAID)]
     return []
 
 

@@ -11,7 +11,7 @@ from agent_brain_store.cli.findings import NOTE, WARNING, Check, Finding, in_psq
 from agent_brain_store.cli.opening import Look
 from agent_brain_store.config import StoreConfig
 
-_LATE = 60.0  # seconds that a standby may be behind
+LATE = 60.0  # seconds that a standby may be behind
 _FAR = 16 * 2**20  # bytes
 SLOW = 1000.0  # milliseconds that a search takes on average
 _SEARCHES = ("vector_search", "keyword_search", "hybrid_search", "count_matching_chunks", "get_chunks")
@@ -87,7 +87,7 @@ async def replication(_: StoreConfig, look: Look) -> list[Finding]:
     if not row["receives"]:
         mend = "Start the primary, or let primary_conninfo of the standby lead to the new one."
         return [Finding(WARNING, "the standby is not connected to its primary", evidence, mend)]
-    if row["bytes_behind"] > _FAR or (row["bytes_behind"] and row["seconds_behind"] > _LATE):
+    if row["bytes_behind"] > _FAR or (row["bytes_behind"] and row["seconds_behind"] > LATE):
         mend = "Wait, or give the standby faster disks; searches on it do not see the last writes."
         return [Finding(WARNING, "the standby is behind its primary", evidence, mend)]
     return []

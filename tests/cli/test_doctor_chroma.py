@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import shlex
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent_brain_store.chroma.lock import DirectoryLock
+from agent_brain_store import open_store
+from agent_brain_store.chroma.lock import LOCK_FILE, DirectoryLock
+from tests.support.chroma_server import chroma_server
 from tests.support.commands import Configure, Run, many_lines
-from tests.support.stores import DIMENSIONS
+from tests.support.stores import ANIMALS, DIMENSIONS, fill
 
 
 @pytest.fixture
@@ -39,6 +44,56 @@ def test_a_store_that_is_not_there_is_found(run: Run) -> None:
     assert (finding["what"], finding["mend"]) == ("there is no store", "agent-brain-store migrate")
     assert run("migrate").exit_code == 0
     assert run("doctor").exit_code == 0
+
+
+def test_a_directory_without_this_store_is_found(filled: Run, configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    empty = configure({"backend": "chroma", "chroma": {"path": str(tmp_path / "empty")}}, "empty.yaml")
+    assert only(filled, "-c", empty)["evidence"] == f"{tmp_path / 'empty'} has no chroma.sqlite3"
+    there = {"path": str(tmp_path / "chroma"), "collection": "another"}
+    other = configure({"backend": "chroma", "chroma": there}, "other.yaml")
+    finding = only(filled, "-c", other)
+    assert (finding["what"], finding["mend"]) == ("there is no store", f"agent-brain-store migrate --config {other}")
+    assert finding["evidence"] == "the directory has no collection 'another'"
+
+
+def test_a_directory_that_cannot_be_written_is_found(filled: Run, tmp_path: Path) -> None:
+    """Root may write everywhere, but not even root can write into a directory where the lock should be."""
+    (tmp_path / "chroma" / LOCK_FILE).unlink()
+    (tmp_path / "chroma" / LOCK_FILE).mkdir()
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("error", "the directory cannot be written")
+    assert finding["mend"] == f"Run: chmod -R u+rwX {tmp_path / 'chroma'}."
+
+
+def test_a_store_whose_model_nobody_has_named_is_found(run: Run, config_file: Path) -> None:
+    async def store_chunks() -> None:
+        async with open_store(config_file) as store:
+            await fill(store, *ANIMALS)
+
+    asyncio.run(store_chunks())
+    finding = only(run)
+    assert (finding["level"], finding["what"]) == ("warning", "another embedding model would not be noticed")
+    assert run(*shlex.split(finding["mend"])[1:]).exit_code == 0
+    assert run("doctor").stdout == "8 checks: all is well\n"
+
+
+def test_a_package_that_is_missing_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rank_bm25", None)
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("error", "a package is missing")
+    assert finding["evidence"].endswith("pip install rank-bm25")
+
+
+def test_a_server_of_chroma_is_looked_at_and_missed(run: Run, configure: Configure) -> None:
+    with chroma_server() as server:
+        config = configure({"backend": "chroma", "chroma": server.place}, "server.yaml")
+        assert only(run, "-c", config)["evidence"] == "the server has no collection 'agent_brain'"
+        assert run("load", "-", "-c", config, stdin=many_lines(3)).exit_code == 0
+        assert run("doctor", "-c", config).exit_code == 0
+        server.kill()
+        finding = only(run, "-c", config)
+    assert (finding["level"], finding["what"]) == ("error", "the server cannot be reached")
 
 
 def test_the_process_that_holds_the_directory_is_named(filled: Run, tmp_path: Path) -> None:
@@ -83,6 +138,15 @@ def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> No
     assert (finding["level"], finding["mend"].split()[0]) == ("error", "Restore")
 
 
+def test_a_chunk_that_has_lost_its_vector_is_found(filled: Run, tmp_path: Path) -> None:
+    """Chroma keeps the vectors of so few chunks in a table of its database."""
+    with closing(sqlite3.connect(tmp_path / "chroma" / "chroma.sqlite3")) as connection, connection:
+        connection.execute("delete from embeddings_queue where id = 'a'")
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("error", "the vector index cannot be read")
+    assert finding["mend"].startswith("Restore the directory from a backup")
+
+
 @pytest.mark.parametrize(
     ("embedding", "what", "cure"),
     [
@@ -102,7 +166,9 @@ def test_a_wrong_configuration_is_found_problem_by_problem(run: Run, config_file
     config_file.write_text("storage: {backend: sqlite, chroma: {collection: x}}", encoding="utf-8")
     done = run("doctor", "--json")
     assert done.exit_code == 1
-    evidence = [finding["evidence"] for finding in json.loads(done.stdout)["findings"]]
+    findings = json.loads(done.stdout)["findings"]
+    assert {finding["what"] for finding in findings} == {"the configuration is wrong"}
+    evidence = [finding["evidence"] for finding in findings]
     assert [text.split(":")[0] for text in evidence] == ["storage.backend", "storage.chroma.collection"]
 
 
@@ -116,8 +182,12 @@ def test_traces_that_chroma_would_send_are_found(filled: Run, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("change", "level", "what"),
     [
-        ("insert into migrations values ('sysdb', 99999, '99999-new.sqlite.sql', '', '')", "error", "newer"),
-        ("delete from migrations where dir = 'metadb' and version > 4", "note", "older"),
+        (
+            "insert into migrations values ('sysdb', 99999, 'new', '', '')",
+            "error",
+            "a newer Chroma made the directory",
+        ),
+        ("delete from migrations where dir = 'metadb' and version > 4", "note", "an older Chroma made the directory"),
     ],
 )
 def test_a_directory_of_another_chroma_is_found(
@@ -127,5 +197,5 @@ def test_a_directory_of_another_chroma_is_found(
         connection.execute(change)
     found = json.loads(filled("doctor", "--json").stdout)["findings"]
     (finding,) = [finding for finding in found if finding["what"].endswith("Chroma made the directory")]
-    assert (finding["level"], what in finding["what"]) == (level, True)
+    assert (finding["level"], finding["what"]) == (level, what)
     assert "the directory is at" in finding["evidence"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 
 from agent_brain_store.cli import server_checks
+from agent_brain_store.cli.findings import AS_SAID
+from agent_brain_store.postgres import index_builds
+from tests.support.clusters import listening_server, network_address
 from tests.support.commands import Configure, Run, many_lines
+from tests.support.postgres import connect, until
 from tests.support.servers import Server, run_psql
 from tests.support.stores import DIMENSIONS
 
@@ -139,8 +144,13 @@ def test_dead_rows_and_old_statistics_are_found(filled: Run, database: dict[str,
     [
         ({"dimensions": 8}, {}, "the dimensions differ", f"its vectors have {DIMENSIONS} dimensions"),
         ({"model": "other"}, {}, "another embedding model filled the store", "embedding.model to hashed"),
-        ({}, {"distance": "l2"}, "the store is not what the configuration asks for", "As it says."),
-        ({}, {"keyword": {"language": "german"}}, "the store is not what the configuration asks for", "As it says."),
+        ({}, {"distance": "l2"}, "the store is not what the configuration asks for", AS_SAID),
+        (
+            {},
+            {"keyword": {"language": "german"}},
+            "the store is not what the configuration asks for",
+            AS_SAID,
+        ),
     ],
 )
 def test_a_configuration_of_another_store_is_found(
@@ -149,6 +159,29 @@ def test_a_configuration_of_another_store_is_found(
     finding = only(filled, "-c", configure(place | storage, "other.yaml", **embedding))
     assert (finding["level"], finding["what"]) == ("error", what)
     assert cure in finding["mend"]
+
+
+def test_a_store_of_a_newer_library_is_found(filled: Run, database: dict[str, Any]) -> None:
+    run_psql(database, "-c", "insert into schema_version (version, name) values (9999, 'from_tomorrow')")
+    finding = findings(filled)[0]
+    assert (finding["level"], finding["what"]) == ("error", "the store is newer than this library")
+    assert finding["mend"] == "Run: pip install -U agent-brain-store."
+
+
+async def test_an_index_that_is_being_built_is_found(filled: Run, database: dict[str, Any]) -> None:
+    """The build waits for a transaction that is older."""
+    holder, builder, look = [await connect(database) for _ in range(3)]
+    await holder.execute("begin; update chunks set text = text")
+    building = asyncio.create_task(builder.execute("reindex index concurrently chunks_tsv_gin"))
+    await until(look, "select true from pg_stat_progress_create_index")
+    found = {finding["what"]: finding for finding in await asyncio.to_thread(findings, filled)}
+    assert found["an index is being built"]["level"] == "note"
+    assert "chunks_tsv_gin" in found["an index is being built"]["evidence"]
+    await holder.execute("rollback")
+    await building
+    for connection in (holder, builder, look):
+        await connection.close()
+    assert await asyncio.to_thread(findings, filled) == []
 
 
 def test_a_store_that_is_not_there_is_found(filled: Run, configure: Configure, database: dict[str, Any]) -> None:
@@ -184,6 +217,13 @@ def test_a_role_that_lacks_rights_is_told_which_grants_it_needs(
     run_psql(database, "-c", shlex.split(found["write and delete chunks"]["mend"])[-1])
     left = only(filled, "-c", limited)
     assert left["what"] == "the role abs_reader may not build indexes or apply an upgrade"
+    run_psql(database, "-c", "revoke select on chunks from abs_reader")
+    searching = findings(filled, "-c", limited)[0]
+    assert (searching["level"], searching["what"]) == ("error", "the role abs_reader may not search")
+    run_psql(database, "-c", "revoke select on term_statistics_state from abs_reader")
+    assert "the word counts could not be looked at" in [finding["what"] for finding in findings(filled, "-c", limited)]
+    run_psql(database, "-c", "revoke select on schema_version from abs_reader")
+    assert only(filled, "-c", limited)["what"] == "the store cannot be looked at"
     run_psql(database, "-c", "drop owned by abs_reader")
     for finding in findings(filled, "-c", limited):
         assert finding["level"] in ("error", "warning"), "this role may not even look"
@@ -213,6 +253,54 @@ def test_an_extension_that_is_missing_or_old_is_found(run: Run, configure: Confi
         old = findings(run, "-c", config)[0]
         assert (old["level"], old["what"]) == ("error", "pgvector is too old")
         assert "alter extension vector update" in old["mend"]
+        run_psql(
+            postgres,
+            "-c",
+            "update pg_extension set extversion = '0.8.4' where extname = 'vector'",
+            options="-c jit=off",
+        )
+        assert "pgvector can be updated" in [finding["what"] for finding in findings(run, "-c", config)]
+
+
+def test_a_server_without_the_files_of_pgvector_is_found(run: Run, configure: Configure, server: Server) -> None:
+    with server.janitor("abs_bare"):
+        postgres = server.postgres("abs_bare")
+        config = configure({"backend": "postgres", "postgres": postgres}, "bare.yaml")
+        if int(run_psql(postgres, "-c", "show server_version_num", options="-c jit=off")) < 180000:
+            pytest.skip("only PostgreSQL 18 can be told to look for extensions elsewhere")
+        elsewhere = "alter database abs_bare set extension_control_path = '/nowhere'"
+        run_psql(postgres, "-c", elsewhere, options="-c jit=off")
+        finding = findings(run, "-c", config)[0]
+        assert (finding["level"], finding["what"]) == ("error", "the server has no pgvector")
+        assert finding["mend"].startswith("Install pgvector")
+
+
+@pytest.mark.parametrize(
+    ("limit", "level", "what"),
+    [("OLDEST", "error", "the server is too old"), ("BROKEN", "warning", "the server's version is known to be bad")],
+)
+def test_a_server_that_is_old_or_known_to_be_bad_is_found(
+    filled: Run, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch, limit: str, level: str, what: str
+) -> None:
+    """No such server is at hand, so the limit is drawn around this one."""
+    number = int(run_psql(database, "-c", "show server_version_num"))
+    monkeypatch.setattr(server_checks, limit, {"OLDEST": number + 1, "BROKEN": {number: "99.9"}}[limit])
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == (level, what)
+    assert finding["mend"].startswith("Upgrade it to ")
+
+
+def test_a_connection_that_is_not_encrypted_is_found(run: Run, configure: Configure) -> None:
+    """The server listens at the address of this machine's network, and not only at that of the machine itself."""
+    address = network_address()
+    if address is None:
+        pytest.skip("this machine has no network")
+    with listening_server(address) as location:
+        config = configure({"backend": "postgres", "postgres": location}, "network.yaml")
+        found = {finding["what"]: finding for finding in findings(run, "-c", config)}
+    finding = found["the connection is not encrypted"]
+    assert finding["evidence"] == f"the server is {address}"
+    assert "ssl_mode to verify-full" in finding["mend"]
 
 
 def test_a_pool_that_is_too_large_is_found(filled: Run, configure: Configure, database: dict[str, Any]) -> None:
@@ -245,6 +333,20 @@ def test_too_little_memory_for_the_next_build_is_found(
     finding = only(filled)
     assert finding["what"] == "the next build of the vector index may fail"
     monkeypatch.undo()
+
+
+def test_a_next_build_that_will_be_slow_is_found(
+    filled: Run, database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build may ask for 1 GB. It takes a large store to need more, so the limits are lowered here."""
+    monkeypatch.setattr(index_builds, "SMALLEST_MEMORY", 1)
+    monkeypatch.setattr(index_builds, "LARGEST_MEMORY", 1)
+    assert filled("load", "-", stdin=many_lines(1000)).exit_code == 0
+    run_psql(database, "-c", f"alter database {database['database']} set maintenance_work_mem = '1MB'")
+    finding = only(filled)
+    assert finding["what"] == "the next build of the vector index will be slow"
+    assert finding["evidence"] == "a build needs 1 MiB and gets 1 MiB"
+    assert "maintenance_work_mem = '2MB'" in finding["mend"]
 
 
 def test_a_server_that_cannot_be_reached_is_found(run: Run, configure: Configure) -> None:

@@ -56,6 +56,20 @@ def test_pools_of_several_processes_are_counted_together(
     assert finding["mend"].startswith("Set storage.postgres.pool_size and pool_max_overflow to 24 together")
 
 
+def test_a_server_that_is_nearly_full_is_found(filled: Run, database: dict[str, Any]) -> None:
+    """The connections are other programs'. The server allows a hundred, less those for administrators."""
+
+    async def crowded() -> Found:
+        others = await asyncio.gather(*(connect(database) for _ in range(90)))
+        try:
+            return await asyncio.to_thread(diagnosed, filled)
+        finally:
+            await asyncio.gather(*(connection.close() for connection in others))
+
+    finding = asyncio.run(crowded())["the server has few connections left"]
+    assert finding["mend"] == "Lower pool_size, or raise max_connections."
+
+
 @pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer here")
 @pytest.mark.parametrize(("mode", "said"), [("transaction", "session"), ("session", "transaction")])
 def test_a_pooler_in_another_mode_than_configured_is_found(
@@ -126,8 +140,8 @@ def clusters() -> Iterator[tuple[Cluster, Cluster]]:
         yield servers
 
 
-def test_a_standby_that_stands_still_or_is_alone_is_found(
-    run: Run, configure: Configure, clusters: tuple[Cluster, Cluster]
+def test_a_standby_that_stands_still_is_late_or_alone_is_found(
+    run: Run, configure: Configure, clusters: tuple[Cluster, Cluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     primary, standby = clusters
     first = configure({"backend": "postgres", "postgres": primary.location}, "primary.yaml")
@@ -141,6 +155,14 @@ def test_a_standby_that_stands_still_or_is_alone_is_found(
     assert command == "psql"
     run_psql(standby.location, *arguments[-2:])
     assert diagnosed(run, "-c", second) == {}
+    delay = "alter system set recovery_min_apply_delay = '{}'"
+    run_psql(standby.location, "-c", delay.format("1h"), "-c", "select pg_reload_conf()")
+    monkeypatch.setattr(surrounding_checks, "LATE", 0.0)  # so that nobody has to wait a minute
+    assert run("load", "-", "-c", first, stdin=many_lines(10)).exit_code == 0
+    asyncio.run(waited(standby, "pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"))
+    assert diagnosed(run, "-c", second)["the standby is behind its primary"]["mend"].startswith("Wait")
+    run_psql(standby.location, "-c", delay.format("0"), "-c", "select pg_reload_conf()")
+    asyncio.run(waited(standby, "count(*) = 14 from chunks"))
     primary.stop()
     until_alone(standby)
     assert "the standby is not connected to its primary" in diagnosed(run, "-c", second)

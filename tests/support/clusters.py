@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -24,12 +25,18 @@ class Cluster:
     """A server with a directory of its own, which holds its data and its socket.
 
     ``shared_memory`` is the size of its own /dev/shm, as in ``64m``, which only root may limit. ``programs`` is the folder
-    of the programs, if they are not those of the newest wheel.
+    of the programs, if they are not those of the newest wheel. With an ``address`` it lets anybody in there, too.
     """
 
-    def __init__(self, directory: Path, shared_memory: str = "", programs: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        shared_memory: str = "",
+        programs: Path | None = None,
+        address: tuple[str, int] = ("", 5432),
+    ) -> None:
         self.directory, self._data, self._shared_memory = directory, directory / "data", shared_memory
-        self._programs = programs or psql_directory()
+        self._programs, self._address = programs or psql_directory(), address
         directory.mkdir(exist_ok=True)
         directory.chmod(0o777)  # PostgreSQL does not run as root
 
@@ -42,6 +49,9 @@ class Cluster:
         """Make it a primary, and start it."""
         self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "--locale=C.UTF-8", "-E", "UTF8")
         self._set(settings)
+        if host := self._address[0]:
+            with (self._data / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {host}/32 trust\n")
         self.start()
 
     def back_up(self, server: Cluster) -> None:
@@ -70,7 +80,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-k {self.directory} -h '' -c fsync=off"
+        host, port = self._address
+        options = f"-k {self.directory} -h '{host}' -p {port} -c fsync=off"
         self._run("pg_ctl", "-w", "-o", options, "-l", str(self.directory / "log"), "start")
 
     def promote(self) -> None:
@@ -126,3 +137,30 @@ def server_with_statistics() -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.stop()
+
+
+@contextmanager
+def listening_server(address: str) -> Iterator[dict[str, Any]]:
+    """Run a server that listens at an address, without TLS. Yields ``storage.postgres`` for it."""
+    with socket.socket() as free, tempfile.TemporaryDirectory(prefix="abs-listening-") as directory:
+        free.bind((address, 0))
+        port = free.getsockname()[1]
+        free.close()
+        Path(directory).chmod(0o755)
+        cluster = Cluster(Path(directory) / "one", address=(address, port))
+        cluster.make()
+        try:
+            yield {**cluster.location, "host": address, "port": port}
+        finally:
+            cluster.stop()
+
+
+def network_address() -> str | None:
+    """Return this machine's IPv4 address in its network. Nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for examples
+        except OSError:
+            return None
+        address = str(probe.getsockname()[0])
+        return None if address.startswith("127.") else address

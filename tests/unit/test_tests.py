@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def test_private_members_are_reached_in_internals_alone():
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("monkeypatch.setattr"):
             places = [f".{place.value!s}" for place in node.args[:2] if isinstance(place, ast.Constant)]
             assert not any("._" in place for place in places), f"{name}:{node.lineno} patches {places}"
+
+
+def test_every_finding_of_the_doctor_is_provoked():
+    package = TESTS.parent / "agent_brain_store" / "cli"
+    checks = "".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    findings = re.findall(r'Finding\(\s*(?:ERROR|WARNING|NOTE|level),\s*f?"([^"]+)"', checks)
+    provoked = "".join(text for name, text in FILES.items() if name.startswith("cli/"))
+    assert len(findings) > 50
+    for finding in findings:
+        for part in re.split(r"\{.*?\}", finding):
+            assert part in provoked, f"no test provokes: {finding}"
 
 
 def test_files_and_functions_stay_small():
