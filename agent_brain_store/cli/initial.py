@@ -18,7 +18,7 @@ _FILE = Template("""\
 # The configuration of a store of agent-brain-store. docs/configuration.md lists every key.
 # Environment variables override this file; agent-brain-store status shows where each value comes from.
 
-# The model whose vectors fill the store. Another model needs another store.
+# The model whose vectors fill the store. To change it later, give the store new vectors first: docs/reembedding.md.
 embedding:
   provider: $provider
   model: $model
