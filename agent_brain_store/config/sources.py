@@ -233,8 +233,11 @@ class _Draft(Passwords):
         elif "dimensions" not in given:
             size = known_dimensions(str(given["model"]))
             if size is None:
-                model = shown_value("model", given["model"])
-                self.report("embedding", "dimensions", f"is missing; set it to the length of {model}'s vectors")
+                model, origin = shown_value("model", given["model"]), self.origins.get(("embedding", "model"))
+                text = f"is missing; set it to the length of the vectors of {model}"
+                if origin:
+                    text = f"is missing; {origin} names the model {model}: set EMBEDDING_DIMENSIONS, too"
+                self.report("embedding", "dimensions", text)
             given["dimensions"] = size or 1
 
     def _settle_params(self, given: dict[str, Any]) -> None:

@@ -176,6 +176,15 @@ def test_dimensions_of_an_unknown_model_are_asked_for() -> None:
     assert problem.startswith("embedding.dimensions: is missing")
 
 
+def test_dimensions_of_a_variables_model_are_asked_for_by_a_variable() -> None:
+    problem = problem_of(
+        {"embedding": {"provider": "ollama", "model": "one", "dimensions": 3}}, {"EMBEDDING_MODEL": "two"}
+    )
+    assert problem == (
+        "embedding.dimensions: is missing; EMBEDDING_MODEL names the model 'two': set EMBEDDING_DIMENSIONS, too"
+    )
+
+
 def test_given_dimensions_beat_the_known_ones() -> None:
     assert StoreConfig.from_dict({"embedding": {"dimensions": 256}}).embedding.dimensions == 256
 
