@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
-from agent_brain_store.errors import TransferError
+from agent_brain_store.errors import ProviderMismatchError, TransferError
 from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.transfer.files import (
@@ -170,8 +170,22 @@ async def _last_exported(store: StorageBackend, directory: Path, manifest: dict[
 
 def _check_profile(store: StorageBackend, profile: dict[str, Any] | None, stored: EmbeddingMetadata | None) -> None:
     """Compare the profiles before anything is written. One store must not hold vectors of two models."""
-    if profile is not None:
+    if profile is None:
+        return
+    try:
         store.validate_embedding_compatibility(**profile, stored_metadata=stored)
+    except ProviderMismatchError as error:
+        ours = f"{error.current_provider}/{error.current_model}"
+        theirs = f"{error.indexed_provider}/{error.indexed_model}"
+        raise ProviderMismatchError(
+            f"the chunks have vectors of {ours}, and the store that they go to has vectors of {theirs}. Nothing was "
+            "written. Bring one to the model of the other with reembed(), or take an empty store",
+            error.backend,
+            current_provider=error.current_provider,
+            current_model=error.current_model,
+            indexed_provider=error.indexed_provider,
+            indexed_model=error.indexed_model,
+        ) from error
 
 
 async def _adopt_profile(store: StorageBackend, profile: dict[str, Any] | None) -> None:

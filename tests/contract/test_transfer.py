@@ -13,6 +13,7 @@ from agent_brain_store import (
     DimensionMismatchError,
     EmbeddingMetadata,
     Progress,
+    ProviderMismatchError,
     StoreConfig,
     TransferError,
     copy_documents,
@@ -164,6 +165,21 @@ async def test_an_export_goes_into_a_new_or_empty_directory(two, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TransferError, match="exporting: "):
         await export_documents(store, tmp_path / "file" / "below")
+
+
+async def test_chunks_of_another_model_are_refused(two, tmp_path):
+    store, other = two
+    for place, model in ((store, "one"), (other, "two")):
+        await fill(place, ("a", model))
+        await place.set_embedding_metadata("test", model, DIMENSIONS)
+    await export_documents(store, tmp_path / "export")
+    told = r"the chunks have vectors of test/one, and the store that they go to has vectors of test/two\. Nothing was"
+    with pytest.raises(ProviderMismatchError, match=told):
+        await copy_documents(store, other)
+    with pytest.raises(ProviderMismatchError, match=told) as caught:
+        await import_documents(other, tmp_path / "export")
+    assert (caught.value.current_model, caught.value.indexed_model) == ("one", "two")
+    assert [document.text async for document in other.iter_documents()] == ["two"]
 
 
 async def test_a_store_of_other_dimensions_is_refused(two, make, elsewhere, tmp_path):
