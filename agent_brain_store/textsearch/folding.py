@@ -1,5 +1,5 @@
-"""Fold a text, so that different spellings of a word are the same word, as the SQL functions ``fold()`` and
-``without_accents()`` do (``sql/functions/fold.sql``, ``sql/functions/without_accents.sql``).
+"""Fold a text, so that different spellings of a word are the same word, as the SQL functions ``fold()``,
+``fold_scripts()``, ``without_accents()`` and ``without_prefixes()`` do. Each has a file of its name in ``sql/functions``.
 
 The stored text stays as it was given. Chunks and questions are folded for searching alone.
 """
@@ -17,27 +17,51 @@ _FOLDED = (
     "\u3001-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc-\u30fe\u4e00-\u9fff\uac00-\ud7a3"
 )
 _UNFOLDED = re.compile(f"[^{_FOLDED}]")
-_BROKEN_SOFTLY = re.compile(r"\u00ad(?=\r?\n)")  # a soft hyphen that the end of a line shows
-# Characters that are not seen: soft hyphens, joiners, directions, variation selectors, tags.
+# A soft hyphen that the end of a line shows is a hyphen. So is the mark of Persian between the parts of a word that do
+# not join. Some people write nothing there, and some a blank.
+_HYPHENS = re.compile("\u00ad(?=\r?\n)|(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])")
+# Characters that are not seen: soft hyphens, joiners, directions, variation selectors, the colours of skins, tags.
 _UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]+"
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff]+"
 )
 # Superscripts, fractions, trade marks and circled numbers become other characters, but not a part of the word before.
 _APART = re.compile(
     "[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070\u2074-\u2079\u2120\u2122\u2150-\u215f\u2189\u2460-\u24b5\u24ea-\u24ff]+"
 )
+# --- Hebrew, Arabic, and the scripts that have digits of their own ---
+
+_SCRIPTS = re.compile("[\u0590-\u06ff\u0900-\u0fff\u1040-\u1049\u17e0-\u17e9\u1810-\u1819]")
 # The points of Hebrew, and what Arabic writes above and below its letters or between them.
 _POINTS = re.compile(
-    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc"
-    "\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]+"
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7"
+    "\u06e8\u06ea-\u06ed]+"
 )
-# Persian letters as Arabic has them, the digits of both, and a hyphen.
+# One form of Arabic letters that are written in several: those with hamza or at the end of words, and Persian and Urdu ones.
 _LETTERS = str.maketrans(
-    "\u2010\u06cc\u06a9\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669\u06f0\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6\u06f7\u06f8\u06f9",
-    "-\u064a\u064301234567890123456789",
+    "\u0622\u0623\u0624\u0625\u0626\u0629\u0649\u0671\u06a9\u06c0\u06c1\u06c2\u06cc",
+    "\u0627\u0627\u0648\u0627\u064a\u0647\u064a\u0627\u0643\u0647\u0647\u0647\u064a",
 )
+_ARABIC = re.compile("[\u0622-\u06cc]")
+# Marks inside a Hebrew word: an abbreviation, or a sound of another language.
+_INSIDE_HEBREW = re.compile("[\"'\u05f3\u05f4\u2019\u201d](?<=[\u0591-\u05ea].)(?=[\u05d0-\u05ea])")
+# The Arabic article, with the short words that are written together with it.
+_ARTICLE = re.compile(
+    "(?<![\u0621-\u06d3])(?:[\u0648\u0641]?[\u0628\u0643]?\u0627\u0644|\u0648?\u0644\u0644)(?=[\u0621-\u06d3]{3})"
+)
+# A nasal before a consonant of its own kind may also be written as a dot above.
+_NASAL = re.compile(
+    "[\u0919\u091e\u0923\u0928\u092e](?<=[\u0904-\u094c].)\u094d(?:(?<=\u0919.)(?=[\u0915-\u0918])|(?<=\u091e.)(?=[\u091a-\u091d])"
+    "|(?<=\u0923.)(?=[\u091f-\u0922])|(?<=\u0928.)(?=[\u0924-\u0927])|(?<=\u092e.)(?=[\u092a-\u092d]))"
+)
+_ZEROS = (
+    *(0x0660, 0x06F0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66),
+    *(0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810),
+)
+_DIGITS = {chr(zero + digit): str(digit) for zero in _ZEROS for digit in range(10)}
+_DIGIT = re.compile(f"[{''.join(f'{chr(zero)}-{chr(zero + 9)}' for zero in _ZEROS)}]")
 
-_OTHER_LETTERS = re.compile(f"[{''.join(map(chr, _LETTERS))}]")
+# --- words with accents or prefixes ---
 
 _ACCENTED_LATIN = "\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0300-\u036f\u1e00-\u1eff"
 _ACCENTED_LETTERS = f"{_ACCENTED_LATIN}\u0386\u0388-\u0390\u03aa-\u03b0\u03ca-\u03ce\u1f00-\u1fff\u0401\u0451"
@@ -52,7 +76,9 @@ _PLAIN = str.maketrans(
     | {"ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Þ": "TH", "þ": "th"}
 )
 
-
+_HEBREW = re.compile("[\u05d0-\u05ea]")
+_PREFIXED = re.compile(f"(?<![{ALNUM}])([\u05d4\u05d5\u05d1\u05dc\u05de\u05e9\u05db])([\u05d0-\u05ea]{{3,}})")
+_TWO_PREFIXES = re.compile("[\u05d5\u05e9][\u05d4\u05d1\u05dc\u05de\u05db\u05e9]|\u05de\u05d4|\u05db\u05e9")
 _POWER = re.compile("(^| )(?=[0-9]+[Ee][0-9])")  # the parser would take the beginning of such a word for a number
 
 
@@ -63,15 +89,29 @@ def fold(text: str) -> str:
     """
     if "\x1b" in text:
         text = _ESCAPES.sub("", text)
-    if not text.isascii() and _UNFOLDED.search(text):
-        text = _UNSEEN.sub("", _BROKEN_SOFTLY.sub("-", text))
-        text = unicodedata.normalize("NFKC", _APART.sub(r" \g<0> ", text))
-        text = _POINTS.sub("", text)
-        if _OTHER_LETTERS.search(text):
-            text = text.translate(_LETTERS)
+    if not text.isascii():
+        if _UNFOLDED.search(text):
+            text = _UNSEEN.sub("", _HYPHENS.sub("-", text))
+            text = unicodedata.normalize("NFKC", _APART.sub(r" \g<0> ", text)).replace("\u2010", "-")
+            if _SCRIPTS.search(text):
+                text = _fold_scripts(text)
+        text = text.replace("\u03c2", "\u03c3")  # the Greek sigma at the end of a word
     if "-\n" in text or "-\r\n" in text:
         text = " ".join([text, *map("".join, _BROKEN.findall(text))])
     return text
+
+
+def _fold_scripts(text: str) -> str:
+    text = text.replace("\u05be", "-")
+    if _HEBREW.search(text):
+        text = _INSIDE_HEBREW.sub("", text)
+    text = _POINTS.sub("", text)
+    if _ARABIC.search(text):
+        text = _ARTICLE.sub("", text.translate(_LETTERS))
+    text = text.replace("\u0901", "\u0902").replace("\u093c", "")
+    if "\u094d" in text:
+        text = _NASAL.sub("\u0902", text)
+    return _DIGIT.sub(lambda found: _DIGITS[found[0]], text)
 
 
 def without_accents(text: str) -> str:
@@ -84,3 +124,18 @@ def without_accents(text: str) -> str:
     words = unicodedata.normalize("NFD", " ".join(_ACCENTED.findall(text)))
     plain = unicodedata.normalize("NFC", _MARKS_ABOVE.sub("", words)).translate(_PLAIN)
     return _POWER.sub(r"\1n", plain)
+
+
+def without_prefixes(text: str) -> str:
+    """Return the Hebrew words of a folded text that may begin with a prefix, without it, and with a blank between them.
+
+    Prefixes are single letters, such as the article. Two of them may stand together, so a word may be here twice.
+    """
+    if not _HEBREW.search(text):
+        return ""
+    found: list[str] = []
+    for prefix, rest in _PREFIXED.findall(text):
+        found.append(rest)
+        if len(rest) > 3 and _TWO_PREFIXES.match(prefix + rest):
+            found.append(rest[1:])
+    return " ".join(found)

@@ -34,13 +34,14 @@ MARKED = re.compile(
     rf"|(?<![^ \t\n\v\f\r(\[,])\.[A-Za-z][A-Za-z0-9]*(?![{ALNUM}(])"
 )
 
-# Letters of scripts that put no blanks between words, and Korean, whose words end in particles. A unit is a letter with
-# its marks.
+# Letters of scripts that put no blanks between words, Korean, whose words end in particles, and emoji. A unit is a
+# letter with its marks.
 _LETTER_ALONE = (
     "\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6\u0edc-\u0edf"
     "\u1000-\u102a\u103f\u1050-\u1055\u105a-\u105d\u1061\u1065\u1066\u106e-\u1070\u1075-\u1081\u108e"
     "\u1780-\u17b3\u17d7\u17dc\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003fffd"
+    "\u2600-\u27bf\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
 )
 _ITS_MARK = (
     "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ece\u102b-\u103e\u1056-\u1059\u105e-\u1060"

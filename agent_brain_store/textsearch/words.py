@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import NamedTuple
 
-from agent_brain_store.textsearch.folding import ALNUM, fold, without_accents
+from agent_brain_store.textsearch.folding import ALNUM, fold, without_accents, without_prefixes
 from agent_brain_store.textsearch.searchable import RUN, closed_forms, searchable, units
 from agent_brain_store.textsearch.stems import lowered, term
 
@@ -119,12 +119,16 @@ def _parsed(folded: str, language: str) -> tuple[list[str], list[str], list[str]
     """Return the terms of a folded text without letters of scripts without blanks: words, plain, names, and closed."""
     cut = searchable(folded)
     words = [term(word, language) for word in _split(cut)]
-    plain = [] if cut.isascii() else [term(word, language) for word in _split(without_accents(cut))]
+    plain = [] if cut.isascii() else [term(word, language) for word in _split(_other_forms(cut))]
     names = [word.lower() for word in _CAPITALS.findall(cut) if not term(word, language)]
     closed = closed_forms(folded)
     if closed:
         closed = f"{closed} {without_accents(closed)}"
     return words, plain, names, [term(word, language) for word in _split(closed)] if closed else []
+
+
+def _other_forms(cut: str) -> str:
+    return f"{without_accents(cut)} {without_prefixes(cut)}"
 
 
 def count_terms(text: str, language: str) -> Counter[str]:

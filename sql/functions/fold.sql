@@ -1,8 +1,8 @@
 -- fold: a text in which different spellings of a word are the same word.
 --
--- The text is in NFKC. It has no terminal colours, nothing that is not seen, such as soft hyphens, and no points of
--- Hebrew or Arabic. Persian letters are written as Arabic has them. A word that is broken at the end of a line is
--- repeated at the end of the text, in one piece. The stored text stays as it was given.
+-- The text is in NFKC. It has no terminal colours and nothing that is not seen, such as soft hyphens. Hebrew, Arabic and
+-- others have one form of each letter: see fold_scripts(). So has the Greek sigma. A word that is broken at the end of
+-- a line is repeated at the end of the text, in one piece. The stored text stays as it was given.
 --
 -- Most texts need none of this, so each step looks first whether there is something to do. No character class depends
 -- on the locale. In Python, textsearch/folding.py does exactly the same.
@@ -12,7 +12,7 @@
 -- returns text
 -- called by: text_terms, prefix_terms, verbatim
 -- inlined: no. It keeps its plans for the session, as searchable() does.
--- stored data: version 1
+-- stored data: version 2
 create or replace function fold(text text) returns text
 language plpgsql immutable strict parallel safe
 set plan_cache_mode = force_generic_plan
@@ -30,21 +30,23 @@ begin
     '\u2039\u203a\u20ac\u2190-\u21ff\u2200-\u222b\u2500-\u2775\u2794-\u27bf\u3001-\u3007\u3041-\u3096'
     '\u30a1-\u30fa\u30fc-\u30fe\u4e00-\u9fff\uac00-\ud7a3]'
   then
-    -- A soft hyphen that the end of a line shows is a hyphen.
-    folded := regexp_replace(folded, '\u00ad(?=\r?\n)', '-', 'g');
+    -- A soft hyphen that the end of a line shows is a hyphen. So is the mark of Persian between the parts of a word that
+    -- do not join. Some people write nothing there, and some a blank.
+    folded := regexp_replace(folded, '\u00ad(?=\r?\n)|(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])', '-', 'g');
     folded := regexp_replace(folded,
-      '[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000'
-      '-\U000e0fff]+', '', 'g');
+      '[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff'
+      '\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff]+', '', 'g');
     -- Superscripts, fractions, trade marks and circled numbers are no part of the word before.
     folded := regexp_replace(folded,
       '[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070\u2074-\u2079\u2120\u2122\u2150-\u215f\u2189\u2460-\u24b5'
       '\u24ea-\u24ff]+', ' \& ', 'g');
-    folded := regexp_replace(normalize(folded, nfkc),
-      '[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0656-\u065f'
-      '\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]+', '', 'g');
-    folded := translate(folded,
-      u&'\2010\06cc\06a9\0660\0661\0662\0663\0664\0665\0666\0667\0668\0669\06f0\06f1\06f2\06f3\06f4\06f5\06f6\06f7\06f8\06f9',
-      u&'-\064a\064301234567890123456789');
+    folded := replace(normalize(folded, nfkc), u&'\2010', '-');
+    if folded ~ '[\u0590-\u06ff\u0900-\u0fff\u1040-\u1049\u17e0-\u17e9\u1810-\u1819]' then
+      folded := fold_scripts(folded);
+    end if;
+  end if;
+  if strpos(folded, u&'\03c2') > 0 then
+    folded := replace(folded, u&'\03c2', u&'\03c3');  -- the Greek sigma at the end of a word
   end if;
   if strpos(folded, e'-\n') > 0 or strpos(folded, e'-\r\n') > 0 then
     folded := concat(folded, (

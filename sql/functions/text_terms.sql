@@ -1,7 +1,7 @@
 -- text_terms: the terms of a text. Chunks and questions get theirs from here.
 --
 -- Words with an accent are found without it too: 'café' has the terms café and, with the label C, cafe. So 'cafe' finds
--- it, and a chunk with the form of the question still comes first.
+-- it, and a chunk with the form of the question still comes first. Hebrew words without a prefix are such terms too.
 --
 -- A name that people write in one piece too has this form without a position. So it counts once, and it does not make
 -- a chunk longer.
@@ -16,7 +16,7 @@
 -- returns tsvector
 -- called by: chunk_terms, question_words, question_names, plan_query, most_matches, every_word, verbatim
 -- inlined: no. It keeps its plans for the session, as searchable() does.
--- stored data: version 1
+-- stored data: version 2
 create or replace function text_terms(text text) returns tsvector
 language plpgsql immutable strict parallel safe
 set plan_cache_mode = force_generic_plan
@@ -45,7 +45,12 @@ begin
   terms := words || coalesce(letters, '');
   if octet_length(cut) > length(cut) then
     terms := terms || setweight(
-      ts_delete(to_tsvector(search_config(), without_accents(cut)), tsvector_to_array(words)), 'C');
+      ts_delete(
+        to_tsvector(search_config(), case
+          when cut ~ '[\u05d0-\u05ea]' then concat(without_accents(cut), ' ', without_prefixes(cut))
+          else without_accents(cut) end),
+        tsvector_to_array(words)),
+      'C');
   end if;
   if cut ~ '[A-Z][A-Z]' and (text collate "C" ~ '[a-z]' or words || coalesce(letters, '') = '') then
     terms := terms || to_tsvector('pg_catalog.simple', coalesce((

@@ -195,7 +195,16 @@ async def test_no_function_is_planned_for_each_chunk(connection, vector):
     assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
     assert "with_impacts" not in plan
     # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.
-    parts = ("fold", "letter_terms", "searchable", "without_accents", "closed_forms", "text_terms")
+    parts = (
+        "fold",
+        "fold_scripts",
+        "letter_terms",
+        "searchable",
+        "without_accents",
+        "without_prefixes",
+        "closed_forms",
+        "text_terms",
+    )
     for called in (*parts, "chunk_terms", "matched_words"):
         settings = await connection.fetchval("select proconfig from pg_proc where oid = $1::text::regproc", called)
         assert "plan_cache_mode=force_generic_plan" in settings, called
