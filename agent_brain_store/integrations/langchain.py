@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar, Self, TypeAlias
 
 from agent_brain_store.errors import InvalidQueryError, MissingDependency
-from agent_brain_store.integrations.bridge import AnyStore, Bridge
+from agent_brain_store.integrations.bridge import AnyStore, Bridge, search_options, shown_metadata
 from agent_brain_store.results import SearchResult
 from agent_brain_store.types import Where
 
@@ -39,7 +39,8 @@ class AgentBrainVectorStore(VectorStore):
     ones. ``embedding`` makes the vectors, and has to be the model of the store.
 
     In every search, ``k`` is how many documents to return, and ``filter`` is a metadata filter. Further keywords are
-    those of the contract's search method, like ``similarity_threshold`` or ``fusion``.
+    those of the contract's search method, like ``similarity_threshold`` or ``fusion``. Another keyword is a
+    `TypeError`. With ``highlights=True``, a document has the passages that match in ``metadata["_highlights"]``.
     """
 
     def __init__(self, store: AnyStore, embedding: Embeddings) -> None:
@@ -134,22 +135,25 @@ class AgentBrainVectorStore(VectorStore):
 
     def similarity_search_with_score(self, query: str, k: int = 4, **kwargs: Any) -> Scored:
         """Return the documents nearest to a question with their similarities, best first."""
-        return self._bridge.run(self._nearest(self._embedding.embed_query(query), k, **kwargs))
+        return self._bridge.run(self._nearest(self._embedding.embed_query(query), k, query, **kwargs))
 
     async def asimilarity_search_with_score(self, query: str, k: int = 4, **kwargs: Any) -> Scored:
         """As `similarity_search_with_score`."""
         vector = await self._embedding.aembed_query(query)
-        return await self._bridge.arun(self._nearest(vector, k, **kwargs))
+        return await self._bridge.arun(self._nearest(vector, k, query, **kwargs))
 
     def similarity_search_by_vector(self, embedding: list[float], k: int = 4, **kwargs: Any) -> list[Document]:
         """Return the documents nearest to a vector, best first."""
-        return _documents(self._bridge.run(self._nearest(embedding, k, **kwargs)))
+        return _documents(self._bridge.run(self._nearest(embedding, k, None, **kwargs)))
 
     async def asimilarity_search_by_vector(self, embedding: list[float], k: int = 4, **kwargs: Any) -> list[Document]:
         """As `similarity_search_by_vector`."""
-        return _documents(await self._bridge.arun(self._nearest(embedding, k, **kwargs)))
+        return _documents(await self._bridge.arun(self._nearest(embedding, k, None, **kwargs)))
 
-    async def _nearest(self, vector: list[float], k: int, filter: Where | None = None, **options: Any) -> Scored:
+    async def _nearest(
+        self, vector: list[float], k: int, question: str | None, /, filter: Where | None = None, **options: Any
+    ) -> Scored:
+        options = search_options("vector_search", options, question)
         return _scored(await self._bridge.backend.vector_search(vector, k, where=filter, **options))
 
     def _select_relevance_score_fn(self) -> Callable[[float], float]:
@@ -165,33 +169,41 @@ class AgentBrainVectorStore(VectorStore):
         ``lambda_mult`` is from 0, the greatest difference, to 1, the greatest similarity to the question.
         """
         vector = self._embedding.embed_query(query)
-        return self._bridge.run(self._diverse(vector, k, fetch_k, lambda_mult, **kwargs))
+        return self._bridge.run(self._diverse(vector, k, fetch_k, lambda_mult, query, **kwargs))
 
     async def amax_marginal_relevance_search(
         self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
     ) -> list[Document]:
         """As `max_marginal_relevance_search`."""
         vector = await self._embedding.aembed_query(query)
-        return await self._bridge.arun(self._diverse(vector, k, fetch_k, lambda_mult, **kwargs))
+        return await self._bridge.arun(self._diverse(vector, k, fetch_k, lambda_mult, query, **kwargs))
 
     def max_marginal_relevance_search_by_vector(
         self, embedding: list[float], k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
     ) -> list[Document]:
         """As `max_marginal_relevance_search`, for a vector."""
-        return self._bridge.run(self._diverse(embedding, k, fetch_k, lambda_mult, **kwargs))
+        return self._bridge.run(self._diverse(embedding, k, fetch_k, lambda_mult, None, **kwargs))
 
     async def amax_marginal_relevance_search_by_vector(
         self, embedding: list[float], k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
     ) -> list[Document]:
         """As `max_marginal_relevance_search`, for a vector."""
-        return await self._bridge.arun(self._diverse(embedding, k, fetch_k, lambda_mult, **kwargs))
+        return await self._bridge.arun(self._diverse(embedding, k, fetch_k, lambda_mult, None, **kwargs))
 
     async def _diverse(
-        self, vector: list[float], k: int, fetch_k: int, lambda_mult: float, filter: Where | None = None, **options: Any
+        self,
+        vector: list[float],
+        k: int,
+        fetch_k: int,
+        lambda_mult: float,
+        question: str | None,
+        /,
+        filter: Where | None = None,
+        **options: Any,
     ) -> list[Document]:
         import numpy as np
 
-        store = self._bridge.backend
+        store, options = self._bridge.backend, search_options("vector_search", options, question)
         near = await store.vector_search(vector, max(k, fetch_k), where=filter, **options)
         stored = await store.get_by_ids([hit.chunk_id for hit in near], include_embeddings=True)
         near = [hit for hit in near if hit.chunk_id in stored]  # somebody may have deleted one since
@@ -211,8 +223,9 @@ class AgentBrainVectorStore(VectorStore):
         return await self._bridge.arun(self._hybrid(query, vector, k, **kwargs))
 
     async def _hybrid(
-        self, query: str, vector: list[float], k: int, filter: Where | None = None, **options: Any
+        self, query: str, vector: list[float], k: int, /, filter: Where | None = None, **options: Any
     ) -> list[Document]:
+        options = search_options("hybrid_search", options)
         return _documents(_scored(await self._bridge.backend.hybrid_search(query, vector, k, where=filter, **options)))
 
     def keyword_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
@@ -223,7 +236,8 @@ class AgentBrainVectorStore(VectorStore):
         """As `keyword_search`."""
         return await self._bridge.arun(self._keyword(query, k, **kwargs))
 
-    async def _keyword(self, query: str, k: int, filter: Where | None = None, **options: Any) -> list[Document]:
+    async def _keyword(self, query: str, k: int, /, filter: Where | None = None, **options: Any) -> list[Document]:
+        options = search_options("keyword_search", options)
         return _documents(_scored(await self._bridge.backend.keyword_search(query, k, where=filter, **options)))
 
     # --- searching by the name of a search ---
@@ -279,7 +293,7 @@ def _document(chunk_id: str, text: str, metadata: dict[str, Any]) -> Document:
 
 
 def _scored(hits: Iterable[SearchResult]) -> Scored:
-    return [(_document(hit.chunk_id, hit.text, hit.metadata), hit.score) for hit in hits]
+    return [(_document(hit.chunk_id, hit.text, shown_metadata(hit)), hit.score) for hit in hits]
 
 
 def _documents(scored: Scored) -> list[Document]:

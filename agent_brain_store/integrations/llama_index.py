@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_brain_store.errors import InvalidFilterError, InvalidQueryError, MissingDependency
-from agent_brain_store.integrations.bridge import AnyStore, Bridge
+from agent_brain_store.integrations.bridge import HIGHLIGHTS, AnyStore, Bridge, search_options, shown_metadata
 from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import SearchResult
 from agent_brain_store.types import Metadata, Where
@@ -156,7 +156,10 @@ class AgentBrainVectorStore(BasePydanticVectorStore):
         return [_node(chunk.chunk_id, chunk.text, chunk.metadata) async for chunk in chunks]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """Return the best nodes for a question. Keywords are those of the contract's search method.
+        """Return the best nodes for a question. Keywords are those of the contract's search method, and of the mode MMR.
+
+        Another keyword is a `TypeError`. With ``highlights=True``, a node has the passages that match in
+        ``metadata["_highlights"]``. A model is not shown these.
 
         The mode MMR takes ``mmr_threshold``, from 0, the greatest difference, to 1, the greatest similarity to the
         question, and ``mmr_prefetch_k``, how many nodes it chooses from.
@@ -174,15 +177,18 @@ class AgentBrainVectorStore(BasePydanticVectorStore):
         vector: Any = query.query_embedding
         match query.mode:
             case VectorStoreQueryMode.DEFAULT:
+                options = search_options("vector_search", options, text)
                 hits = await self.client.vector_search(vector, query.similarity_top_k, where=where, **options)
             case VectorStoreQueryMode.SPARSE | VectorStoreQueryMode.TEXT_SEARCH:
                 top_k = query.sparse_top_k or query.similarity_top_k
+                options = search_options("keyword_search", options)
                 hits = await self.client.keyword_search(text, top_k, where=where, **options)
             case VectorStoreQueryMode.HYBRID:
                 top_k = query.hybrid_top_k or query.similarity_top_k
                 alpha = 0.5 if query.alpha is None else query.alpha
                 weights = {"vector_weight": alpha, "keyword_weight": 1 - alpha}
-                hits = await self.client.hybrid_search(text, vector, top_k, where=where, **{**weights, **options})
+                options = search_options("hybrid_search", {**weights, **options})
+                hits = await self.client.hybrid_search(text, vector, top_k, where=where, **options)
             case VectorStoreQueryMode.MMR:
                 hits = await self._diverse(query, where, **options)
             case _:
@@ -190,7 +196,7 @@ class AgentBrainVectorStore(BasePydanticVectorStore):
                     f"the query mode {query.mode.name} is not supported: use DEFAULT, SPARSE, TEXT_SEARCH, HYBRID or MMR"
                 )
         return VectorStoreQueryResult(
-            nodes=[_node(hit.chunk_id, hit.text, hit.metadata) for hit in hits],
+            nodes=[_found(hit) for hit in hits],
             similarities=[hit.score for hit in hits],
             ids=[hit.chunk_id for hit in hits],
         )
@@ -199,12 +205,14 @@ class AgentBrainVectorStore(BasePydanticVectorStore):
         self,
         query: VectorStoreQuery,
         where: Where,
+        /,
         mmr_threshold: float | None = None,
         mmr_prefetch_k: int | None = None,
         **options: Any,
     ) -> list[SearchResult]:
         vector: Any = query.query_embedding
         wanted = max(query.similarity_top_k, mmr_prefetch_k or 4 * query.similarity_top_k)
+        options = search_options("vector_search", options, query.query_str)
         near = await self.client.vector_search(vector, wanted, where=where, **options)
         stored = await self.client.get_by_ids([hit.chunk_id for hit in near], include_embeddings=True)
         known = {hit.chunk_id: hit for hit in near if hit.chunk_id in stored}  # one may have been deleted since
@@ -236,6 +244,16 @@ def _node(chunk_id: str, text: str, metadata: Metadata) -> BaseNode:
     if "_node_content" not in metadata:
         return TextNode(id_=chunk_id, text=text, metadata=metadata)
     return metadata_dict_to_node(metadata, text or None)
+
+
+def _found(hit: SearchResult) -> BaseNode:
+    """Return the node of a search result."""
+    node = _node(hit.chunk_id, hit.text, hit.metadata)
+    if hit.highlights is not None:
+        node.metadata = {**node.metadata, HIGHLIGHTS: shown_metadata(hit)[HIGHLIGHTS]}
+        node.excluded_llm_metadata_keys = [*node.excluded_llm_metadata_keys, HIGHLIGHTS]
+        node.excluded_embed_metadata_keys = [*node.excluded_embed_metadata_keys, HIGHLIGHTS]
+    return node
 
 
 # --- filters ---------------------------------------------------------------------------------------------------------

@@ -128,9 +128,42 @@ def test_delete_never_means_everything_by_accident(vectors):
     assert set(ids(vectors.similarity_search("cat", k=9))) == {"b", "d"}
 
 
+def test_a_search_takes_the_options_of_the_contract(vectors):
+    vectors.add_texts([TEXTS[1]], [{"n": 40}], ids=["copy"])
+    boost = {"n": {"scale": 10, "weight": 1}}
+    assert ids(vectors.keyword_search("small cat", match="all")) == ["b", "copy"]
+    assert ids(vectors.keyword_search("small cat", match="all", distinct="text")) == ["b"]
+    assert ids(vectors.keyword_search("small cat", match="all", boost=boost)) == ["copy", "b"]
+    assert ids(vectors.keyword_search("rock", prefix=True)) == ["d"]
+    assert ids(vectors.keyword_search("the growling bear", min_score=0.9)) == ["a"]
+    hybrid = {"fusion": "rrf", "normalize": True, "min_score": 0.99, "distinct": "text"}
+    assert ids(vectors.hybrid_search(TEXTS[0], **hybrid)) == ["a"]
+    assert len(vectors.similarity_search(TEXTS[1], k=5, distinct="text")) == 4
+    retriever = vectors.as_retriever(search_type="keyword", search_kwargs={"match": "all", "distinct": "text"})
+    assert ids(retriever.invoke("small cat")) == ["b"]
+
+
+async def test_highlights_are_in_the_metadata(vectors):
+    passage = {"text": TEXTS[0], "start": 0, "end": len(TEXTS[0]), "words": [[13, 17]]}
+    for search_type in ("keyword", "hybrid", "similarity", "mmr"):
+        found = vectors.search("bears", search_type, k=4, highlights=True)
+        assert found == await vectors.asearch("bears", search_type, k=4, highlights=True)
+        (marked,) = (document.metadata["_highlights"] for document in found if document.id == "a")
+        assert marked == [passage]
+        assert all("_highlights" not in document.metadata for document in vectors.search("bears", search_type, k=4))
+    near = vectors.similarity_search_by_vector(embed(TEXTS[0]), k=1, highlights="bears")
+    assert near[0].metadata["_highlights"] == [passage]
+
+
 def test_an_unknown_option_is_refused(vectors):
-    with pytest.raises(TypeError, match="treshold"):
-        vectors.similarity_search("cat", similarity_treshold=0.5)
+    with pytest.raises(TypeError, match=r"vector_search has no option 'treshold': .*similarity_threshold"):
+        vectors.similarity_search("cat", treshold=0.5)
+    with pytest.raises(TypeError, match=r"hybrid_search has no option 'match': its options are .*fusion"):
+        vectors.as_retriever(search_type="hybrid", search_kwargs={"match": "all"}).invoke("cat")
+    with pytest.raises(TypeError, match="keyword_search has no option 'fusion', 'where'"):
+        vectors.keyword_search("cat", where={}, fusion="rrf")
+    with pytest.raises(TypeError, match="vector_search has no option 'question'"):
+        vectors.max_marginal_relevance_search("cat", question="cat")
 
 
 async def test_an_async_store_serves_the_async_methods(store):

@@ -18,6 +18,7 @@ from llama_index.core.schema import (
     ImageNode,
     IndexNode,
     MediaResource,
+    MetadataMode,
     Node,
     NodeRelationship,
     RelatedNodeInfo,
@@ -225,6 +226,31 @@ def test_mmr_prefers_nodes_that_differ(vectors):
     assert len({"ada", "x", "y"} & set(chosen)) == 1
     assert set(asked(vectors, TEXTS["ada"], "mmr", top_k=3, mmr_threshold=1.0)) == {"ada", "x", "y"}
     assert asked(vectors, "engine", "mmr", filters=one("name", "nobody")) == []
+
+
+def test_a_search_takes_the_options_of_the_contract(vectors):
+    twice = {"ada": TEXTS["ada"], "copy": TEXTS["ada"]}
+    vectors.add([TextNode(id_=name, text=text, embedding=embed(text)) for name, text in twice.items()])
+    assert asked(vectors, "analytical engine", "sparse", options={"match": "all"}) == ["ada", "copy"]
+    assert asked(vectors, "analytical engine", "sparse", options={"match": "all", "distinct": "text"}) == ["ada"]
+    assert asked(vectors, "theo", "sparse", options={"prefix": True}) == ["kurt"]
+    hybrid = {"normalize": True, "min_score": 0.99, "distinct": "text", "fusion": "rrf"}
+    assert asked(vectors, TEXTS["kurt"], "hybrid", options=hybrid) == ["kurt"]
+    for mode, option in (("default", "fusion"), ("sparse", "fusion"), ("hybrid", "match"), ("mmr", "where")):
+        with pytest.raises(TypeError, match=f"_search has no option '{option}': its options are"):
+            asked(vectors, "engine", mode, options={option: "all"})
+
+
+def test_highlights_are_in_the_metadata_and_not_shown_to_a_model(vectors):
+    passage = {"text": TEXTS["ada"], "start": 0, "end": len(TEXTS["ada"]), "words": [[24, 30]]}
+    index = VectorStoreIndex.from_vector_store(vectors, embed_model=MockEmbedding(DIMENSIONS))
+    for mode in ("default", "sparse", "hybrid", "mmr"):
+        retriever = index.as_retriever(
+            vector_store_query_mode=mode, similarity_top_k=4, vector_store_kwargs={"highlights": True}
+        )
+        (found,) = (hit.node for hit in retriever.retrieve("engines") if hit.node.node_id == "ada")
+        assert found.metadata["_highlights"] == [passage]
+        assert "_highlights" not in found.get_content(MetadataMode.LLM) + found.get_content(MetadataMode.EMBED)
 
 
 def test_other_modes_are_refused_by_name(vectors):
