@@ -8,7 +8,7 @@
 -- embedding  vector
 --
 -- returns int8
--- called by: upsert_chunks.sql, mark_copies.sql, place_chunks, keep_leaders, copies
+-- called by: upsert_chunks.sql, mark_copies.sql, place_chunks, keep_leaders, copies, has_many_equals
 -- inlined: yes
 create or replace function vector_digest(embedding vector) returns int8
 language sql immutable parallel safe

@@ -1,7 +1,8 @@
 -- create_vector_index: the statement that builds the vector index, for the caller to run.
 --
--- The index has one chunk of each vector. Its copies are left out (sql/functions/keep_leaders.sql). An index of a second
--- generation has all chunks, and is built anew after the switch.
+-- The index has one chunk of each vector. Its copies are left out (sql/functions/keep_leaders.sql). In a second generation
+-- nobody has looked for copies, so its index has all chunks. If many of them are equal, it has no "where". Then the
+-- library knows after the switch that it has to be built anew, without the copies.
 --
 -- The server writes the statement, because the parameters of an index cannot be bound, and because only the server
 -- knows the type of the column.
@@ -41,8 +42,11 @@ select format(
     when 'hnsw' then format('m = %s, ef_construction = %s', $2::int4, $3::int4)
     else format('lists = %s', $4::int4)
   end,
-  -- Nobody has looked for copies in the second generation.
-  case a.attname when 'embedding' then 'where not is_copy' else '' end
+  case
+    when a.attname = 'embedding' then 'where not is_copy'
+    when not has_many_equals() then 'where not other_is_copy'
+    else ''
+  end
 ) as statement
 from pg_attribute a
 cross join store_settings s

@@ -253,37 +253,56 @@ async def nearest_are(store: Any, vector: list[float], expected: set[str]) -> No
 
 @pytest.mark.parametrize("keep", [True, False])
 async def test_the_copies_of_another_model_are_other_chunks(opened, store, database, plain, keep):
-    chunks = {f"{a}{b}": f"{a} {b}" for a in ("cat", "dog", "owl") for b in ("one", "two")}
-    await store.upsert_documents([*chunks], by_last_word([*chunks.values()]), [*chunks.values()], [{}] * 6)
+    animals, numbers = ("cat", "dog", "owl"), [f"{i:02}" for i in range(11)]
+    chunks = {f"{animal}{number}": f"{animal} {number}" for animal in animals for number in numbers}
+    dogs, twos = {f"dog{number}" for number in numbers}, {f"{animal}02" for animal in animals}
+    await store.upsert_documents([*chunks], by_last_word([*chunks.values()]), [*chunks.values()], [{}] * 33)
     await store.set_embedding_metadata("test", "last", 16)
     indexes, before = await definitions(plain), await places(plain)
     told: list[dict[str, str]] = []
 
     async def model(texts: list[str]) -> list[list[float]]:
         told.append(await places(plain))
-        await nearest_are(store, embed("two"), {"cattwo", "dogtwo", "owltwo"})
+        await nearest_are(store, embed("02"), twos)
         return by_first_word(texts)
 
-    await reembed(store, model, "test", "first", 24, keep=keep, batch_size=2)
+    await reembed(store, model, "test", "first", 24, keep=keep, batch_size=11)
     assert told == [before] * 3  # writing the other vectors moves no leader
-    await nearest_are(store, embed("dog", 24), {"dogone", "dogtwo"})  # whether or not the copies are marked already
+    await nearest_are(store, embed("dog", 24), dogs)  # whether or not the copies are marked already
     await store.wait_idle()
-    marked = {name: "leads" if name.endswith("one") else "copy" for name in chunks}
+    marked = {name: "leads" if name.endswith("00") else "copy" for name in chunks}
     assert await places(plain) == marked
     assert {n: d for n, d in (await definitions(plain)).items() if n in indexes} == indexes
     assert await store.ensure_indexes() == IndexReport()
-    await nearest_are(store, embed("dog", 24), {"dogone", "dogtwo"})
-    await store.delete_by_ids(["dogone"])
+    await nearest_are(store, embed("dog", 24), dogs)
+    await store.delete_by_ids(["dog00"])
     await store.upsert_documents(["new"], by_first_word(["owl new"]), ["owl new"], [{}])
     assert (await places(plain))["new"] == "copy"
     assert await lost(plain) == []
-    await nearest_are(store, embed("owl", 24), {"owlone", "owltwo", "new"})
+    await nearest_are(store, embed("owl", 24), {"new", *(f"owl{number}" for number in numbers)})
     if keep:  # the way back
         assert await reembed(store, by_last_word, "test", "last", 16) == 1
-        await nearest_are(store, embed("two"), {"cattwo", "dogtwo", "owltwo"})
+        await nearest_are(store, embed("02"), twos)
         await store.wait_idle()
         assert await lost(plain) == []
         assert await definitions(plain) == indexes
+
+
+async def test_the_index_is_built_once_if_few_are_equal(store, plain, caplog):
+    await fill(store, *((f"{i:02}", f"word{i % 3} text{i}") for i in range(30)))
+    indexes = await definitions(plain)
+    with caplog.at_level("INFO"):
+        await reembed(store, by_first_word, "test", "first", 24)
+        await store.wait_idle()
+    assert caplog.text.count("building the vector index") == 1
+    assert await definitions(plain) == indexes
+    assert await store.ensure_indexes() == IndexReport()
+    await nearest_are(store, embed("word2", 24), {f"{i:02}" for i in range(2, 30, 3)})
+    await store.upsert_documents(["new"], by_first_word(["word2 new"]), ["new"], [{}])
+    await store.delete_by_ids(["02"])
+    assert (await places(plain))["new"] == "copy"
+    assert await lost(plain) == []
+    await nearest_are(store, embed("word2", 24), {"new", *(f"{i:02}" for i in range(5, 30, 3))})
 
 
 async def test_the_next_start_marks_what_a_switch_has_left(opened, store, database, plain):

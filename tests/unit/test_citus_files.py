@@ -122,6 +122,7 @@ def test_what_reads_the_chunks_runs_on_shards_or_has_an_override():
     assert all("language plpgsql" in SHARED[name] and "execute" not in code(SHARED[name]) for name in asking)
     # These place copies, and a cluster has none (sql/citus/distribute.sql).
     unused = {"keep_leaders", "place_chunks"}
+    unused.add("has_many_equals")  # and no second generation of vectors
     # docs/scaling.md names these under "What is different".
     unused |= {"verbatim", "with_every_word"}
     reading = {name for name, text in SHARED.items() if re.search(r"\b(from|join) chunks\b", code(text))}
