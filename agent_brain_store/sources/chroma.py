@@ -32,15 +32,16 @@ async def read_chroma(source: str | os.PathLike[str] | Any, collection: str) -> 
             found = await asyncio.to_thread(client.get_collection, collection, embedding_function=None)
         except (chromadb.errors.ChromaError, ValueError) as error:
             raise TransferError(f"the collection {collection!a} cannot be read: {error}") from error
-        start = 0
+        start, expected = 0, await asyncio.to_thread(found.count)
         while page := await asyncio.to_thread(_page, found, start):
             for document in page:
                 yield document
             start += len(page)
-        if start != (count := await asyncio.to_thread(found.count)):
+        count = await asyncio.to_thread(found.count)
+        if not start == expected == count:
             raise TransferError(
-                f"the collection {collection!a} holds {count} chunks, and {start} were read: was something writing? "
-                "Repeat the call"
+                f"the collection {collection!a} held {expected} chunks at first and {count} at last, and {start} were read: "
+                "was something writing? Repeat the call"
             )
 
 

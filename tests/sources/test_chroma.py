@@ -76,6 +76,17 @@ async def test_a_client_is_read_and_stays_open(store, theirs):
     opened.close()
 
 
+async def test_a_collection_that_loses_chunks_meanwhile_is_noticed(theirs):
+    """The next page would begin behind chunks that nobody has read."""
+    opened = client(theirs)
+    items = read_chroma(opened, "docs")
+    await anext(items)
+    opened.get_collection("docs", embedding_function=None).delete(ids=["chunk 3", "chunk 4"])
+    with pytest.raises(TransferError, match=r"held 600 chunks at first and 598 at last, and 598 were read"):
+        _ = [item async for item in items]
+    opened.close()
+
+
 async def test_what_is_missing_is_named(store, theirs, tmp_path):
     with pytest.raises(TransferError, match="nobody"):
         await import_from(store, read_chroma(theirs, "nobody"))

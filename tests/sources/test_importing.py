@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent_brain_store import DimensionMismatchError, Document, EmbeddingMetadata, Progress, ProviderMismatchError
+from agent_brain_store import (
+    DimensionMismatchError,
+    Document,
+    EmbeddingMetadata,
+    Progress,
+    ProviderMismatchError,
+    TransferError,
+)
 from agent_brain_store.sources import LeftOut, import_from, importing
 from tests.support.stores import DIMENSIONS, embed, fill, made_up
 
@@ -71,6 +78,18 @@ async def test_the_profile_is_compared_and_kept(store):
     with pytest.raises(ProviderMismatchError):
         await import_from(store, reader(chunk("b")), EmbeddingMetadata("test", "other", DIMENSIONS))
     assert await store.get_count() == 1
+
+
+async def test_a_chunk_that_another_writer_replaces_meanwhile_is_noticed(store, monkeypatch):
+    read = store.get_by_ids
+
+    async def replace_and_read(*arguments: Any, **options: Any) -> Any:
+        await fill(store, ("a", "another text"))
+        return await read(*arguments, **options)
+
+    monkeypatch.setattr(store, "get_by_ids", replace_and_read)
+    with pytest.raises(TransferError, match="does not hold chunk 'a' as it was sent: was something else writing"):
+        await import_from(store, reader(chunk("a"), chunk("b")))
 
 
 async def test_an_interrupted_import_can_be_repeated(store, monkeypatch):
