@@ -206,6 +206,23 @@ def test_params_may_name_the_dimensions() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("embedding", "expected"),
+    [
+        ({"model": "text-embedding-3-large", "params": {"batch_size": 100, "dimensions": 1024}}, 1024),
+        ({"provider": "ollama", "model": "nomic-embed-text", "base_url": "http://localhost:11434/v1"}, 768),
+        ({"provider": "cohere", "model": "embed-english-v3.0", "params": {"input_type": "search_document"}}, 1024),
+    ],
+)
+def test_the_models_of_the_former_clients_example_are_read(
+    embedding: dict[str, Any], expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    mapping = {"embedding": {"provider": "openai", "api_key_env": "KEY", **embedding}}
+    config = StoreConfig.from_dict({**mapping, "summarization": {"provider": "grok", "params": {"max_tokens": 300}}})
+    assert config.embedding == EmbeddingConfig(mapping["embedding"]["provider"], embedding["model"], expected)
+    assert not caplog.messages
+
+
 def test_keys_without_an_effect_are_named_in_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     postgres_config(debug=True, cloud_sql_instance="a:b:c", connection_strategy="cloud_sql_proxy", host="127.0.0.1")
     assert caplog.messages == [
