@@ -72,8 +72,9 @@ class Store(Searches):
             log.warning("the store is open for reading alone: %s", mismatch.message)
 
     async def close(self) -> None:
-        if self._loop is not None:
-            self._require_loop()
+        if self._loop is None:  # it was never opened, perhaps because no loop of asyncio is running
+            return
+        self._require_loop()
         await self._keys.stop()
         await self.repository.close()
 

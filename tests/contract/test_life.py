@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from agent_brain_store import NotInitialized, StorageBackend, create_backend, import_documents
+from agent_brain_store import NotInitialized, StorageBackend, create_backend, import_documents, open_store
 from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill, mapping
 
 
@@ -18,8 +18,9 @@ async def test_a_store_is_a_storage_backend(store):
 
 def test_another_kind_of_event_loop_is_refused(backend, tmp_path):
     """Such as trio's. Here no loop runs at all, which looks the same to asyncio."""
-    store = create_backend(mapping(backend=backend, chroma={"path": str(tmp_path)}))
-    for call in (store.initialize(), import_documents(store, tmp_path)):
+    configuration = mapping(backend=backend, chroma={"path": str(tmp_path)})
+    store = create_backend(configuration)
+    for call in (store.initialize(), import_documents(store, tmp_path), open_store(configuration).__aenter__()):
         with pytest.raises(NotInitialized, match="asyncio|not open"):
             call.send(None)
 
