@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.soak import chroma, postgres
 
-EPISODE = 15.0  # seconds of faults on PostgreSQL, between two on Chroma
+EPISODE = 15.0  # seconds of faults on one backend, before it is the turn of the other
 
 
 async def soak(seconds: float, seed: int) -> dict[str, Any]:
@@ -32,7 +32,7 @@ async def soak(seconds: float, seed: int) -> dict[str, Any]:
             await on_postgres.open()
             while (left := seconds - (time.monotonic() - began)) > 0:
                 await on_postgres.episode(min(EPISODE, left))
-                await on_chroma.episode()
+                await on_chroma.episode(min(EPISODE, left))
                 sys.stderr.write(f"{time.monotonic() - began:6.0f} s {on_postgres.faults} {on_chroma.faults}\n")
             reports = {"postgres": await on_postgres.report(), "chroma": on_chroma.report()}
             await on_postgres.store.close()

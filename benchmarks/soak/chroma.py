@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from tests.support.chroma import opened
 from tests.support.disks import small_disk, write_on_full_disk
-from tests.support.killed import WIDE, batch, lost, write_and_kill
+from tests.support.killed import LARGEST, WIDE, batch, lost, write_and_kill
 
-KEPT = 12  # batches of one directory; then it begins anew, because each check reads all of them
+KEPT = 24  # batches of one directory; then it begins anew, because each check reads all of them
+WRITTEN = 5  # batches that a process may write before it is killed
+CALLS = 4  # upserts that are cancelled while the directory is open
 
 
 class Soak:
@@ -30,9 +34,16 @@ class Soak:
     def _directory(self) -> Path:
         return self._path / str(self._directories)
 
-    async def episode(self) -> None:
-        """Provoke one fault, and check."""
-        faults = ["kill the process", "kill the process", "cancel"]
+    async def episode(self, seconds: float) -> None:
+        """Provoke one fault after the other for some seconds, each with a check at its end."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await self._provoke()
+            if len(self._acknowledged) >= KEPT:
+                self._directories, self._acknowledged, self._number = self._directories + 1, {}, 0
+
+    async def _provoke(self) -> None:
+        faults = [*["kill the process"] * 4, *["cancel"] * 3]
         if os.name == "posix" and os.geteuid() == 0:
             faults.append("full disk")
         fault = self._chance.choice(faults)
@@ -43,35 +54,40 @@ class Soak:
         if fault == "cancel":
             await self._cancel()
         else:
-            written = await asyncio.to_thread(write_and_kill, self._directory, self._number, self._chance)
-            self._acknowledge(written)
+            await asyncio.to_thread(self._kill)
         self.counts["lost"] += len(await lost(self._directory, self._acknowledged))
-        self._number += 2
-        if len(self._acknowledged) >= KEPT:
-            self._directories, self._acknowledged, self._number = self._directories + 1, {}, 0
 
-    def _acknowledge(self, written: dict[int, int]) -> None:
+    def _kill(self) -> None:
+        written = write_and_kill(self._directory, self._number, self._chance, WRITTEN)
         self._acknowledged |= written
         self.counts["acknowledged"] += len(written)
-        self._number = max(written, default=self._number)
+        self._number = max(written, default=self._number) + 2  # one more may be there, as a whole or in part
 
     def _full_disk(self) -> int:
         with small_disk(self._path / "disk") as disk:
             return write_on_full_disk(disk)
 
     async def _cancel(self) -> None:
-        """Cancel one call at any time, and do it again as a whole."""
+        """Upsert batches and delete some. Each call is cancelled at any time, and done again as a whole."""
         async with opened(self._directory, dimensions=WIDE) as store:
-            number = self._number + 1
-            call = asyncio.ensure_future(store.upsert_documents(*batch(number, 1000)))
-            await asyncio.sleep(1.5 * self._chance.random())
-            call.cancel()
-            await asyncio.wait([call])
-            self.counts["cancelled"] += call.cancelled()
-            await store.upsert_documents(*batch(number, 1000))
-            damages = (await store.verify()).damages
-            self.counts["damages"] += len(damages)
-        self._acknowledge({number: 1000})
+            for _ in range(CALLS):
+                await self._cancelled(store.upsert_documents, *batch(self._number, LARGEST))
+                self._acknowledged[self._number] = LARGEST
+                self._number += 1
+                if self._chance.random() < 0.3:
+                    gone = self._chance.choice([*self._acknowledged])
+                    await self._cancelled(store.delete_by_ids, batch(gone, LARGEST)[0])
+                    self._acknowledged[gone] = 0
+            self.counts["damages"] += len((await store.verify()).damages)
+
+    async def _cancelled(self, write: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        call = asyncio.ensure_future(write(*arguments))
+        await asyncio.sleep(1.5 * self._chance.random())
+        call.cancel()
+        await asyncio.wait([call])
+        self.counts["cancelled"] += call.cancelled()
+        await write(*arguments)
+        self.counts["acknowledged"] += 1
 
     def report(self) -> dict[str, Any]:
         """Return what has happened."""

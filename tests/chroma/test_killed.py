@@ -59,6 +59,14 @@ async def test_files_that_were_not_finished_are_replaced_by_their_copy(whole, tm
     assert "are replaced by their copy" in caplog.text
 
 
+async def test_what_is_lost_and_what_comes_back_is_named(whole, tmp_path):
+    path = Path(shutil.copytree(whole, tmp_path / "chroma"))
+    gone, deleted = batch(0, 500)[0][1], batch(1, 500)[0]
+    async with opened(path, dimensions=WIDE) as store:
+        await store.delete_by_ids([gone])
+    assert await lost(path, {0: 500, 1: 0}) == [gone, *deleted]
+
+
 async def test_a_whole_directory_is_not_touched(whole, tmp_path, caplog):
     path = Path(shutil.copytree(whole, tmp_path / "chroma"))
     for _ in range(2):

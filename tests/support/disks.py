@@ -72,4 +72,4 @@ def write_on_full_disk(disk: Path) -> int:
 
     It fails if the process freezes, or if a chunk is missing in the end.
     """
-    return int(run(_FULL, str(disk), timeout=300).split()[-1])
+    return int(run(_FULL, str(disk), timeout=900).split()[-1])

@@ -14,6 +14,7 @@ import numpy as np
 from tests.support.chroma import opened
 
 WIDE = 128  # dimensions; Chroma takes some milliseconds to write the files
+LARGEST = 1000  # chunks of a batch
 FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
 
 _WRITER = textwrap.dedent("""
@@ -38,12 +39,12 @@ def batch(number: int, size: int) -> tuple[list[str], np.ndarray, list[str], lis
     return ids, vectors, [f"text of {chunk_id}" for chunk_id in ids], [{"batch": number}] * size
 
 
-def write_and_kill(path: Path, number: int, moment: random.Random) -> dict[int, int]:
+def write_and_kill(path: Path, number: int, moment: random.Random, most: int = 0) -> dict[int, int]:
     """Let a process write batches from ``number`` on, and kill it. Returns the sizes of those that it has acknowledged.
 
-    It dies soon after one of Chroma's files has changed, or at any time.
+    It may acknowledge up to ``most`` before. Then it dies soon after one of Chroma's files has changed, or at any time.
     """
-    size, name = moment.choice([300, 500, 1000]), moment.choice([*FILES, FILES[1], None])
+    size, name = moment.choice([300, 500, LARGEST]), moment.choice([*FILES, FILES[1], None])
     command = [sys.executable, "-c", _WRITER, str(path), str(number), str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -51,13 +52,15 @@ def write_and_kill(path: Path, number: int, moment: random.Random) -> dict[int, 
         first = process.stdout.readline()
         if first != "ready\n":
             raise AssertionError(process.stderr.read())
+        written = [process.stdout.readline() for _ in range(moment.randint(0, most))]
         if name is None:
             time.sleep(1.5 * moment.random())
         else:
             _wait_for_change(path, name)
             time.sleep(moment.choice([0, 0, 0.0005, 0.003]) * moment.random())
         process.kill()
-        said = [line.split() for line in process.stdout.read().splitlines()]
+        written += process.stdout.read().splitlines()
+        said = [line.split() for line in written]
     return {int(line[0]): int(line[1]) for line in said if len(line) == 2}
 
 
@@ -84,10 +87,16 @@ def _stamps(path: Path, name: str) -> list[tuple[str, int, int]]:
 
 
 async def lost(path: Path, acknowledged: dict[int, int]) -> list[str]:
-    """Open the directory, and return the chunks of acknowledged batches that are missing or have another content."""
+    """Open the directory, and return the chunks of acknowledged batches that are missing or have another content.
+
+    A batch of no chunks was deleted, and none of it may be there.
+    """
     wrong = []
     async with opened(path, dimensions=WIDE) as store:
         for number, size in acknowledged.items():
+            if size == 0:
+                wrong += await store.get_by_ids(batch(number, LARGEST)[0])
+                continue
             ids, vectors, texts, _ = batch(number, size)
             found = await store.get_by_ids(ids, include_embeddings=True)
             for chunk_id, vector, text in zip(ids, vectors, texts, strict=True):

@@ -45,9 +45,10 @@ class Proxy:
         ends = [writer]
         try:
             await self._open.wait()
-            inner_reader, inner_writer = await to_server(self._server)
-            ends.append(inner_writer)
-            await asyncio.gather(self._pass_on(reader, inner_writer), self._pass_on(inner_reader, writer))
+            with suppress(OSError):  # the server may be down
+                inner_reader, inner_writer = await to_server(self._server)
+                ends.append(inner_writer)
+                await asyncio.gather(self._pass_on(reader, inner_writer), self._pass_on(inner_reader, writer))
         finally:
             self.clients.discard(writer)
             for end in ends:
