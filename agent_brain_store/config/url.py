@@ -26,6 +26,7 @@ PARAMETERS = {
     "pgbouncer": "pooler",
     "target_session_attrs": "target_session_attrs",
     "application_name": "application_name",
+    "connect_timeout": "connect_timeout",
 }
 """Query parameters and the settings that they become. ``ssl`` is ``sslmode`` in the URLs of SQLAlchemy for asyncpg."""
 
@@ -34,10 +35,15 @@ UNNEEDED = (
     "connection_limit",
     "gssencmode",
     "pool_timeout",
+    "sslnegotiation",
     "supa",
+    "uselibpqcompat",
     "workaround",
 )
 """Query parameters that services write into their URLs for other clients. They change nothing here."""
+
+# Neon's way to tell its proxy the database, for clients whose TLS does not name the server. The driver's does.
+_ROUTES = ("endpoint=", "project=")
 
 _URL = re.compile(
     r"(?:postgres|postgresql)(?:\+asyncpg)?://"
@@ -92,7 +98,7 @@ def _parse(url: str) -> dict[str, object]:
     user, _, password = login.partition(":")
     named = {"user": _decoded(user), "password": _decoded(password), "database": _decoded(database)}
     named |= _addresses(addresses) | _parameters(query)
-    return _with_ports({key: value for key, value in named.items() if value})
+    return _with_numbers({key: value for key, value in named.items() if value})
 
 
 def _decoded(text: str) -> str:
@@ -116,6 +122,7 @@ def _addresses(text: str) -> dict[str, str]:
 
 def _parameters(query: str) -> dict[str, str]:
     pairs = [item.partition("=") for item in query.split("&") if item]
+    pairs = [pair for pair in pairs if pair[0] != "options" or not _decoded(pair[2]).startswith(_ROUTES)]
     unknown = sorted({name for name, _, _ in pairs if name not in (*PARAMETERS, *UNNEEDED)})
     if unknown:
         raise _UnreadableError(f"unknown parameter {', '.join(map(_safe, unknown))}; known are {', '.join(PARAMETERS)}")
@@ -124,6 +131,8 @@ def _parameters(query: str) -> dict[str, str]:
         named["pooler"] = "transaction" if named["pooler"] == "true" else "none"
     if named.get("ssl_mode") == "true":
         named["ssl_mode"] = "require"
+    if named.get("connect_timeout") == "0":  # libpq would wait for ever
+        del named["connect_timeout"]
     return named
 
 
@@ -132,7 +141,7 @@ def _safe(name: str) -> str:
     return name if re.fullmatch(r"[a-z_]{1,40}", name) else "(not a name)"
 
 
-def _with_ports(named: dict[str, str]) -> dict[str, object]:
+def _with_numbers(named: dict[str, str]) -> dict[str, object]:
     hosts = named.get("host", "").split(",")
     ports = named.get("port", "").split(",")
     if not all(re.fullmatch("[0-9]{0,5}", port) for port in ports) or len(ports) not in (1, len(hosts)):
@@ -140,6 +149,8 @@ def _with_ports(named: dict[str, str]) -> dict[str, object]:
     settings: dict[str, object] = dict(named)
     if len(hosts) > 1:
         settings["host"] = tuple(hosts)
+    if named.get("connect_timeout", "").isdecimal():
+        settings["connect_timeout"] = int(named["connect_timeout"])
     if named.get("port"):
         numbers = tuple(int(port or _DEFAULT_PORT) for port in ports)
         settings["port"] = numbers if len(numbers) > 1 else numbers[0]

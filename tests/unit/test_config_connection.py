@@ -234,6 +234,40 @@ def test_a_pooler_is_recognised_in_a_url():
     assert from_url("postgresql://h/d?pgbouncer=false").pooler == from_url("postgresql://h/d").pooler == "none"
 
 
+@pytest.mark.parametrize(
+    ("rest", "pooler"),
+    [
+        ("ep-x-1-pooler.example.org/d?sslmode=require&channel_binding=require", "none"),
+        (
+            "ep-x-1-pooler.example.org/d?sslmode=require&pgbouncer=true&connect_timeout=15&pool_timeout=15",
+            "transaction",
+        ),
+        ("ep-x-1.example.org/d?sslmode=require&options=endpoint%3Dep-x-1", "none"),
+        ("ep-x-1.example.org/d?sslmode=require&options=project=ep-x-1", "none"),
+        ("pooler.example.org:6543/postgres?pgbouncer=true&connection_limit=1", "transaction"),
+        ("pooler.example.org:6543/postgres?sslmode=require&supa=base-pooler.x&gssencmode=disable", "none"),
+        ("pooler.example.org:6543/postgres?uselibpqcompat=true&sslmode=require&workaround=other.client", "none"),
+        ("eu.example.org/postgres?sslmode=require&sslnegotiation=direct", "none"),
+    ],
+)
+def test_the_urls_of_services_are_taken_as_they_are(rest: str, pooler: str):
+    config = from_url(f"postgresql://postgres.ref:{CANARY}@{rest}")
+    assert (config.user, config.pooler, revealed(config)) == ("postgres.ref", pooler, CANARY)
+
+
+def test_a_socket_of_a_proxy_may_hold_colons():
+    assert (
+        from_url("postgresql://u@/d?host=/cloudsql/project:region:instance").host == "/cloudsql/project:region:instance"
+    )
+
+
+def test_a_time_to_connect_is_read_from_a_url():
+    assert from_url("postgresql://h/d?connect_timeout=15").connect_timeout == 15
+    assert from_url("postgresql://h/d?connect_timeout=0").connect_timeout == 30
+    with pytest.raises(ConfigError, match=r"connect_timeout \(from DATABASE_URL\)"):
+        from_url("postgresql://h/d?connect_timeout=soon")
+
+
 def test_a_direct_url_replaces_what_it_names():
     pooled = {"host": "pooler", "port": 6432, "database": "d", "user": "u", "password": "p", "pooler": "transaction"}
     direct = postgres_config({"DIRECT": "postgresql://h:5433"}, **pooled, direct_url="secret://env/DIRECT").direct()
