@@ -93,7 +93,7 @@ class Searcher:
     async def describe(self, filter: Filter | None, values: int) -> Description:
         """Return the metadata keys of the chunks that match, with so many values of each."""
         chunks = await self.count(filter)
-        rows = await self._pools.fetch("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
+        rows = await self._pools.read("describe_metadata", **filter_values(filter), listed=values, most=MOST_VALUES)
         return Description(chunks, tuple(_key(row) for row in rows))
 
     async def read_vectors(self, name: str, /, **values: Any) -> list[asyncpg.Record]:

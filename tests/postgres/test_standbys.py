@@ -82,12 +82,13 @@ async def every_question(store: StorageBackend) -> list[Any]:
         [hit.chunk_id for hit in await store.hybrid_search("apple", embed("apple"), 1, explain=True)],
         await store.get_count(),
         await store.get_count({"n": 1}),
+        [key.key for key in (await store.describe()).keys],
         list(await store.get_by_ids(["a"])),
         [document.chunk_id async for document in store.iter_documents()],
     ]
 
 
-ANSWERS = [["a"], ["a"], ["a"], 1, 1, ["a"], ["a"]]
+ANSWERS = [["a"], ["a"], ["a"], 1, 1, ["n"], ["a"], ["a"]]
 
 
 async def test_reads_go_to_the_standby_and_see_what_was_written(opened, pair):
