@@ -28,7 +28,7 @@ from tests.support.chroma_server import chroma_server
 from tests.support.citus import CITUS_URL, citus_schema
 from tests.support.halves import Halves
 from tests.support.large import load_large
-from tests.support.pooler import pgbouncer
+from tests.support.pooler import pgbouncer, way_past
 from tests.support.postgres import config, connect
 from tests.support.servers import Server, wheel_server
 from tests.support.stores import mapping
@@ -118,13 +118,24 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def pooler(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """Yield what leads through a pgbouncer, if AGENT_BRAIN_TEST_POOLER names its mode. Otherwise there is nothing."""
-    mode = os.environ.get("AGENT_BRAIN_TEST_POOLER")
+    """Yield what leads through a pgbouncer, if AGENT_BRAIN_TEST_POOLER names its mode. Otherwise there is nothing.
+
+    After ``transaction+direct``, a ``direct_url`` leads past it.
+    """
+    mode, _, direct = os.environ.get("AGENT_BRAIN_TEST_POOLER", "").partition("+")
     if not mode:
         yield {}
         return
-    with pgbouncer(request.getfixturevalue("server").location, mode) as through:
-        yield {**{key: through[key] for key in ("host", "port", "ssl_mode")}, "pooler": mode}
+    location = request.getfixturevalue("server").location
+    with pgbouncer(location, mode) as through:
+        way = {"direct_url": way_past(location)} if direct else {}
+        yield {**{key: through[key] for key in ("host", "port", "ssl_mode")}, "pooler": mode, **way}
+
+
+@pytest.fixture
+def postgres(database: dict[str, Any], pooler: dict[str, Any]) -> dict[str, Any]:
+    """Return ``storage.postgres`` for the test's store, as a test of the contract reaches it."""
+    return database | pooler
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +159,7 @@ async def make(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
     if backend == "chroma" and (place := request.getfixturevalue("chroma_place")):
         chroma = {**place, "collection": f"c{uuid.uuid4().hex}"}
     if backend == "postgres":
-        postgres = request.getfixturevalue("database") | request.getfixturevalue("pooler")
+        postgres = request.getfixturevalue("postgres")
     made: list[StorageBackend] = []
 
     def build(**storage: Any) -> StorageBackend:
@@ -170,7 +181,7 @@ def elsewhere(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> C
     def place(name: str) -> dict[str, Any]:
         if backend == "chroma":
             return {"chroma": {"path": str(tmp_path / name)}}
-        there = request.getfixturevalue("database") | request.getfixturevalue("pooler")
+        there = request.getfixturevalue("postgres")
         return {"postgres": {**there, "schema": f"{there['schema']}_{name}" if "schema" in there else name}}
 
     return place

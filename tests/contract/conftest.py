@@ -14,12 +14,18 @@ async def two(make, backend, tmp_path, request):
     await store.initialize()
     elsewhere: dict[str, Any] = {"chroma": {"path": str(tmp_path / "chroma"), "collection": "second"}}
     if backend == "postgres":
-        database = request.getfixturevalue("database")
+        postgres = request.getfixturevalue("postgres")
         # A cluster has one database for all tests.
-        elsewhere = {"postgres": {**database, "schema": f"{database.get('schema', 'a')}_second"}}
+        elsewhere = {"postgres": {**postgres, "schema": f"{postgres.get('schema', 'a')}_second"}}
     other = make(**elsewhere)
     await other.initialize()
     return store, other
+
+
+@pytest.fixture
+def may_suspend(backend: str, pooler: dict[str, Any]) -> bool:
+    """Return whether a load can drop the vector index. That needs a session, which a pooler may not give."""
+    return backend == "postgres" and (pooler.get("pooler") != "transaction" or "direct_url" in pooler)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ async def answer(store: StorageBackend, question: str, match: Any) -> dict[str, 
 
 
 @pytest.mark.postgres
-async def test_both_backends_match_and_rank_alike(tmp_path, database):
+async def test_both_backends_match_and_rank_alike(tmp_path, postgres):
     chooser = random.Random(3)
     words = [
         "parser",
@@ -142,7 +142,7 @@ async def test_both_backends_match_and_rank_alike(tmp_path, database):
     questions = [" ".join(chooser.sample(words, chooser.randint(1, 3))) for _ in range(15)]
     questions += [f"{question[: chooser.randint(2, len(question))]}*" for question in questions]
     for backend in ("chroma", "postgres"):
-        places = {"chroma": {"path": str(tmp_path)}, "postgres": database}
+        places = {"chroma": {"path": str(tmp_path)}, "postgres": postgres}
         store: Any = create_backend(StoreConfig.from_dict(mapping(backend=backend, keyword={"budget": 0}, **places)))
         await store.initialize()
         await store.upsert_documents(names, [embed(text) for text in texts], texts, [{}] * 150)

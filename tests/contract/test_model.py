@@ -144,7 +144,7 @@ def as_lists(new: dict[str, Chunk]) -> tuple[list[str], list[list[float]], list[
 
 
 def test_any_sequence_of_calls(backend, request, tmp_path):
-    postgres: dict[str, Any] = request.getfixturevalue("database") if backend == "postgres" else {}
+    postgres: dict[str, Any] = request.getfixturevalue("postgres") if backend == "postgres" else {}
     storage = {"backend": backend, "chroma": {"path": str(tmp_path / "chroma")}, "postgres": postgres}
     with asyncio.Runner() as runner:
         kind = type("Bound", (Model,), {"config": StoreConfig.from_dict(mapping(**storage)), "runner": runner})

@@ -26,7 +26,7 @@ def config(backend, request, tmp_path):
     def build(embedding=None, **storage):
         place = {"chroma": {"path": str(tmp_path / "chroma")}}
         if backend == "postgres":
-            place = {"postgres": request.getfixturevalue("database")}
+            place = {"postgres": request.getfixturevalue("postgres")}
         settings = mapping(backend=backend, **place, **storage)
         settings["embedding"] |= embedding or {}
         return StoreConfig.from_dict(settings)

@@ -126,14 +126,14 @@ async def test_an_empty_store_can_be_moved(two, tmp_path):
 
 
 @pytest.mark.postgres
-async def test_chunks_are_moved_between_the_backends_and_back(database, tmp_path):
+async def test_chunks_are_moved_between_the_backends_and_back(postgres, tmp_path):
     """They go from Chroma to PostgreSQL and on to another Chroma, and are the same to the bit."""
 
     def build(**storage: Any) -> Any:
         return create_backend(StoreConfig.from_dict(mapping(**storage)))
 
     first = build(chroma={"path": str(tmp_path / "one")})
-    middle = build(backend="postgres", postgres=database)
+    middle = build(backend="postgres", postgres=postgres)
     last = build(chroma={"path": str(tmp_path / "two")})
     for store in (first, middle, last):
         await store.initialize()

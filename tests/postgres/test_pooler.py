@@ -1,4 +1,4 @@
-"""Behind a real pgbouncer with nothing but its defaults, in both modes."""
+"""Behind a real pgbouncer with nothing but its defaults, in both modes, and with prepared statements off and on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from agent_brain_store import ConfigError, ConnectionFailed, create_backend, open_store
 from agent_brain_store.postgres.connection import session_settings
-from tests.support.pooler import PGBOUNCER, pgbouncer
+from tests.support.pooler import PGBOUNCER, pgbouncer, prepared_statements, way_past
 from tests.support.postgres import KILL_CONNECTIONS, config, vector_index
 from tests.support.servers import Server
 from tests.support.stores import DIMENSIONS, embed, fill, ids, made_up
@@ -26,17 +26,18 @@ def needs_pgbouncer() -> None:
         pytest.skip("there is no pgbouncer here")
 
 
-@pytest.fixture(params=["transaction", "session"])
+@pytest.fixture(params=[*(("transaction", more) for more in prepared_statements()), ("session", {})], ids=str)
 def pooled(request: pytest.FixtureRequest, database: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield ``storage.postgres`` for the way through a pooler."""
-    with pgbouncer(database, request.param) as through:
-        yield {**through, "pooler": request.param}
+    mode, more = request.param
+    with pgbouncer(database, mode, **more) as through:
+        yield {**through, "pooler": mode}
 
 
-@pytest.fixture
-def transactions(database: dict[str, Any]) -> Iterator[dict[str, Any]]:
+@pytest.fixture(params=prepared_statements(), ids=str)
+def transactions(request: pytest.FixtureRequest, database: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the same for transaction mode alone."""
-    with pgbouncer(database, "transaction") as through:
+    with pgbouncer(database, "transaction", **request.param) as through:
         yield {**through, "pooler": "transaction"}
 
 
@@ -98,7 +99,7 @@ async def test_a_load_keeps_the_index_unless_a_direct_way_is_given(opened, trans
     assert await vector_index(plain) == before
     await store.reset()
     caplog.clear()
-    direct = await opened({**transactions, "direct_url": url_of(database)})
+    direct = await opened({**transactions, "direct_url": way_past(database)})
     await direct.upsert_documents(*made_up(1100))
     assert "direct_url" not in caplog.text
     assert await vector_index(plain) not in (before, None)
@@ -106,17 +107,12 @@ async def test_a_load_keeps_the_index_unless_a_direct_way_is_given(opened, trans
 
 async def test_a_direct_way_to_another_database_is_refused(server: Server, transactions):
     with server.janitor("abs_other", server.template):
-        store = create_backend(config({**transactions, "direct_url": url_of(server.postgres("abs_other"))}))
+        store = create_backend(config({**transactions, "direct_url": way_past(server.postgres("abs_other"))}))
         with pytest.raises(ConfigError, match="direct_url leads to another server or database"):
             await store.initialize()
 
 
-def url_of(database: dict[str, Any]) -> str:
-    login = f"{database['user']}:{database.get('password') or ''}"
-    return f"postgresql://{login}@/{database['database']}?host={database['host']}&port={database.get('port', 5432)}"
-
-
-# --- poolers that nobody has declared --------------------------------------------------------------------------------
+# --- poolers that nobody has declared, or not as they are ------------------------------------------------------------
 
 
 async def test_a_refused_setting_names_the_cure_at_once(transactions):

@@ -13,7 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+NAMED = os.environ.get("AGENT_BRAIN_TEST_PGBOUNCER")
+PGBOUNCER = shutil.which(NAMED or "pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+assert PGBOUNCER or not NAMED, "AGENT_BRAIN_TEST_PGBOUNCER names no program"
+
+
+def prepared_statements() -> list[dict[str, str]]:
+    """Return the settings for prepared statements in transaction mode: off and on, or none before version 1.21."""
+    if PGBOUNCER is None:
+        return [{}]
+    said = subprocess.run([PGBOUNCER, "--version"], capture_output=True, text=True, check=True).stdout
+    major, minor = said.split()[1].split(".")[:2]
+    return [{"max_prepared_statements": n} for n in ("0", "200")] if (int(major), int(minor)) >= (1, 21) else [{}]
+
+
+def way_past(server: dict[str, Any]) -> str:
+    """Return a ``direct_url`` that leads past a pooler. It names no database if the server's place has none."""
+    login = f"{server['user']}:{server.get('password') or ''}"
+    return f"postgresql://{login}@/{server.get('database', '')}?host={server['host']}&port={server.get('port', 5432)}"
 
 
 @contextmanager
@@ -46,7 +63,7 @@ def pgbouncer(server: dict[str, Any], mode: str, **settings: str) -> Iterator[di
             until_listening(port)
             yield {**server, "host": "127.0.0.1", "port": port, "ssl_mode": "disable"}
         finally:
-            process.terminate()
+            process.kill()  # newer ones wait for their clients if they are asked to end
             process.wait(10)
 
 
