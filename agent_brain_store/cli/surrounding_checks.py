@@ -10,6 +10,7 @@ import math
 from agent_brain_store.cli.findings import NOTE, WARNING, Check, Finding, in_psql, mebibytes
 from agent_brain_store.cli.opening import Look
 from agent_brain_store.config import StoreConfig
+from agent_brain_store.errors import ConfigError
 
 LATE = 60.0  # seconds that a standby may be behind
 _FAR = 16 * 2**20  # bytes
@@ -70,6 +71,8 @@ async def _mode(look: Look) -> str:
         for _ in range(2):
             clients.append(await look.another())
             pids.add((await clients[-1].fetch(query))[0]["pid"])
+    except ConfigError:  # sessions that others share are refused, unless the configuration says transaction
+        return "transaction"
     finally:
         for client in clients:
             await client.close()

@@ -133,8 +133,8 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
             expected=stored,
             actual=given,
         )
-    if state in _LOST_STATEMENTS:
-        return QueryFailed(f"{operation}: {error} ({state}); {_POOLER}", BACKEND)
+    if state in _LOST_STATEMENTS:  # the driver adds a hint about its own arguments
+        return QueryFailed(f"{operation}: {error.args[0]} ({state}); {_POOLER}", BACKEND)
     # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)

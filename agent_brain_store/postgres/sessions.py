@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import asyncpg
 
@@ -27,7 +28,8 @@ class Sessions:
 
     ``arguments`` are asyncpg's for a connection, without settings. ``pooler`` is what stands in between, as in the
     configuration. ``connector`` takes the place of ``asyncpg.connect``. ``vector_schema`` is the schema of pgvector,
-    and None as long as it is unknown. ``distributed`` says whether the store is spread over a cluster.
+    and None as long as it is unknown. ``distributed`` says whether the store is spread over a cluster. ``processes`` has
+    the open sessions by their servers' processes.
     """
 
     arguments: dict[str, Any]
@@ -36,6 +38,7 @@ class Sessions:
     connector: Connect | None = None
     vector_schema: str | None = None
     distributed: bool = False
+    processes: MutableMapping[tuple[Any, ...], Connection] = field(default_factory=WeakValueDictionary, repr=False)
 
     def with_settings(self, **settings: str) -> Sessions:
         """Return the same with more settings, or others."""
@@ -95,7 +98,7 @@ class Sessions:
             if self.pooler != "none":
                 await self._send_settings(connection)
             async with with_settings(connection):
-                await self._check_schema(connection)
+                await self._check_session(connection)
                 if self.vector_schema is not None:
                     await register_codecs(connection, self.vector_schema)
         except BaseException:
@@ -143,10 +146,24 @@ class Sessions:
         else:
             await connection.execute(named("write_settings", row["statement"]))
 
-    async def _check_schema(self, connection: Connection) -> None:
-        """Raise `ConfigError` unless the session looks up names in the store's schema. Otherwise it would use another store."""
+    async def _check_session(self, connection: Connection) -> None:
+        """Raise `ConfigError` unless this is a session of its own that looks up names in the store's schema.
+
+        Otherwise it would use another store, or do so later, when a pooler hands the server's session to somebody else.
+        """
         (facts,) = await run(connection, "session_schema")
         check_setting("search_path", self.settings["search_path"], facts["search_path"])
+        if self.pooler == "transaction":
+            return
+        process = facts["server_started"], facts["pid"]
+        other = self.processes.get(process)
+        if other is not None and not other.is_closed():
+            raise ConfigError(
+                f"two connections share one session of the server, but storage.postgres.pooler is {self.pooler}: a pooler "
+                "works in transaction mode; set storage.postgres.pooler to transaction",
+                BACKEND,
+            )
+        self.processes[process] = connection
 
 
 def check_setting(name: str, asked: str, got: str) -> None:

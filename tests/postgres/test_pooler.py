@@ -122,6 +122,25 @@ async def test_a_refused_setting_names_the_cure_at_once(transactions):
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("direct", [True, False])
+async def test_a_pooler_that_only_seems_to_give_sessions_never_opens_another_store(database, direct):
+    """Two stores that are declared so would read and write each other's chunks."""
+    two = {**database, "schema": "second"}
+    async with open_store(config(database)) as first, open_store(config(two)) as second:
+        with pgbouncer(database, "transaction") as through:
+            way = {**through, "pooler": "session"} | ({"direct_url": way_past(database)} if direct else {})
+            for schema in ("agent_brain", "second"):
+                with pytest.raises(ConfigError, match="set storage.postgres.pooler to transaction"):
+                    await filled_and_emptied({**way, "schema": schema})
+        assert (await first.get_count(), await second.get_count()) == (0, 0)
+
+
+async def filled_and_emptied(place: dict[str, Any]) -> None:
+    async with open_store(config(place)) as store:
+        await fill(store, ("a", "text"))
+        await store.reset()
+
+
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 async def test_a_pooler_that_drops_the_settings_never_opens_another_store(database, plain, mode):
     """The role's own search_path leads to the first store. The second is asked for."""
