@@ -29,6 +29,14 @@ def may_suspend(backend: str, pooler: dict[str, Any]) -> bool:
 
 
 @pytest.fixture
+def with_sessions(request: pytest.FixtureRequest) -> None:
+    """Skip a test of what is refused behind a pooler without a direct way (``postgres/test_pooler.py``)."""
+    is_postgres = "backend" in request.fixturenames and request.getfixturevalue("backend") == "postgres"
+    if is_postgres and not request.getfixturevalue("may_suspend"):
+        pytest.skip("refused behind a pooler in transaction mode without direct_url")
+
+
+@pytest.fixture
 def without_others(request: pytest.FixtureRequest) -> None:
     """Skip a test of what a Chroma server refuses, because others may write there (``chroma/test_server.py``)."""
     is_chroma = "backend" in request.fixturenames and request.getfixturevalue("backend") == "chroma"

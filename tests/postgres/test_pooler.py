@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agent_brain_store import ConfigError, ConnectionFailed, create_backend, open_store
+from agent_brain_store import ConfigError, ConnectionFailed, QueryFailed, create_backend, open_store, reembed
 from agent_brain_store.postgres.connection import session_settings
 from tests.support.pooler import PGBOUNCER, pgbouncer, prepared_statements, way_past
 from tests.support.postgres import KILL_CONNECTIONS, config, vector_index
@@ -103,6 +103,14 @@ async def test_a_load_keeps_the_index_unless_a_direct_way_is_given(opened, trans
     await direct.upsert_documents(*made_up(1100))
     assert "direct_url" not in caplog.text
     assert await vector_index(plain) not in (before, None)
+
+
+async def test_vectors_of_another_model_need_a_direct_way(opened, transactions):
+    store = await opened(transactions)
+    await fill(store, ("a", "text"))
+    with pytest.raises(QueryFailed, match="needs a session of its own.* set storage.postgres.direct_url"):
+        await reembed(store, lambda texts: [embed(text, 24) for text in texts], "test", "larger", 24)
+    assert await ids(store, "text") == ["a"]
 
 
 async def test_a_direct_way_to_another_database_is_refused(server: Server, transactions):
