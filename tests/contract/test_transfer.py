@@ -65,10 +65,11 @@ async def test_the_format_is_as_documented(two, tmp_path):
     assert vectors.tobytes() == b"".join(v[2] for v in stored.values())
 
 
-async def test_every_step_of_a_move_is_reported(two, tmp_path, backend):
+async def test_every_step_of_a_move_is_reported(two, tmp_path, backend, may_suspend):
     store, other = two
     await fill_with_odd_chunks(store, 3000)
-    ends = ["building the vector index", "counting the terms"] if backend == "postgres" else []
+    ends = ["building the vector index"] if may_suspend else []
+    ends += ["counting the terms"] if backend == "postgres" else []
 
     def operations(seen: list[Progress]) -> list[str]:
         assert all(0 < step.done <= (step.total or 0) == 3000 for step in seen if step.operation not in ends)

@@ -35,5 +35,10 @@ class Halves:
         await self._reader.close()
         await self._writer.close()
 
+    async def wait_idle(self) -> None:
+        """Wait for what both halves do in the background."""
+        await self._writer.wait_idle()
+        await self._reader.wait_idle()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reader if name in READS else self._writer, name)
