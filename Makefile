@@ -27,6 +27,15 @@ $(VENV)/.bench: $(VENV)/.installed
 	$(PIP) -e '.[bench]'
 	@touch $@
 
+$(VENV)/.peers: $(VENV)/.bench
+	@# One by one, because not every peer can be installed everywhere. The table names what is missing.
+	@$(BIN)/python -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["peers"], sep="\n")' | \
+	  while read -r peer; do $(PIP) -e . "$$peer" || echo "$$peer cannot be installed here"; done
+	@# This one asks for pgvector before 0.4, and runs with the one that the library needs.
+	@$(PIP) --no-deps langchain-postgres || echo 'langchain-postgres cannot be installed here'
+	@touch $@
+
 # --- to try it ---
 
 demo: $(VENV)/.installed  ## Index real text into Chroma and PostgreSQL, ask both, compare; FOLDER=~/notes asks about yours
@@ -87,8 +96,8 @@ docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
 
 # --- to measure and to release it ---
 
-bench: $(VENV)/.bench  ## Speed, as ratios, interleaved (docs/performance.md)
-	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.speed $(ARGS)
+bench: $(VENV)/.bench $(if $(PEERS),$(VENV)/.peers)  ## Speed, interleaved (docs/performance.md); PEERS=1 beside other stores
+	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.speed $(or $(ARGS),$(if $(PEERS),peers))
 
 bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SIZES=..., DIMENSIONS=..., MINUTES=...)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.scale

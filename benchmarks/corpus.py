@@ -1,86 +1,121 @@
-"""Make up as many chunks as are asked for, from this project's own pages. Nothing is downloaded.
+"""The chunks and questions that every store gets, and what a right answer is.
 
-A text is a passage of the pages in which a third of the words gave way to made-up ones. These come from a vocabulary of
-300,000 words. The word of rank r is as frequent as 1 / (r + 2.7), as in natural language (the law of Zipf and
-Mandelbrot). So the number of different words grows with the chunks, as it does in real collections.
-
-A vector lies near one of 2,000 centres. Around its centre it goes in 24 directions, and only a little in the others.
-Vectors of real texts are like this: a graph finds their neighbours, which it hardly does among vectors that go in all 384.
+They come from judged collections with vectors if there are any (``COLLECTIONS=folder``), and are made up otherwise.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[1]
-VOCABULARY, CENTRES, DIRECTIONS = 300_000, 2000, 24
-WORDS, FILE = 80, 200  # words of a chunk, chunks of a file
-SYLLABLES = [first + vowel + last for first in "bcdfghlmnprstvz" for vowel in "aeiou" for last in ("", "n", "r", "s")]
+from benchmarks import judged
+from benchmarks.measuring import DIMENSIONS, made_up
+from benchmarks.overview import clustered
+
+CHUNKS, QUESTIONS, SEED = int(os.environ.get("CHUNKS") or 10_000), 96, 23
 
 
+@dataclass(frozen=True)
+class Question:
+    """A question. ``target`` is the number of a relevant chunk, and ``relevant`` maps the ids of all to their grades."""
+
+    text: str
+    vector: NDArray[np.float32]
+    target: int
+    relevant: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """Chunks and questions. The same seed and the same pages give the same."""
+    """Chunks, as lists of ids, unit vectors, texts and metadata, and questions about them."""
 
-    def __init__(self, dimensions: int, seed: int) -> None:
-        self._rng = rng = np.random.default_rng(seed)
-        pages = sorted(ROOT.glob("docs/**/*.md")) + sorted(ROOT.glob("*.md"))
-        running = [word for page in pages for word in page.read_text(encoding="utf-8").split()]
-        known, places = np.unique(np.array(running, dtype=object), return_inverse=True)
-        parts = rng.integers(0, len(SYLLABLES), (VOCABULARY, 4))
-        made_up = ["".join(SYLLABLES[part] for part in row[: 2 + row[0] % 3]) for row in parts.tolist()]
-        self._words = np.array([*known, *made_up], dtype=object)
-        self._running, self._known = places, len(known)
-        shares = 1 / (np.arange(VOCABULARY) + 2.7)
-        self._up_to = np.cumsum(shares / shares.sum())
-        self._centres = rng.normal(size=(CENTRES, dimensions)).astype(np.float32)
-        self._directions = rng.normal(size=(DIRECTIONS, dimensions)).astype(np.float32)
+    what: str
+    judged: bool
+    batch: tuple[list[str], NDArray[np.float32], list[str], list[dict[str, Any]]]
+    questions: list[Question]
 
-    def batch(self, first: int, count: int) -> tuple[list[str], Any, list[str], list[dict[str, Any]]]:
-        """Return ids, vectors, texts and metadata of the next chunks, which are numbered from ``first``.
+    def where(self, number: int, key: str) -> dict[str, Any]:
+        """Return the filter of a question by a metadata key, which its target passes. An empty key means no filter."""
+        return {key: self.batch[3][self.questions[number].target][key]} if key else {}
 
-        A file has 200 chunks, and 2 % of all chunks are in each part.
-        """
-        numbers = range(first, first + count)
-        metadatas = [{"source": f"/docs/{n // FILE}.md", "part": n % 50, "language": "en"} for n in numbers]
-        return [f"{n:08}" for n in numbers], self.vectors(count), self.texts(count, WORDS, 1 / 3), metadatas
+    def relevant(self, number: int, key: str) -> dict[str, int]:
+        """Return the grades of the relevant chunks that pass the filter of a question."""
+        passing = {self.batch[0][chunk] for chunk in self._passing(number, key)}
+        return {chunk: grade for chunk, grade in self.questions[number].relevant.items() if chunk in passing}
 
-    def texts(self, count: int, length: int, changed: float) -> list[str]:
-        """Return passages of so many words. This share of the words is made up."""
-        rng = self._rng
-        starts = rng.integers(0, len(self._running) - length, (count, 1))
-        words = self._running[starts + np.arange(length)]
-        gave_way = rng.random(words.shape) < changed
-        drawn = np.searchsorted(self._up_to, rng.random(int(gave_way.sum())))
-        words[gave_way] = self._known + np.minimum(drawn, VOCABULARY - 1)
-        return [" ".join(row) for row in self._words[words].tolist()]
+    def nearest(self, number: int, key: str) -> dict[str, int]:
+        """Return the ten chunks that are nearest to a question among those that pass its filter, each with the grade 1."""
+        passing = np.array(list(self._passing(number, key)))
+        near = np.argsort(-(self.batch[1][passing] @ self.questions[number].vector), kind="stable")[:10]
+        return {self.batch[0][chunk]: 1 for chunk in passing[near]}
 
-    def vectors(self, count: int) -> Any:
-        """Return unit vectors, as float32."""
-        rng, dimensions = self._rng, self._centres.shape[1]
-        around = rng.normal(size=(count, DIRECTIONS)).astype(np.float32) @ self._directions / DIRECTIONS**0.5
-        noise = rng.normal(size=(count, dimensions)).astype(np.float32)
-        vectors = self._centres[rng.integers(0, CENTRES, count)] + 0.7 * around + 0.1 * noise
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    def _passing(self, number: int, key: str) -> Iterator[int]:
+        where = self.where(number, key)
+        return (chunk for chunk, metadata in enumerate(self.batch[3]) if where.items() <= metadata.items())
 
 
-class Nearest:
-    """The true neighbours of some questions among the vectors seen so far, by an exact comparison."""
+def corpus() -> Corpus:
+    """Return chunks of the judged collections that have vectors, if there are any, and made-up ones otherwise."""
+    folders = sorted(judged.COLLECTIONS.iterdir()) if judged.COLLECTIONS.is_dir() else []
+    needed = ("qrels.tsv", "docs.npy", "queries.npy")
+    found = [judged.load(folder) for folder in folders if all((folder / name).exists() for name in needed)]
+    return _from_collections(found) if found else _made_up(CHUNKS)
 
-    def __init__(self, questions: Any, count: int) -> None:
-        self._questions, self._count = questions, count
-        self._scores = np.full((len(questions), count), -np.inf, np.float32)
-        self._numbers = np.zeros((len(questions), count), np.int64)
 
-    def see(self, first: int, vectors: Any) -> None:
-        """Compare more vectors, which are numbered from ``first``."""
-        scores = np.hstack([self._scores, self._questions @ vectors.T])
-        numbers = np.hstack([self._numbers, np.tile(np.arange(first, first + len(vectors)), (len(scores), 1))])
-        best = np.argpartition(-scores, self._count - 1, axis=1)[:, : self._count]
-        self._scores, self._numbers = np.take_along_axis(scores, best, 1), np.take_along_axis(numbers, best, 1)
+def _made_up(count: int) -> Corpus:
+    """Make up chunks. A question has six words of its target, and a vector near the target's."""
+    rng = np.random.default_rng(SEED)
+    ids, _, texts, _ = made_up(count, SEED)
+    vectors = clustered(count)
+    targets = [int(target) for target in rng.choice(count, QUESTIONS)]
+    noise = rng.normal(size=(QUESTIONS, DIMENSIONS)) / np.sqrt(DIMENSIONS)
+    asked = _unit(vectors[targets] + 0.5 * noise)
+    questions = [
+        Question(" ".join(rng.choice(texts[target].split(), 6)), vector, target, {ids[target]: 1})
+        for target, vector in zip(targets, asked, strict=True)
+    ]
+    return Corpus("made-up chunks", False, (ids, vectors, texts, _metadatas(count)), questions)
 
-    def recall(self, number: int, found: list[str]) -> float:
-        """Return which share of the neighbours of a question was found. ``found`` are ids."""
-        return len({int(chunk_id) for chunk_id in found} & set(self._numbers[number].tolist())) / self._count
+
+def _from_collections(found: Sequence[judged.Collection]) -> Corpus:
+    """Mix collections. There are as many questions from each, and all that is relevant to them is among the chunks."""
+    rng = np.random.default_rng(SEED)
+    chunks: dict[str, tuple[str, Any]] = {}
+    asked: list[tuple[str, Any, dict[str, int]]] = []
+    for one in found:
+        assert one.vectors is not None
+        rows = zip(one.ids, one.texts, one.vectors, strict=True)
+        chunks |= {f"{one.name}/{name}": (text, vector) for name, text, vector in rows}
+        with_answer = [question for question in one.questions if one.relevant.get(question[0])]
+        for number in rng.permutation(len(with_answer))[: QUESTIONS // len(found)]:
+            name, text, vector = with_answer[number]
+            asked.append((text, vector, {f"{one.name}/{chunk}": g for chunk, g in one.relevant[name].items()}))
+    ids = _some(list(chunks), {chunk for *_, relevant in asked for chunk in relevant}, rng)
+    place = {chunk: number for number, chunk in enumerate(ids)}
+    questions = [
+        Question(text, _unit(vector), place[max(relevant, key=lambda chunk: relevant[chunk])], relevant)
+        for text, vector, relevant in asked
+    ]
+    texts, vectors = [chunks[chunk][0] for chunk in ids], _unit(np.array([chunks[chunk][1] for chunk in ids]))
+    what = f"documents of {', '.join(one.name for one in found)}"
+    return Corpus(what, True, (ids, vectors, texts, _metadatas(len(ids))), questions)
+
+
+def _some(ids: list[str], kept: set[str], rng: np.random.Generator) -> list[str]:
+    """Return so many ids as are wanted, in random order, and among them those that have to be kept."""
+    others = [chunk for chunk in rng.permutation(ids) if chunk not in kept]
+    chosen = [*sorted(kept), *others][: max(CHUNKS, len(kept))]
+    return [str(chunk) for chunk in rng.permutation(chosen)]
+
+
+def _metadatas(count: int) -> list[dict[str, Any]]:
+    return [{"source": f"/docs/{i // 200}.md", "part": i % 50, "half": i % 2} for i in range(count)]
+
+
+def _unit(vectors: Any) -> Any:
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)

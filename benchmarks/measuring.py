@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from agent_brain_store import StoreConfig, create_backend
+from agent_brain_store import StoreConfig, open_store
 from agent_brain_store.store import Store
 from benchmarks.by_hand import raw
 from benchmarks.judged import Collection, filled
@@ -34,17 +34,18 @@ class Bench:
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
         """Open an empty store in a schema of its own, and drop the schema at the end."""
-        profile = {"provider": "local", "model": "made up", "dimensions": DIMENSIONS}
-        storage = {"backend": "postgres", "postgres": self.place()}
-        config = StoreConfig.from_dict({"embedding": profile, "storage": storage})
-        store = create_backend(config)
-        assert isinstance(store, Store)
-        await store.initialize()
-        try:
+        async with _opened({"backend": "postgres", "postgres": self.place()}) as store:
             yield store
             await drop(store)
-        finally:
-            await store.close()
+
+    @asynccontextmanager
+    async def both(self, dimensions: int = DIMENSIONS) -> AsyncIterator[dict[str, Store]]:
+        """Open an empty store on each backend. The schema of the one on PostgreSQL is dropped at the end."""
+        on_postgres = {"backend": "postgres", "postgres": self.place()}
+        on_chroma = {"backend": "chroma", "chroma": {"path": str(self.workplace / f"chroma_{self._schemas}")}}
+        async with _opened(on_postgres, dimensions) as postgres_, _opened(on_chroma, dimensions) as chroma:
+            yield {"PostgreSQL": postgres_, "Chroma": chroma}
+            await drop(postgres_)
 
     @asynccontextmanager
     async def collection(self, collection: Collection) -> AsyncIterator[Store]:
@@ -72,6 +73,14 @@ class Bench:
             table.add_row(name, f"{figure:,.2f}" if figure < 100 else f"{figure:,.0f}", f"{figure / reference:.2f}")
         self.figures[f"{title}, {unit}"] = dict(rows)
         self.console.print(table)
+
+
+@asynccontextmanager
+async def _opened(storage: dict[str, Any], dimensions: int = DIMENSIONS) -> AsyncIterator[Store]:
+    profile = {"provider": "local", "model": "made up", "dimensions": dimensions}
+    async with open_store(StoreConfig.from_dict({"embedding": profile, "storage": storage})) as store:
+        assert isinstance(store, Store)
+        yield store
 
 
 async def drop(store: Store) -> None:

@@ -118,8 +118,26 @@ def precision(results: Sequence[Result], axes: Axes) -> str:
     return "The vector index by precision: room on disk, and in memory when all of it is read"
 
 
+def callers(results: Sequence[Result], axes: Axes) -> str:
+    """Draw how long a hybrid search takes when many callers ask at once."""
+    (result,) = results
+    for number, (backend, counts) in enumerate(result["figures"].items()):
+        places = [int(count) for count in counts]
+        for share, line in (("p50", "-"), ("p95", "--")):
+            times = [found[share] for found in counts.values()]
+            axes.plot(places, times, line, marker="o", color=COLOURS[number], label=f"{backend}, {share}")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(places, [str(place) for place in places])
+    axes.set_xlabel("callers at once")
+    axes.set_ylabel("ms, median and p95, logarithmic")
+    axes.grid(visible=True, linewidth=0.5)
+    return f"Callers at once: {result['size'].partition(' ')[0]} chunks, hybrid search"
+
+
 # What draws each picture, and which files of results it needs.
 DRAWINGS: dict[str, tuple[Callable[[Sequence[Result], Axes], str], str]] = {
+    "callers": (callers, "callers"),
     "latency": (latency, "operations"),
     "ndcg": (ndcg, "retrieval-*"),
     "precision": (precision, "precision-*"),

@@ -27,7 +27,7 @@ from rich.table import Table
 from agent_brain_store import BulkLoader, Progress, StorageError, StoreConfig, create_backend
 from agent_brain_store.store import Store
 from benchmarks.by_hand import postgres_of, raw
-from benchmarks.corpus import FILE, Corpus, Nearest
+from benchmarks.endless import FILE, Corpus, Nearest
 from benchmarks.measuring import drop, percentile, seconds
 from benchmarks.progress import tracked
 from benchmarks.record import record

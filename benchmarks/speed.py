@@ -36,14 +36,18 @@ from benchmarks.by_hand import (
     raw,
     row_by_row,
 )
+from benchmarks.callers import callers
 from benchmarks.equal_vectors import equal_vectors
+from benchmarks.ingest import ingest
 from benchmarks.judged import COLLECTIONS, Collection, load
 from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
 from benchmarks.operations import operations
 from benchmarks.overview import overview
+from benchmarks.peers.table import peers
 from benchmarks.progress import tracked, watched
 from benchmarks.recall import recall
 from benchmarks.record import record
+from benchmarks.selectivity import selectivity
 from benchmarks.sizes import sizes
 
 Write = Callable[[Store, tuple[Any, ...]], Awaitable[Any]]
@@ -275,6 +279,10 @@ MEASUREMENTS = {
     "operations": operations,
     "recall": recall,
     "sizes": sizes,
+    "ingest": ingest,
+    "selectivity": selectivity,
+    "callers": callers,
+    "peers": peers,
 }
 
 

@@ -19,7 +19,11 @@ from rich.console import Console
 
 from benchmarks import (
     by_hand,
+    callers,
+    corpus,
     equal_vectors,
+    ingest,
+    judged,
     measuring,
     operations,
     overview,
@@ -27,11 +31,13 @@ from benchmarks import (
     recall,
     retrieval,
     scale,
+    selectivity,
     sizes,
     speed,
 )
 from benchmarks.judged import ndcg
 from benchmarks.judged import recall as recall_of
+from benchmarks.peers import table
 from tests.support.stores import embed
 
 
@@ -234,6 +240,86 @@ async def test_the_precisions_of_the_index_are_compared(database, plain, tmp_pat
         assert figures[name]["build, s"] > 0
     assert figures["half"]["recall@10 at equal time"] == figures["half"]["searches"]["top 10, ef_search 105"]["recall"]
     assert "500 chunks of 32 dimensions" in capsys.readouterr().out
+    assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+def small(monkeypatch: pytest.MonkeyPatch, collections: Path) -> None:
+    """Measure so little that a test can wait for it."""
+    for module, name, value in (
+        (judged, "COLLECTIONS", collections), (corpus, "CHUNKS", 60), (corpus, "QUESTIONS", 4), (table, "TIMED", 2),
+        (table, "CALLERS", 3), (table, "EACH", 2), (table, "ROUNDS", 1), (selectivity, "TIMED", 2), (callers, "QUESTIONS", 4),
+        (callers, "CALLERS", (1, 4)), (callers, "ROUNDS", 1), (ingest, "BEFORE", 10), (ingest, "WRITTEN", 4),
+        (ingest, "ROUNDS", 1), (ingest, "CALLS", (1, 4)), (ingest, "LENGTHS", (8,)),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+
+
+def test_questions_count_only_what_passes_their_filter(tmp_path, monkeypatch):
+    small(monkeypatch, tmp_path / "none")
+    asked = corpus.corpus()
+    assert not asked.judged
+    ids, vectors, _, metadatas = asked.batch
+    for number, question in enumerate(asked.questions):
+        assert asked.where(number, "") == {}
+        where = asked.where(number, "half")
+        assert where == {"half": metadatas[question.target]["half"]}
+        assert asked.relevant(number, "half") == {ids[question.target]: 1}, "a question passes its own filter"
+        near = asked.nearest(number, "half")
+        passing = [i for i in range(len(ids)) if where.items() <= metadatas[i].items()]
+        closest = sorted(passing, key=lambda i: -(vectors[i] @ question.vector))[:10]
+        assert set(near) == {ids[i] for i in closest}
+
+
+def test_questions_come_from_judged_collections_with_all_that_is_relevant(tmp_path, monkeypatch):
+    small(monkeypatch, tmp_path)
+    monkeypatch.setattr(corpus, "CHUNKS", 10)
+    write_collection(tmp_path / "one", True)
+    write_collection(tmp_path / "two", True)
+    write_collection(tmp_path / "without_vectors", False)
+    asked = corpus.corpus()
+    assert asked.judged
+    assert len(asked.batch[0]) == 10
+    assert {question.text[:5] for question in asked.questions} <= {"topic", "elsew"}
+    assert len(asked.questions) == 4
+    assert {chunk for question in asked.questions for chunk in question.relevant} <= set(asked.batch[0])
+    assert {chunk.partition("/")[0] for question in asked.questions for chunk in question.relevant} == {"one", "two"}
+
+
+@pytest.mark.postgres
+async def test_what_people_would_ask_for_is_measured_on_both_backends(database, plain, tmp_path, monkeypatch, capsys):
+    """Stores that are not installed are named, and the others find what ours find."""
+    small(monkeypatch, tmp_path / "none")
+    use_server(monkeypatch, database)
+    monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
+    bench = measuring.Bench(tmp_path, Console(width=100))
+    for measure in (table.peers, ingest.ingest, selectivity.selectivity, callers.callers):
+        await measure(bench)
+    shown = capsys.readouterr().out
+    found = {path.stem: json.loads(path.read_text())["figures"] for path in (tmp_path / "results").iterdir()}
+    assert found.keys() == {"peers", "ingest", "selectivity", "callers"}
+    for name in table.PEERS:
+        assert name in found["peers"]["hybrid"] or f"{name} is left out" in shown
+    stores = {"ours on PostgreSQL", "ours on Chroma", "asyncpg by hand", "Chroma and rank-bm25"}
+    for search in table.SEARCHES:
+        assert stores <= found["peers"][search].keys()
+        recalls = {found["peers"][search][name]["recall"] for name in stores}
+        assert min(recalls) >= (1 if search == "vector" else 0.5), (
+            f"{search}: so few are all near, and half have rare words"
+        )
+    assert all(figure["MB"] > 0 for figure in found["peers"]["first load"].values())
+    assert set(found["ingest"]["8 dimensions"]) == {
+        f"{b}, {n} a call" for b in ("PostgreSQL", "Chroma") for n in (1, 4)
+    }
+    assert set(found["selectivity"]) == {
+        f"{s}, {b}" for s in ("vector", "keyword", "hybrid") for b in ("PostgreSQL", "Chroma")
+    }
+    for name, cells in found["selectivity"].items():
+        assert set(cells) == {"no filter", "50 %", "10 %", "1 %", "0.1 %", "one chunk"}
+        assert cells["one chunk"]["recall"] == 1, name
+    assert {name: set(counts) for name, counts in found["callers"].items()} == {
+        "PostgreSQL": {"1", "4"},
+        "Chroma": {"1", "4"},
+    }
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
