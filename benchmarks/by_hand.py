@@ -24,10 +24,6 @@ ANY_WORD_TS_RANK = """
     select chunk_id, text, metadata, ts_rank(tsv, words, 1) as rank
     from chunks, question where tsv @@ words order by rank desc, chunk_id limit 10
 """
-VECTOR_BY_HAND = """
-    select chunk_id, text, metadata, 1 - (embedding <=> $1) as score
-    from chunks order by embedding <=> $1 limit 10
-"""
 EXACT_BY_HAND = """
     select chunk_id, text, metadata, 1 - (embedding <=> $1) as score
     from chunks where metadata @@ ($2::text)::jsonpath order by (embedding <=> $1) + 0 limit $3

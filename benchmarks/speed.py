@@ -29,7 +29,6 @@ from agent_brain_store.store import Store
 from benchmarks.by_hand import (
     ANY_WORD_TS_RANK,
     EXACT_BY_HAND,
-    VECTOR_BY_HAND,
     WITHOUT_IMPACTS,
     by_hand,
     copy_by_hand,
@@ -103,23 +102,6 @@ def four_times(collection: Collection) -> Collection:
         changed = [" ".join(w + letter if len(w) > 6 else w for w in text.split(" ")) for text in collection.texts]
         texts, ids = texts + changed, ids + [f"{chunk}~{letter}" for chunk in collection.ids]
     return replace(collection, ids=ids, texts=texts)
-
-
-async def vector(bench: Bench) -> None:
-    """Compare vector_search with the same search written by hand on a bare pool."""
-    ids, vectors, texts, metadatas = made_up(10_000, 3)
-    async with bench.store() as store:
-        async with store.bulk_load() as loader:
-            await loader.upsert_documents(ids, vectors, texts, metadatas)
-        questions = np.random.default_rng(4).normal(size=(400, DIMENSIONS)).astype(np.float32)
-        ways: dict[str, Callable[[int], Awaitable[Any]]] = {
-            "by hand": lambda i: by_hand(store, VECTOR_BY_HAND, questions[i]),
-            "vector_search": lambda i: store.vector_search(questions[i], 10),
-            "hybrid_search": lambda i: store.hybrid_search(texts[i][:60], questions[i], 10),
-        }
-        await interleaved(ways, 20)
-        times = await interleaved(ways, 400)
-    bench.show("search, p50, 10,000 chunks of 384", [(n, percentile(t, 50)) for n, t in times.items()], "ms", "by hand")
 
 
 async def filters(bench: Bench) -> None:
@@ -269,7 +251,6 @@ async def transfer(bench: Bench) -> None:
 MEASUREMENTS = {
     "overview": overview,
     "keyword": keyword,
-    "vector": vector,
     "filters": filters,
     "equal_vectors": equal_vectors,
     "upsert": upsert,
