@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,16 @@ from agent_brain_store.chroma.searching import matching_ids
 from agent_brain_store.chroma.stored import from_stored, given_vector
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
+from agent_brain_store.refining import refined
+from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
 from agent_brain_store.results import SearchResult
 from agent_brain_store.types import Document
 
 if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
+
+Found = tuple[list[SearchResult], int]
+Query = VectorQuery | KeywordQuery | HybridQuery
 
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -80,6 +86,17 @@ def results(rows: Rows, ranked: Sequence[tuple[str, float]], top_k: int) -> list
         for chunk_id, score in first
         if chunk_id in found
     ]
+
+
+def refined_and_explained(query: Query, candidates: list[SearchResult], index: KeywordIndex | None = None) -> Found:
+    """Return the best candidates, refined and explained as the query asks for it, and how many candidates there were."""
+    found = candidates
+    if query.refinement is not None:
+        found = refined(candidates, query.refinement, query.top_k)
+    if index is not None and isinstance(query, KeywordQuery | HybridQuery) and query.explain:
+        terms = index.matched(query.text, [result.chunk_id for result in found])
+        found = [replace(result, matched_terms=terms[result.chunk_id]) for result in found]
+    return found, len(candidates)
 
 
 def health(rows: Rows, dimensions: int) -> dict[str, Any]:

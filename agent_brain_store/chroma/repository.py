@@ -20,10 +20,10 @@ from agent_brain_store.chroma.directory import Collection
 from agent_brain_store.chroma.searching import VectorQuestion, as_written, count_matching, fused, nearest
 from agent_brain_store.chroma.threads import called_on_this_loop
 from agent_brain_store.config import StoreConfig
-from agent_brain_store.errors import NotInitialized
+from agent_brain_store.errors import NotInitialized, QueryFailed
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
-from agent_brain_store.refining import filled, refined
+from agent_brain_store.refining import filled
 from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 from agent_brain_store.types import Document, Metadata, Progress, ProgressCallback
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
 
 T = TypeVar("T")
-Found = tuple[list[SearchResult], int]
-Query = VectorQuery | KeywordQuery | HybridQuery
 
 _KEYWORD_INDEX = "keyword index"
 
@@ -185,22 +183,22 @@ class ChromaRepository:
         collection = await self._current()
         await self._load_vectors()
 
-        def search(rows: Rows, candidates: int) -> Found:
+        def search(rows: Rows, candidates: int) -> reading.Found:
             near = nearest(collection, question, candidates, query.filter)
             scored = [(chunk_id, question.similarity(distance)) for chunk_id, distance in near]
-            return _found(query, reading.results(rows, scored, candidates))
+            return reading.refined_and_explained(query, reading.results(rows, scored, candidates))
 
         return await self._filled(search, query, opened)
 
     async def keyword_search(self, query: KeywordQuery) -> list[SearchResult]:
         index = await self._index()
 
-        def search(rows: Rows, candidates: int) -> Found:
+        def search(rows: Rows, candidates: int) -> reading.Found:
             hits = index.search(query.text, candidates, query.filter, query.every)
             if not hits and not query.every:
                 hits = as_written(rows, index, query, candidates)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
-            return _found(query, reading.results(rows, scored, candidates), index)
+            return reading.refined_and_explained(query, reading.results(rows, scored, candidates), index)
 
         return await self._filled(search, query)
 
@@ -211,20 +209,20 @@ class ChromaRepository:
         if query.vector_weight:
             await self._load_vectors()
 
-        def search(rows: Rows, candidates: int) -> Found:
+        def search(rows: Rows, candidates: int) -> reading.Found:
             rankings = fused(collection, index, question, replace(query, candidates=candidates))
             wanted = query.top_k if query.refinement is None else len(rankings.ranked)
             found = [rankings.explained(result) for result in reading.results(rows, rankings.ranked, wanted)]
-            return _found(query, found, index)
+            return reading.refined_and_explained(query, found, index)
 
         return await self._filled(search, query, opened)
 
     async def _filled(
-        self, search: Callable[[Rows, int], Found], query: Query, opened: StoreFacts | None = None
+        self, search: Callable[[Rows, int], reading.Found], query: reading.Query, opened: StoreFacts | None = None
     ) -> list[SearchResult]:
         """Search. If equal texts are folded, search among more and more candidates until there are enough."""
 
-        async def ask(candidates: int) -> Found:
+        async def ask(candidates: int) -> reading.Found:
             return await self._read(lambda rows: search(rows, candidates), opened)
 
         return list(await filled(ask, query.top_k, query.candidates))
@@ -315,11 +313,21 @@ class ChromaRepository:
 
     async def verify(self, progress: ProgressCallback | None) -> VerifyReport:
         """Check the database file, then every chunk, and then what the keyword index and the vector index say."""
-        index, version = await self._index(), self.collection.version
-        found, sample = Findings(self.stored.distance), Sample()
-        words = verifying.Words(self._config.keyword)
-        for problem in await self._read(lambda rows: rows.database.problems()):
+        found = Findings(self.stored.distance)
+        damages = await self._read(lambda rows: rows.database.problems())
+        for problem in damages:
             found.damage("rows", f"Chroma's database file is damaged: {problem}", False)
+        try:
+            await self._compare(found, progress)
+        except QueryFailed:
+            if not damages:
+                raise
+            found.unchecked("the other chunks: the database file is too damaged to be read")
+        return found.report()
+
+    async def _compare(self, found: Findings, progress: ProgressCallback | None) -> None:
+        index, version = await self._index(), self.collection.version
+        sample, words = Sample(), verifying.Words(self._config.keyword)
         ids = await self._read(lambda rows: rows.ids())
         tell = telling(progress, len(ids))
         for start in range(0, len(ids), verifying.PAGE):
@@ -333,18 +341,6 @@ class ChromaRepository:
             found.unchecked("the keyword index: the store was written to meanwhile")
         elif not is_same:
             found.damage("words", verifying.WORDS, True)
-        return found.report()
 
     async def repair(self, found: VerifyReport, progress: ProgressCallback | None) -> None:  # noqa: ARG002
         await self._write(partial(verifying.repair, found=found))
-
-
-def _found(query: Query, candidates: list[SearchResult], index: KeywordIndex | None = None) -> Found:
-    """Return the best candidates, refined and explained as the query asks for it, and how many candidates there were."""
-    found = candidates
-    if query.refinement is not None:
-        found = refined(candidates, query.refinement, query.top_k)
-    if index is not None and isinstance(query, KeywordQuery | HybridQuery) and query.explain:
-        terms = index.matched(query.text, [result.chunk_id for result in found])
-        found = [replace(result, matched_terms=terms[result.chunk_id]) for result in found]
-    return found, len(candidates)

@@ -106,7 +106,7 @@ async def test_a_vector_index_that_finds_nothing_is_built_anew(tmp_path):
         assert await store.get_count() == 4
 
 
-@pytest.mark.parametrize("place", [0.3, 0.6])
+@pytest.mark.parametrize("place", [0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
 async def test_a_damaged_database_file_is_told(tmp_path, place):
     async with opened(tmp_path) as store:
         await fill(store, *((f"{i:04}", f"text {i} " + "word " * 50, {"n": i}) for i in range(600)))
