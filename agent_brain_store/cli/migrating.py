@@ -11,7 +11,7 @@ import click
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, looking, require_postgres
-from agent_brain_store.cli.running import command
+from agent_brain_store.cli.running import Failure, command
 from agent_brain_store.cli.state import schema_state
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.factory import open_store
@@ -62,6 +62,10 @@ async def _script(config: StoreConfig) -> str:
         functions = [function for function in load_functions() if noted.get(function.name) != function.hash]
         if look.version and not await schema_state(look):
             return "-- The schema and its functions are up to date: there is nothing to run.\n"
+        if look.connection.distributed:  # these functions are those of one node
+            raise Failure(
+                "this store is spread over a cluster, where no script can bring it up to date", "say migrate alone"
+            )
     parts = [*_opening(config)]
     parts += [migration.text for migration in pending]
     parts += [_bound("use_schema", config.postgres.schema)]

@@ -161,12 +161,16 @@ async def _stored_profile(look: Look) -> Any:
 
 async def schema_state(look: Look) -> list[str]:
     """Return in words what the next start, or ``migrate``, would change in the schema."""
+    from agent_brain_store.postgres.distribution import wanted_functions
     from agent_brain_store.postgres.migrate import load_migrations
-    from agent_brain_store.postgres.sql import load_functions
 
     newest = load_migrations()[-1].version
     noted = {row["name"]: row["hash"] for row in await look.query("function_facts")}
-    old = [function.name for function in load_functions() if noted.get(function.name) != function.hash]
+    old = [
+        function.name
+        for function in await wanted_functions(look.connection)
+        if noted.get(function.name) != function.hash
+    ]
     state = []
     if look.version != newest:
         state.append(f"the schema is at version {look.version}, and this library has version {newest}")

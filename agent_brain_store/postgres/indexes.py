@@ -19,6 +19,7 @@ from agent_brain_store.errors import QueryFailed, StorageError
 from agent_brain_store.postgres.background import Background
 from agent_brain_store.postgres.connection import Connection, farewell, run
 from agent_brain_store.postgres.copies import mark_copies
+from agent_brain_store.postgres.distribution import prepare_changes
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.index_builds import (
     LEFTOVER,
@@ -277,6 +278,7 @@ class Indexes:
         await mark_copies(self._pools, progress)
         await self.build_beside(connection, self.config, NEW, "embedding", progress)
         async with connection.transaction():
+            await prepare_changes(connection)
             await run_statement_from(connection, "rename_index", name=VECTOR_INDEX, new_name=OLD)
             await run_statement_from(connection, "rename_index", name=NEW, new_name=VECTOR_INDEX)
             await fit_functions(connection)

@@ -5,17 +5,20 @@ One test takes a node away from the coordinator, so nothing else may use the clu
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from agent_brain_store import NodeFailed, SchemaError, StorageBackend, create_backend, distribute_store, open_store
+from agent_brain_store.cli.app import app
 from tests.support.citus import SHARDS, ask
 from tests.support.postgres import config
-from tests.support.stores import embed, fill, ids, made_up
+from tests.support.stores import embed, fill, ids, made_up, mapping
 
 pytestmark = pytest.mark.citus
 
@@ -161,6 +164,38 @@ async def test_a_move_of_a_shard_changes_no_answer_and_no_count(cluster):
     await fill(store, ("new", "a new chunk"))
     assert await store.get_count() == CHUNKS + 1
     assert await ids(store, "new chunk") == ["new"]
+
+
+# --- its upkeep ------------------------------------------------------------------------------------------------------
+
+
+async def test_every_index_can_be_rebuilt(cluster):
+    store, _ = cluster
+    before = await ids(store, "word17 word400", 5)
+    assert (await store.reindex()).rebuilt
+    assert await ids(store, "word17 word400", 5) == before
+    assert (await store.health()).ok
+
+
+def test_the_command_line_knows_the_functions_of_a_cluster(database, tmp_path):
+    """A script for psql has the functions of a store on one node, which a cluster refuses."""
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(mapping(backend="postgres", postgres=database)))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [*arguments, "--config", str(path)])
+
+    assert run("migrate").exit_code == 0
+    assert json.loads(run("status", "--json").stdout)["state"] == "ready"
+    assert "nothing to run" in run("migrate", "--sql").stdout
+    with ask() as connection:
+        connection.execute(f"delete from {database['schema']}.schema_functions where name = 'quoted'")
+    assert "functions differ" in json.loads(run("status", "--json").stdout)["state"]
+    refused = run("migrate", "--sql")
+    assert refused.exit_code
+    assert "say migrate alone" in refused.stderr
+    assert run("migrate").exit_code == 0
+    assert json.loads(run("status", "--json").stdout)["state"] == "ready"
 
 
 # --- a dead node -----------------------------------------------------------------------------------------------------
