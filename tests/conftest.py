@@ -116,6 +116,13 @@ def backend(request: pytest.FixtureRequest) -> str:
     return "postgres" if request.param == "citus" else str(request.param)
 
 
+@pytest.fixture
+def on_one_node(request: pytest.FixtureRequest) -> None:
+    """Skip a test on a cluster. What it needs is not there (docs/scaling.md), or all tests share it there."""
+    if request.node.get_closest_marker("citus"):
+        pytest.skip("not on a cluster")
+
+
 @pytest.fixture(scope="session")
 def pooler(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """Yield what leads through a pgbouncer, if AGENT_BRAIN_TEST_POOLER names its mode. Otherwise there is nothing.

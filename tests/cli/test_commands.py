@@ -86,6 +86,7 @@ def test_both_are_fused_under_a_filter(filled: Run) -> None:
     assert (hit["id"], hit["vector_rank"], hit["keyword_rank"]) == ("c", 1, 1)
 
 
+@pytest.mark.usefixtures("on_one_node")
 def test_every_word_is_required_and_a_star_lets_the_last_one_go_on(filled: Run) -> None:
     assert [hit["id"] for hit in json.loads(filled("search", "cat bear", "--all", "--json").stdout)] == ["c"]
     assert [hit["id"] for hit in json.loads(filled("search", "rock*", "--json").stdout)] == ["d"]
@@ -126,6 +127,7 @@ def test_deleting_needs_ids_or_a_filter(filled: Run) -> None:
     assert filled("count").stdout == "4\n"
 
 
+@pytest.mark.usefixtures("on_one_node")
 def test_a_reset_needs_the_name_of_the_store(filled: Run) -> None:
     assert filled("reset").exit_code == 2
     wrong = filled("reset", "--name", "agent-brain")

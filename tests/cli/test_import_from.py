@@ -75,6 +75,7 @@ def test_a_directory_of_chroma(run, tmp_path):
 
 
 @pytest.mark.postgres
+@pytest.mark.usefixtures("on_one_node")
 @pytest.mark.parametrize(
     ("source", "options", "prefix"),
     [
@@ -92,6 +93,7 @@ def test_tables_of_others(run, database, source, options, prefix):
 
 
 @pytest.mark.postgres
+@pytest.mark.usefixtures("on_one_node")
 def test_any_table(run, database):
     run_psql(database, "-f", str(DUMP), options="-c search_path=public")
     options = ("--id", "chunk_id", "--text", "document_text")

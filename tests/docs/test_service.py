@@ -171,6 +171,7 @@ async def test_errors_that_only_we_can_mend_are_not_told(app: Any, caplog: pytes
 # --- life ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("on_one_node")
 async def test_shutdown_closes_the_store(
     app: Any, backend: str, settings: dict[str, Any], request: pytest.FixtureRequest
 ) -> None:
@@ -214,6 +215,7 @@ async def test_an_application_without_its_store_does_not_start(broken: dict[str,
             pass
 
 
+@pytest.mark.usefixtures("on_one_node")
 async def test_the_service_runs_under_uvicorn_from_the_command_line(
     backend: str, settings: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -21,7 +21,7 @@ from tests.support.foreign_stores import CHUNKS, DUMP
 from tests.support.servers import run_psql
 from tests.support.stores import embed
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("on_one_node")]
 
 TEXTS = {chunk_id: text for chunk_id, text, _ in CHUNKS}
 METADATAS = {chunk_id: metadata for chunk_id, _, metadata in CHUNKS}
