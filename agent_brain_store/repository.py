@@ -72,6 +72,9 @@ class HybridQuery:
     refinement: Refinement | None
 
 
+Query: TypeAlias = VectorQuery | KeywordQuery | HybridQuery
+
+
 @dataclass(frozen=True, slots=True)
 class Unembedded:
     """A chunk without a vector of the second generation. ``digest`` stands for the text."""

@@ -15,7 +15,7 @@ from agent_brain_store.chroma.stored import from_stored, given_vector
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.refining import refined
-from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery, Query
 from agent_brain_store.results import SearchResult
 from agent_brain_store.types import Document
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agent_brain_store.textsearch.index import KeywordIndex
 
 Found = tuple[list[SearchResult], int]
-Query = VectorQuery | KeywordQuery | HybridQuery
 
 
 def by_id(rows: Rows, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from agent_brain_store.errors import NotInitialized, QueryFailed
 from agent_brain_store.filters.parse import Filter
 from agent_brain_store.progress import WriteBatch, Written, loading
 from agent_brain_store.refining import filled
-from agent_brain_store.repository import HybridQuery, KeywordQuery, SecondGeneration, VectorQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery, Query, SecondGeneration, VectorQuery
 from agent_brain_store.results import Description, EmbeddingMetadata, IndexReport, SearchResult, VerifyReport
 from agent_brain_store.types import Document, Metadata, Progress, ProgressCallback
 
@@ -218,7 +218,7 @@ class ChromaRepository:
         return await self._filled(search, query, opened)
 
     async def _filled(
-        self, search: Callable[[Rows, int], reading.Found], query: reading.Query, opened: StoreFacts | None = None
+        self, search: Callable[[Rows, int], reading.Found], query: Query, opened: StoreFacts | None = None
     ) -> list[SearchResult]:
         """Search. If equal texts are folded, search among more and more candidates until there are enough."""
 

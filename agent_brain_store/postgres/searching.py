@@ -17,10 +17,8 @@ from agent_brain_store.postgres.jsonpath import required_prefix, to_jsonpath
 from agent_brain_store.postgres.pools import Pools
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.refining import Refinement, filled
-from agent_brain_store.repository import HybridQuery, KeywordQuery, VectorQuery
+from agent_brain_store.repository import HybridQuery, KeywordQuery, Query, VectorQuery
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
-
-Query = VectorQuery | KeywordQuery | HybridQuery
 
 _NOT_IN_RESULTS = ("gave_up", "is_widened", "candidates", "generation")
 
