@@ -7,27 +7,32 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+import psutil
 
-def private_server(workplace: Path) -> Any:
+
+def private_server(workplace: Path) -> psutil.Process | None:
     """Return the process of the private server of a bench, or None if the server is the user's."""
-    import psutil
-
     file = workplace / "postgres" / "postmaster.pid"
     return psutil.Process(int(file.read_text(encoding="utf-8").split()[0])) if file.exists() else None
 
 
-async def measured(work: Awaitable[Any], server: Any) -> dict[str, float]:
+async def measured(work: Awaitable[Any], server: psutil.Process | None) -> dict[str, float]:
     """Return the seconds that some work takes, and those of processor time, here and in all processes of the server.
 
     Without a ``server`` there is no processor time, because what a server elsewhere does cannot be seen.
     """
-    start, before = time.perf_counter(), server and _used(server)
+    start, before = time.perf_counter(), server and used(server)
     await work
     found = {"s": time.perf_counter() - start}
-    return found | {"processor s": _used(server) - before} if server else found
+    return found if server is None or before is None else found | {"processor s": used(server) - before}
 
 
-def _used(server: Any) -> float:
-    own, sessions = server.cpu_times(), [process.cpu_times() for process in server.children()]
-    ended = own.children_user + own.children_system
-    return float(time.process_time() + ended + sum(times.user + times.system for times in (own, *sessions)))
+def used(server: psutil.Process) -> float:
+    """Return the seconds of processor time so far, here and in all processes of the server."""
+    taken = sum(server.cpu_times()[:4])  # with those of its children that have ended
+    for child in server.children():
+        try:
+            taken += sum(child.cpu_times()[:2])
+        except psutil.NoSuchProcess:  # it has ended meanwhile, and counts from now on as one that has
+            return used(server)
+    return float(taken + time.process_time())

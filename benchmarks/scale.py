@@ -29,6 +29,7 @@ from agent_brain_store.store import Store
 from benchmarks.by_hand import postgres_of, raw
 from benchmarks.endless import FILE, Corpus, Nearest
 from benchmarks.measuring import drop, percentile, seconds
+from benchmarks.processor import private_server, used
 from benchmarks.progress import tracked
 from benchmarks.record import record
 from benchmarks.retrieval import postgres
@@ -67,17 +68,7 @@ class Clock:
 
     def processor(self) -> float | None:
         """Return the seconds of processor time so far."""
-        if self._server is None:
-            return None
-        taken: float = (
-            sum(self._server.cpu_times()[:4]) + time.process_time()
-        )  # with those of its children that have ended
-        for child in self._server.children():
-            try:
-                taken += sum(child.cpu_times()[:2])
-            except psutil.NoSuchProcess:  # it has ended meanwhile, and counts from now on as one that has
-                return self.processor()
-        return taken
+        return None if self._server is None else used(self._server)
 
     async def times(self, ask: Ask, count: int) -> Figures:
         """Run something so many times. Returns milliseconds: p50, p95, max, and the mean of processor time."""
@@ -224,7 +215,7 @@ async def scale(workplace: Path, console: Console) -> None:
     """Grow a store to each size, and record what was measured after each."""
     ends = time.monotonic() + MINUTES * 60
     store = await opened(workplace)
-    clock = Clock(await server_process(store))
+    clock = Clock(private_server(workplace))
     asyncio.get_running_loop().call_later(MINUTES * 60, clock.stop_server)
     try:
         growing = Growing(store, clock, ends - MINUTES * 30)
@@ -265,14 +256,6 @@ async def opened(workplace: Path) -> Store:
         await store.close()  # which stops the server, and some settings need a start
         await store.initialize()
     return store
-
-
-async def server_process(store: Store) -> psutil.Process | None:
-    """Return the process of a private server."""
-    if "DATABASE_URL" in os.environ:
-        return None
-    async with raw(store) as connection:
-        return psutil.Process(await connection.fetchval("select pg_backend_pid()")).parent()
 
 
 async def save(store: Store, figures: dict[str, Figures]) -> None:
