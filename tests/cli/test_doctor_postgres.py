@@ -229,6 +229,12 @@ def test_a_role_that_lacks_rights_is_told_which_grants_it_needs(
         assert finding["level"] in ("error", "warning"), "this role may not even look"
 
 
+def set_version(postgres: dict[str, Any], version: str) -> None:
+    """Let a database say that it has such a version of pgvector."""
+    statement = f"update pg_extension set extversion = '{version}' where extname = 'vector'"
+    run_psql(postgres, "-c", statement, options="-c jit=off")
+
+
 def test_an_extension_that_is_missing_or_old_is_found(run: Run, configure: Configure, server: Server) -> None:
     with server.janitor("abs_extension"):
         postgres = server.postgres("abs_extension")
@@ -237,28 +243,13 @@ def test_an_extension_that_is_missing_or_old_is_found(run: Run, configure: Confi
         assert missing["what"] == "pgvector is not created in this database"
         run_psql(postgres, *shlex.split(missing["mend"])[4:], options="-c jit=off")
         assert [finding["what"] for finding in findings(run, "-c", config)] == ["there is no store"]
-        run_psql(
-            postgres,
-            "-c",
-            "update pg_extension set extversion = '0.8.1' where extname = 'vector'",
-            options="-c jit=off",
-        )
+        set_version(postgres, "0.8.1")
         assert "this pgvector can corrupt an index" in [finding["what"] for finding in findings(run, "-c", config)]
-        run_psql(
-            postgres,
-            "-c",
-            "update pg_extension set extversion = '0.7.4' where extname = 'vector'",
-            options="-c jit=off",
-        )
+        set_version(postgres, "0.7.4")
         old = findings(run, "-c", config)[0]
         assert (old["level"], old["what"]) == ("error", "pgvector is too old")
         assert "alter extension vector update" in old["mend"]
-        run_psql(
-            postgres,
-            "-c",
-            "update pg_extension set extversion = '0.8.4' where extname = 'vector'",
-            options="-c jit=off",
-        )
+        set_version(postgres, "0.8.4")
         assert "pgvector can be updated" in [finding["what"] for finding in findings(run, "-c", config)]
 
 
