@@ -1,15 +1,16 @@
 -- exact_limit: up to how many chunks it is faster to compare all of them with a vector than to ask the vector index.
 --
 -- To find k + 5 chunks that pass a filter, the index has to look at about (k + 5) * n / m of all n chunks, if m pass. A
--- look takes twice as long as comparing one of the m, and longer in a large store, whose index fits into no cache. So both
--- take equally long where m is the root of 2 * (k + 5) * n, or more (docs/decisions/0073-how-few-chunks-are-compared.md).
+-- look takes twice as long as comparing one of the m. So both take equally long where m is the root of 2 * (k + 5) * n.
+-- In a large store, whose index fits into no cache, few wanted chunks take the index nearly as long as many. So there m is
+-- larger, up to the root of 170 * n (docs/decisions/0079-how-few-chunks-of-a-large-store-are-compared.md).
 --
 -- Example: 50 of 10,000 chunks are wanted. If at most 1,049 chunks pass the filter, all of these are compared.
 --
 -- k  int4  how many chunks are wanted
 --
 -- returns int4
--- called by: vector_search.sql, hybrid_ranking, vector_search_refined.sql, nearest
+-- called by: vector_results, hybrid_ranking, vector_search_refined.sql, nearest
 -- inlined: no. The session keeps its plan, because making it takes as long as the rest of a look at the filter.
 create or replace function exact_limit(k int4) returns int4
 language plpgsql stable parallel safe
@@ -18,7 +19,7 @@ set search_path from current
 as $$
 begin
   return (
-    select least(sqrt(greatest(2, sqrt(n) / 100) * (k + 5.0) * n), 1e6)::int4
+    select least(sqrt(greatest(2 * (k + 5.0), least(sqrt(n) / 100 * (k + 5.0), 170)) * n), 1e6)::int4
     from (select greatest(sum(chunks), 1)::float8 as n from chunk_counts) store
   );
 end

@@ -3,10 +3,11 @@
 -- The planner knows nothing about a jsonpath. It expects one chunk in a hundred to pass, whatever the filter says. So a
 -- search asks this function first. If few chunks pass, it compares these one by one. Otherwise it uses its index.
 --
--- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 7,000 places. A look at some 40 chunks finds one
--- that passes, so a second look at 600 follows. It finds twelve, which means some 4,000, and their places are collected.
--- Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If the first look finds
--- none, few pass, and there is no second look.
+-- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 5,800 places. A look at 103 chunks finds two that
+-- pass, which could mean more than 5,800. So a second look at 690 follows. It finds 14, which means some 4,000, and their
+-- places are collected. Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If
+-- the first look finds none, or so few that there is no doubt, there is no second look, because it would take longer than
+-- collecting.
 --
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
@@ -15,7 +16,7 @@
 -- returns one: places tid[], is_wide bool
 --   places is null if more than at_most chunks pass. is_wide is true if a good part of all chunks does.
 --
--- called by: vector_search.sql, keyword_search.sql, hybrid_ranking, keyword_search_refined.sql,
+-- called by: vector_results, keyword_results, hybrid_ranking, keyword_search_refined.sql,
 --   vector_search_refined.sql
 -- inlined: no. The session keeps the plan of the looks. "execute" has the other made for this very filter. The setting
 --   below tells the planner what evaluating a jsonpath takes. By default it counts a twentieth, and reads every chunk of
@@ -33,19 +34,20 @@ as $$
 declare
   path   constant jsonpath := nullif(filter, '');
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
-  look   float8;  -- how many chunks to look at; the second look finds 20 if at_most pass
+  share  constant float8 := total / greatest(at_most, 1);
+  look   float8;  -- how many chunks to look at; the first look finds three if at_most pass, and the second 20
   seen   int8;
   passed int8;
 begin
   is_wide := false;
   if total > at_most then
-    foreach look in array array[40, 20 * total / greatest(at_most, 1)] loop
+    foreach look in array array[greatest(40, least(3 * share, at_most / 8.0)), least(20 * share, at_most)] loop
       select count(*), count(*) filter (where matches(metadata, path, source_prefix))
       into seen, passed
       from chunks tablesample system (least(100 * look / total, 100)) repeatable (1);
-      exit when passed = 0 and seen > 0;  -- a look at few pages can see none
+      exit when passed * total < 0.4 * at_most * seen;
       is_wide := passed > 10 and 5 * passed > seen;
-      if passed * total > 0.9 * at_most * seen and (is_wide or look > 40) then
+      if passed * total > 0.9 * at_most * seen and (is_wide or look = least(20 * share, at_most)) then
         return;
       end if;
     end loop;
