@@ -129,8 +129,15 @@ def load_distributed_functions(shards: Sequence[int]) -> tuple[Function, ...]:
         for name in ON_SHARDS
     ]
     # What reads the chunks and has no version of its own for the coordinator is of use on the shards alone.
-    local = (f for f in shared.values() if f.name not in own and (f.name not in ON_SHARDS or f.name == "exact_limit"))
-    return (*local, *own.values(), *for_shards)
+    local = [f for f in shared.values() if f.name not in own and (f.name not in ON_SHARDS or f.name == "exact_limit")]
+    return (*map(_planned_anew, local), *own.values(), *for_shards)
+
+
+def _planned_anew(function: Function) -> Function:
+    """Return a function that can read distributed chunks: Citus makes no plan for values that it does not know."""
+    if not re.search(r"\b(from|join) chunks\b", function.text):
+        return function
+    return replace(function, text=function.text.replace("force_generic_plan", "force_custom_plan"))
 
 
 def statements(text: str) -> list[str]:

@@ -23,7 +23,7 @@
 --   place counts from 1 for the best. gave_up is true if the vector index missed chunks, so that all had to be compared.
 --   is_widened is that of keyword_ranking().
 --
--- called by: hybrid_search.sql, hybrid_search_refined.sql
+-- called by: hybrid_results, hybrid_search_refined.sql
 -- inlined: no. The session keeps its plan, because making it takes 0.7 ms.
 create or replace function hybrid_ranking(
   query text, query_embedding vector, k int4, filter text, source_prefix text, fusion text,

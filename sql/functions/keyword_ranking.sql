@@ -18,7 +18,7 @@
 -- returns many: chunk_id text, score float8, is_widened bool
 --   There are at most k rows. They have no order. is_widened is true in all of them if the budget became larger.
 --
--- called by: keyword_search.sql, hybrid_ranking, keyword_search_refined.sql
+-- called by: keyword_results, hybrid_ranking, keyword_search_refined.sql
 -- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
 --   that few chunks pass "execute" makes a plan, because the index on metadata can help there.
 --

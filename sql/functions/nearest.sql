@@ -24,7 +24,7 @@
 -- returns many: chunk_id text, distance float8, gave_up bool
 --   gave_up is true if the index was asked and missed chunks.
 --
--- called by: vector_search.sql, hybrid_ranking, vector_search_refined.sql
+-- called by: vector_results, hybrid_ranking, vector_search_refined.sql
 -- inlined: no. The session keeps its plans. None of them depends on the filter, and without the setting below, the
 --   planner would read a store that was empty when the plan was made chunk by chunk.
 create or replace function nearest(query_embedding vector, k int4, filter text, source_prefix text, places tid[])

@@ -10,7 +10,7 @@
 --   agent_brain.summary_weight  2     how often a word in a summary counts; at least 1
 --
 -- returns one: budget int4, k1 float8, b float8, heading_weight float8, summary_weight float8
--- called by: plan_query, keyword_ranking, keyword_search.sql, session_facts.sql, keyword_search_refined.sql,
+-- called by: plan_query, keyword_ranking, keyword_results, session_facts.sql, keyword_search_refined.sql,
 --   with_every_word, verbatim
 -- inlined: yes
 create or replace function ranking_settings()

@@ -6,7 +6,7 @@
 -- distance  float8  what distance() returns
 --
 -- returns float8
--- called by: vector_search.sql, hybrid_ranking, vector_search_refined.sql, vector_scores
+-- called by: vector_results, hybrid_ranking, vector_search_refined.sql, vector_scores
 -- inlined: yes
 --
 -- The distance is fixed when the store is made. This block reads it and writes the function.

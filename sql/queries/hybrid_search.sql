@@ -25,15 +25,8 @@
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
 --       and write :asked in place of the vector.
-with found as materialized (
-  select *, (select generation from store_settings) as generation
-  from hybrid_ranking(
-    $1::text, $2::vector, $3::int4, $4::text, $5::text, $6::text, $7::float8, $8::float8, $9::int4, $10::int4
-  )
-)
 select
-  c.chunk_id, c.text, c.metadata, r.score, r.vector_rank, r.keyword_rank, r.vector_score, r.keyword_score, r.gave_up,
-  r.is_widened, r.generation
-from found r
-join chunks c using (chunk_id)
-order by r.place;
+  chunk_id, text, metadata, score, vector_rank, keyword_rank, vector_score, keyword_score, gave_up, is_widened, generation
+from hybrid_results(
+  $1::text, $2::vector, $3::int4, $4::text, $5::text, $6::text, $7::float8, $8::float8, $9::int4, $10::int4
+);

@@ -13,21 +13,5 @@
 --
 -- psql: \bind 'how do I load chunks' 5 '' ''
 --       \i sql/queries/keyword_search.sql
-with scope as materialized (
-  select places, is_wide
-  from ranking_settings(), filter_scope($3::text, $4::text, budget)
-  where $3::text || $4::text <> ''
-),
-best as materialized (
-  select chunk_id, score, is_widened
-  from keyword_ranking(
-    $1::text, $2::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
-  )
-  order by score desc, chunk_id collate "C"
-  limit $2::int4
-)
--- Texts are fetched last, and only for the rows that are returned.
-select c.chunk_id, c.text, c.metadata, b.score / max(b.score) over () as score, b.is_widened
-from best b
-join chunks c using (chunk_id)
-order by b.score desc, c.chunk_id;
+select chunk_id, text, metadata, score, is_widened
+from keyword_results($1::text, $2::int4, $3::text, $4::text);

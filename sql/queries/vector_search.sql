@@ -14,16 +14,5 @@
 --       The vector must have as many dimensions as the store. To take one from a chunk, run
 --       select embedding as asked from chunks limit 1 \gset
 --       and write :asked in place of the vector.
-with scope as materialized (
-  -- The places of the chunks that pass the filter, if they are few enough to compare them all.
-  select places from filter_scope($3::text, $4::text, exact_limit($2::int4))
-  where $3::text || $4::text <> ''
-),
-found as materialized (
-  select chunk_id, distance, gave_up, (select generation from store_settings) as generation
-  from nearest($1::vector, $2::int4, $3::text, $4::text, (select places from scope))
-)
-select c.chunk_id, c.text, c.metadata, similarity(f.distance) as score, f.gave_up, f.generation
-from found f
-join chunks c using (chunk_id)
-order by f.distance, c.chunk_id;
+select chunk_id, text, metadata, score, gave_up, generation
+from vector_results($1::vector, $2::int4, $3::text, $4::text);

@@ -118,7 +118,7 @@ def test_what_runs_on_shards_names_a_table_after_from_or_join(name):
 
 def test_what_reads_the_chunks_runs_on_shards_or_has_an_override():
     """Or it asks the shards itself, in a statement of its own. Then it is in PL/pgSQL, and reads nothing else."""
-    asking = {"name_holders", "vector_scores"}
+    asking = {"name_holders", "vector_scores", "vector_results", "keyword_results", "hybrid_results"}
     assert all("language plpgsql" in SHARED[name] and "execute" not in code(SHARED[name]) for name in asking)
     # These place copies, and a cluster has none (sql/citus/distribute.sql).
     unused = {"keep_leaders", "place_chunks"}
@@ -147,12 +147,13 @@ def test_no_shared_query_locks_rows_or_selects_no_columns():
         assert not re.search(r"\(select from\b", text), name
 
 
-@pytest.mark.parametrize("name", ["hybrid_search", "keyword_search", "vector_search"])
+@pytest.mark.parametrize("name", ["hybrid_results", "keyword_results", "vector_results"])
 def test_a_search_calls_its_rankings_in_materialized_steps_without_tables(name):
     """A step that has both would be sent to the shards, function and all."""
-    steps = re.findall(r"(\w+) as (materialized )?\((.*?)\n\)", code(queries()[name].text), re.DOTALL)
+    steps = re.findall(r"(\w+) as (materialized )?\((.*?)\n  \)", code(SHARED[name]), re.DOTALL)
+    assert steps
     for step, materialized, text in steps:
-        if re.search(r"\b(nearest|keyword_ranking|keyword_scores|filter_scope)\(", text):
+        if re.search(r"\b(nearest|keyword_ranking|hybrid_ranking|filter_scope)\(", text):
             assert materialized, step
             assert not re.search(r"\b(from|join) chunks\b", text), step
 
@@ -168,6 +169,8 @@ def test_each_shard_gets_its_versions_of_the_shared_files():
     assert functions["nearest"].text == OWN["nearest"]
     assert functions["plan_query"].text == SHARED["plan_query"]
     assert "bm25" not in functions, "only the shards score chunks"
+    reading = [functions[name].text for name in ("vector_results", "keyword_results", "hybrid_results")]
+    assert not any("force_generic_plan" in text for text in reading), "Citus plans for values that it knows"
     stored = {function.name for function in load_functions() if function.stored_version is not None}
     assert {function.name for function in functions.values() if function.stored_version is not None} == stored
 

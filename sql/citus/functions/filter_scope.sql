@@ -9,7 +9,7 @@
 -- returns one: places tid[], is_wide bool
 --   Both are null.
 --
--- called by: vector_search.sql, keyword_search.sql, hybrid_search.sql
+-- called by: vector_results, keyword_results, hybrid_ranking
 -- inlined: yes
 create or replace function filter_scope(
   filter text, source_prefix text, at_most int4, out places tid[], out is_wide bool

@@ -13,7 +13,7 @@
 -- is_wide        bool
 --
 -- returns many: chunk_id text, score float8, is_widened bool
--- called by: keyword_search.sql, hybrid_ranking
+-- called by: keyword_results, hybrid_ranking
 -- inlined: no. Citus makes no plan without the values.
 create or replace function keyword_ranking(
   query text, k int4, filter text, source_prefix text, places tid[], is_wide bool

@@ -6,7 +6,7 @@
 -- returns many: chunk_id text, score float8
 --   A chunk without a word of the question is not among them.
 --
--- called by: hybrid_search.sql
+-- called by: hybrid_ranking
 -- inlined: no. Citus makes no plan without the values.
 create or replace function keyword_scores(query text, ids text[])
 returns table (chunk_id text, score float8)

@@ -14,7 +14,7 @@
 -- returns many: chunk_id text, distance float8, gave_up bool
 --   gave_up is true if a shard's index was asked and missed chunks.
 --
--- called by: vector_search.sql, hybrid_search.sql
+-- called by: vector_results, hybrid_ranking
 -- inlined: no. Citus makes no plan without the values.
 create or replace function nearest(query_embedding vector, k int4, filter text, source_prefix text, places tid[])
 returns table (chunk_id text, distance float8, gave_up bool)
