@@ -13,9 +13,10 @@ import click
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option, opened, store_name, where_option
 from agent_brain_store.cli.running import NO, WRONG, Failure, command, interruptible
+from agent_brain_store.cli.screen import counted
 from agent_brain_store.results import IndexReport, VerifyReport
 
-_RESET = "This deletes all {chunks:,} chunks. Type the name of the store, {name}"
+_RESET = "This deletes everything, {chunks}. Type the name of the store, {name}"
 
 
 def _require_person(what: str, hint: str) -> None:
@@ -24,9 +25,9 @@ def _require_person(what: str, hint: str) -> None:
 
 
 def _agreed(matching: int, chunks: int) -> bool:
-    _require_person(f"{matching:,} of {chunks:,} chunks match", "say --yes")
+    _require_person(f"{matching:,} of {counted(chunks, 'chunk')} would be deleted", "say --yes")
     with interruptible():
-        return click.confirm(f"Delete {matching:,} of {chunks:,} chunks?", err=True)
+        return click.confirm(f"Delete {matching:,} of {counted(chunks, 'chunk')}?", err=True)
 
 
 @command("delete", interrupted="agent-brain-store count says what is left")
@@ -51,7 +52,7 @@ def delete(path: Path | None, ids: tuple[str, ...], where: Any, yes: bool, wants
     if wants_json:
         screen.as_json({"deleted": deleted})
     else:
-        click.echo(f"deleted {deleted:,} chunks")
+        click.echo(f"deleted {counted(deleted, 'chunk')}")
 
 
 @command("reset", interrupted="agent-brain-store count says what is left")
@@ -67,15 +68,17 @@ def reset(path: Path | None, given: str | None) -> None:
             chunks = await store.get_count()
             answer = given
             if answer is None:
-                _require_person(f"{chunks:,} chunks would be deleted", f"give the name of the store: --name {name}")
+                _require_person(
+                    f"{counted(chunks, 'chunk')} would be deleted", f"give the name of the store: --name {name}"
+                )
                 with interruptible():
-                    answer = click.prompt(_RESET.format(chunks=chunks, name=name), err=True)
+                    answer = click.prompt(_RESET.format(chunks=counted(chunks, "chunk"), name=name), err=True)
             if answer != name:
                 raise Failure(f"the store is {name!r} and not {answer!r}: nothing was deleted", exit_code=WRONG)
             await store.reset()
             return chunks
 
-    click.echo(f"deleted {asyncio.run(work()):,} chunks; the store is empty")
+    click.echo(f"deleted {counted(asyncio.run(work()), 'chunk')}; the store is empty")
 
 
 @command("reindex", interrupted="the old index stays in use; what is half built is removed by the next start")
@@ -117,7 +120,7 @@ def rederive(path: Path | None, wants_json: bool) -> None:
     if wants_json:
         screen.as_json({"changed": changed})
     else:
-        click.echo(f"derived the terms anew; {changed:,} chunks changed")
+        click.echo(f"derived the terms anew; {counted(changed, 'chunk')} changed")
 
 
 @command("verify", interrupted="run the same command again: what is mended stays mended")
@@ -142,6 +145,8 @@ def verify(path: Path | None, repair: bool, wants_json: bool) -> None:
             click.echo(f"damaged {damage}" + (": --repair mends it" if damage.repairable and not repair else ""))
         for what in report.unchecked:
             screen.note(f"not checked: {what}")
-        click.echo(f"read {report.chunks:,} chunks, digest {report.digest}: {'whole' if report.ok else 'damaged'}")
+        click.echo(
+            f"read {counted(report.chunks, 'chunk')}, digest {report.digest}: {'whole' if report.ok else 'damaged'}"
+        )
     if not report.ok:
         sys.exit(NO)

@@ -25,7 +25,7 @@ from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import SearchResult
 
 _TOP = 5
-_FOUND = "{chunks:,} passages of {files:,} files ({new:,} new, {changed:,} changed, {removed:,} removed), in {place}"
+_FOUND = "{passages} of {files} ({new:,} new, {changed:,} changed, {removed:,} removed), in {place}"
 
 
 def _data_folder() -> Path:
@@ -77,7 +77,8 @@ async def _run(folder: Path, questions: Sequence[str], backend: str, data: Path,
         chunks, files = await store.get_count(), report.new + report.changed + report.unchanged
         if not chunks:
             raise Failure(f"there is no text in {folder}", "it reads text files of up to 1 MB in UTF-8", NO)
-        screen.note(_FOUND.format(chunks=chunks, files=files, place=place, **asdict(report)))
+        found = {"passages": screen.counted(chunks, "passage"), "files": screen.counted(files, "file")}
+        screen.note(_FOUND.format(**found, place=place, **asdict(report)))
         for question in questions or _asked():
             (vector,) = await asyncio.to_thread(embedder.embed, [question])
             hits = await store.hybrid_search(question, vector, _TOP, explain=True, highlights=True)

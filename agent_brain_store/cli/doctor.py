@@ -41,7 +41,8 @@ def doctor(path: Path | None, wants_json: bool) -> None:
     else:
         for finding in found:
             _show(finding)
-        click.echo(f"{checks} checks, {len(found)} findings" if found else f"{checks} checks: all is well")
+        looked = screen.counted(checks, "check")
+        click.echo(f"{looked}, {screen.counted(len(found), 'finding')}" if found else f"{looked}: all is well")
     if any(finding.level == ERROR for finding in found):
         click.get_current_context().exit(NO)
 

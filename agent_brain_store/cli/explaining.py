@@ -104,7 +104,7 @@ async def _explain(
 
 
 def _show(found: dict[str, Any]) -> None:
-    click.echo(f"{found['search']} search over {found['chunks']:,} chunks: {found['milliseconds']} ms")
+    click.echo(f"{found['search']} search over {screen.counted(found['chunks'], 'chunk')}: {found['milliseconds']} ms")
     for said in found["reads"]:
         click.echo(f"  {said}")
     if found["terms"]:

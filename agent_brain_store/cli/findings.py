@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from agent_brain_store.cli.opening import Look
+from agent_brain_store.cli.screen import counted
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.results import EmbeddingMetadata
 
@@ -47,7 +48,9 @@ def no_profile(config: StoreConfig, profile: EmbeddingMetadata | None, chunks: i
     if profile is not None or not chunks:
         return []
     model = config.embedding
-    evidence = f"{chunks:,} chunks, and no embedding profile; the configuration says {model.provider}/{model.model}"
+    evidence = (
+        f"{counted(chunks, 'chunk')}, and no embedding profile; the configuration says {model.provider}/{model.model}"
+    )
     return [Finding(WARNING, "another embedding model would not be noticed", evidence, NAME_MODEL)]
 
 

@@ -83,9 +83,9 @@ def _show(report: sources.ImportReport, wants_json: bool) -> None:
         named = [{"name": item.name, "reason": item.reason} for item in report.named]
         screen.as_json({"chunks": report.chunks, "left_out": report.left_out, "named": named})
         return
-    click.echo(f"imported {report.chunks:,} chunks, verified")
+    click.echo(f"imported {screen.counted(report.chunks, 'chunk')}, verified")
     if report.left_out:
-        screen.note(f"warning: left out {report.left_out:,} chunks that the store cannot keep:")
+        screen.note(f"warning: left out {screen.counted(report.left_out, 'chunk')} that the store cannot keep:")
     for item in report.named[:_SHOWN]:
         screen.note(f"  {screen.one_line(item.name)}: {screen.one_line(item.reason)}")
     if report.left_out > _SHOWN:

@@ -22,6 +22,7 @@ from agent_brain_store.protocol import BulkLoader, StorageBackend
 
 _HINT = 'a line is like {"id": "a", "text": "A text.", "metadata": {"source": "a.md"}, "embedding": [0.1, 0.2]}'
 _KEYS = {"id", "text", "metadata", "embedding"}
+_MANY = 1000  # chunks; from so many on, a rate is shown
 _INTERRUPTED = "what was loaded is stored; run the same command again, and it skips what is stored already"
 
 
@@ -53,18 +54,26 @@ def load(path: Path | None, file: IO[str], embedder: str | None, batch: int, wan
     if file.seekable() and file.name != "<stdin>":
         total = sum(1 for _ in _lines(file, function is not None))
         file.seek(0)
-    began = time.perf_counter()
-    loaded = asyncio.run(_load(configured(path).config, file, function, batch, total))
-    seconds = time.perf_counter() - began
+    loaded, seconds = asyncio.run(_load(configured(path).config, file, function, batch, total))
     if wants_json:
         screen.as_json({"loaded": loaded, "seconds": round(seconds, 3)})
     else:
-        click.echo(f"loaded {loaded:,} chunks in {seconds:.1f} s ({loaded / max(seconds, 0.001):,.0f}/s)")
+        click.echo(in_words(loaded, seconds))
 
 
-async def _load(config: StoreConfig, file: IO[str], embedder: Embedder | None, size: int, total: int | None) -> int:
+def in_words(loaded: int, seconds: float) -> str:
+    """Return what was loaded, and how fast. A few chunks say nothing of the speed."""
+    speed = f" ({screen.rate(loaded / max(seconds, 0.001))})" if loaded >= _MANY else ""
+    return f"loaded {screen.counted(loaded, 'chunk')} in {seconds:.1f} s{speed}"
+
+
+async def _load(
+    config: StoreConfig, file: IO[str], embedder: Embedder | None, size: int, total: int | None
+) -> tuple[int, float]:
+    """Load a file. Returns how many chunks it had, and the seconds from the moment when the store was open."""
     loaded = 0
     async with open_store(config) as store:
+        began = time.perf_counter()
         with screen.bars(total) as progress:
             async with store.bulk_load(progress) as loader:
                 try:
@@ -75,7 +84,7 @@ async def _load(config: StoreConfig, file: IO[str], embedder: Embedder | None, s
                     screen.note("stopping: the vector index is brought up to date first")
                     raise
         await _name_model(store, config)
-    return loaded
+        return loaded, time.perf_counter() - began
 
 
 def _next(lines: Iterator[Line], size: int) -> list[Line]:

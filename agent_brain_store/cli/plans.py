@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from agent_brain_store.cli.screen import counted
+
 _INDEXES = {
     "chunks_embedding_ann": "the vector index",
     "chunks_tsv_gin": "the index of terms",
@@ -86,7 +88,7 @@ def verdict(read_whole: bool, chunks: int) -> str:
     if not read_whole:
         return "good: an index led to each chunk that was read"
     if chunks < _FEW:
-        return f"every chunk was read; for {chunks:,} chunks that is often the fastest way"
+        return f"every chunk was read; for {counted(chunks, 'chunk')} that is often the fastest way"
     return (
         "every chunk was read: an index is missing (agent-brain-store doctor), no index serves the filter, or the "
         "planner's statistics are old"

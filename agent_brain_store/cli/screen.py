@@ -43,6 +43,16 @@ def one_line(text: object) -> str:
     return printable(" ".join(str(text).split()))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with what it counts: 1 chunk, 2,000 chunks. The plural of ``noun`` ends with an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def rate(number: float) -> str:
+    """Return how many are done in a second. A small rate has a decimal, because 0/s says nothing."""
+    return f"{number:,.0f}/s" if number >= 10 else f"{number:.1f}/s"
+
+
 def as_json(value: Any) -> None:
     """Write one JSON document."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
@@ -111,7 +121,7 @@ class _Rate(ProgressColumn):
     """How many are done in a second."""
 
     def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f}/s", style="cyan")
+        return Text("" if task.speed is None else rate(task.speed), style="cyan")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from agent_brain_store import __version__
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import Look, config_option, configured, exists, json_option, looking, store_name
 from agent_brain_store.cli.running import command
+from agent_brain_store.cli.screen import counted
 from agent_brain_store.config import Sourced, StoreConfig
 from agent_brain_store.errors import StoreLocked
 from agent_brain_store.factory import open_store
@@ -106,7 +107,7 @@ def _second(generation: Mapping[str, Any] | None, chunks: int) -> dict[str, str]
         return {}
     done = chunks - generation["unembedded"]
     model = f"{generation['provider']}/{generation['model']}, {generation['dimensions']} dimensions"
-    return {"second generation": f"{model}: {done:,} of {chunks:,} chunks have its vectors"}
+    return {"second generation": f"{model}: {done:,} of {counted(chunks, 'chunk')} embedded"}
 
 
 def _size(directory: Path) -> int:
@@ -148,7 +149,7 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
             indexes, [row["name"] for row in await look.query("missing_indexes", concurrently=True)]
         ),
         **_second(await look.row("second_generation") if not state else None, health["chunks"]),
-        "word counts": f"{age['changes']:,} changes behind, counted {_ago(age['seconds'])} ago",
+        "word counts": f"{counted(age['changes'], 'change')} behind, counted {_ago(age['seconds'])} ago",
     }
 
 
@@ -193,7 +194,7 @@ def _others(indexes: Mapping[str, Mapping[str, Any]], missing: list[str]) -> str
 
 
 def _ago(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+            return counted(round(seconds / size), unit)
+    return counted(round(seconds), "second")

@@ -22,6 +22,7 @@ from agent_brain_store.cli.findings import (
     no_profile,
 )
 from agent_brain_store.cli.opening import Look, store_name
+from agent_brain_store.cli.screen import counted
 from agent_brain_store.cli.state import schema_state
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import DimensionMismatchError, ProviderMismatchError, StorageError
@@ -120,11 +121,11 @@ async def upkeep(_: StoreConfig, look: Look) -> list[Finding]:
         mend = f'{in_psql(_AUTOVACUUM_HERE)} -c "{_AUTOVACUUM}" {RELOAD}'
         found.append(Finding(WARNING, "autovacuum is off", "for the table chunks or for the server", mend))
     if row["dead_rows"] > max(_FEW, _SHARE * row["rows"]):
-        evidence = f"{row['dead_rows']:,} dead rows beside {row['rows']:,} chunks"
+        evidence = f"{counted(row['dead_rows'], 'dead row')} beside {counted(row['rows'], 'chunk')}"
         found.append(Finding(WARNING, "the table is full of dead rows", evidence, in_psql(_VACUUM)))
     if row["changes"] > max(_FEW, _SHARE * row["rows"]):
         since = row["analyzed"] or "the beginning"
-        evidence = f"{row['changes']:,} rows were written since {since}"
+        evidence = f"{counted(row['changes'], 'change')} of rows since {since}"
         found.append(Finding(WARNING, "the planner's statistics are old", evidence, in_psql(_ANALYZE)))
     return found
 
@@ -144,7 +145,7 @@ async def index_use(_: StoreConfig, look: Look) -> list[Finding]:
     ]
     vectors, words = rows.get("chunks_embedding_ann"), rows.get("chunks_tsv_gin")
     if vectors and words and not vectors["scans"] and words["scans"] > OFTEN and vectors["bytes"] > LARGE:
-        evidence = f"{words['scans']:,} scans of the word index, and none of the vector index"
+        evidence = f"{counted(words['scans'], 'scan')} of the word index, and none of the vector index"
         mend = "If nobody searches by vectors, set storage.postgres.index to none, and remove the index."
         found.append(Finding(NOTE, "the vector index is not used", evidence, mend))
     return found
@@ -156,7 +157,8 @@ async def word_counts(_: StoreConfig, look: Look) -> list[Finding]:
     if age["changes"] <= 0.1 * age["chunks"]:
         return []
     evidence = (
-        f"{age['changes']:,} chunks were written or deleted since the last count, and the store has {age['chunks']:,}"
+        f"{counted(age['changes'], 'chunk')} written or deleted since the last count, "
+        f"and the store has {counted(age['chunks'], 'chunk')}"
     )
     return [Finding(WARNING, "keyword ranking works with old word counts", evidence, MIGRATE)]
 

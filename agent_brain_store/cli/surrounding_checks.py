@@ -9,6 +9,7 @@ import math
 
 from agent_brain_store.cli.findings import NOTE, WARNING, Check, Finding, in_psql, mebibytes
 from agent_brain_store.cli.opening import Look
+from agent_brain_store.cli.screen import counted
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import ConfigError
 
@@ -104,7 +105,7 @@ async def slow_statements(_: StoreConfig, look: Look) -> list[Finding]:
         Finding(
             NOTE,
             f"{row['file']} is slow",
-            f"{row['calls']:,} calls took {row['mean_ms']:,.0f} ms on average, and {row['longest_ms']:,.0f} ms at most",
+            f"{counted(row['calls'], 'call')} took {row['mean_ms']:,.0f} ms on average, and {row['longest_ms']:,.0f} ms at most",
             "explain 'a question that was slow'",
         )
         for row in await look.query("slowest")

@@ -20,7 +20,7 @@ def _done(report: TransferReport, did: str, wants_json: bool) -> None:
     if wants_json:
         screen.as_json({"chunks": report.chunks, "sha256": report.sha256})
     else:
-        click.echo(f"{did} {report.chunks:,} chunks, verified (sha256 {report.sha256[:12]}…)")
+        click.echo(f"{did} {screen.counted(report.chunks, 'chunk')}, verified (sha256 {report.sha256[:12]}…)")
 
 
 @command("export", interrupted=_GOES_ON)

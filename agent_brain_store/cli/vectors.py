@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 
 from agent_brain_store.cli.running import WRONG, Failure
+from agent_brain_store.cli.screen import counted
 
 Embedder = Callable[[list[str]], Any]
 
@@ -67,5 +68,5 @@ async def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Any]:
     except Exception as error:
         raise Failure(f"the embedder failed: {type(error).__name__}: {error}") from error
     if len(vectors) != len(texts):
-        raise Failure(f"the embedder returned {len(vectors)} vectors for {len(texts)} texts")
+        raise Failure(f"the embedder returned {counted(len(vectors), 'vector')} for {counted(len(texts), 'text')}")
     return vectors

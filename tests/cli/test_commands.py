@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_brain_store.cli import loads
 from tests.support.commands import Run, lines
 from tests.support.stores import ANIMALS, DIMENSIONS, embed
 
@@ -24,6 +25,12 @@ def test_a_file_is_loaded_and_loading_it_again_changes_nothing(run: Run, tmp_pat
         assert (done.exit_code, json.loads(done.stdout)["loaded"], done.stderr) == (0, 4, "")
         assert run("count").stdout == "4\n"
     assert json.loads(run("count", "--where", BEARS, "--json").stdout) == {"chunks": 2}
+
+
+def test_a_load_says_how_many_and_how_fast() -> None:
+    assert loads.in_words(1, 0.04) == "loaded 1 chunk in 0.0 s"
+    assert loads.in_words(3, 1.5) == "loaded 3 chunks in 1.5 s"
+    assert loads.in_words(30_000, 12.0) == "loaded 30,000 chunks in 12.0 s (2,500/s)"
 
 
 def test_loading_records_the_configured_model(filled: Run, config_file: Path) -> None:
@@ -114,7 +121,7 @@ def test_nothing_found_is_no_error(filled: Run) -> None:
 def test_deleting_says_how_many_and_needs_a_yes(filled: Run) -> None:
     refused = filled("delete", "--where", BEARS)
     assert refused.exit_code == 2
-    assert refused.stderr == "error: 2 of 4 chunks match, and nobody can answer here\nhint: say --yes\n"
+    assert refused.stderr == "error: 2 of 4 chunks would be deleted, and nobody can answer here\nhint: say --yes\n"
     assert filled("count").stdout == "4\n"
     assert filled("delete", "--where", BEARS, "--yes").stdout == "deleted 2 chunks\n"
     assert json.loads(filled("delete", "b", "nobody", "-y", "--json").stdout) == {"deleted": 1}

@@ -170,6 +170,7 @@ def test_a_wrong_configuration_is_found_problem_by_problem(run: Run, config_file
     assert {finding["what"] for finding in findings} == {"the configuration is wrong"}
     evidence = [finding["evidence"] for finding in findings]
     assert [text.split(":")[0] for text in evidence] == ["storage.backend", "storage.chroma.collection"]
+    assert run("doctor").stdout.endswith("\n\n1 check, 2 findings\n")
 
 
 def test_traces_that_chroma_would_send_are_found(filled: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

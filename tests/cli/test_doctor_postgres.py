@@ -98,7 +98,7 @@ def test_a_healthy_store_has_no_finding(filled: Run) -> None:
             "update term_statistics_state set changes = changes - 4",
             "warning",
             "keyword ranking works with old word counts",
-            "4 chunks were written or deleted",
+            "4 chunks written or deleted",
         ),
         (
             "delete from embedding_profile",

@@ -68,7 +68,7 @@ def test_a_directory_of_chroma(run, tmp_path):
     collection.add(ids=["no text"], embeddings=[[1.0] * DIMENSIONS])
     theirs.close()
     done = run("import-from", "chroma", tmp_path / "theirs", "docs")
-    assert done.stdout == "imported 1 chunks, verified\n", done.stderr
+    assert done.stdout == "imported 1 chunk, verified\n", done.stderr
     assert "no text: document" in done.stderr
     assert run("import-from", "chroma", tmp_path / "theirs", "nobody").exit_code == 3
     assert run("import-from", "chroma", tmp_path, "docs").exit_code == 3

@@ -92,7 +92,7 @@ def test_ctrl_c_leaves_the_store_whole_and_says_what_to_do_next(run: Run, config
 
 def test_a_question_waits_for_an_answer_and_ctrl_c_answers_it(filled: Run, loaded: Path) -> None:
     """The terminal is the one of the process, so that Ctrl-C comes from the keyboard."""
-    for typed, code, said in (("y\n", 0, "deleted 1 chunks"), ("\x03", 130, "stopped: agent-brain-store count says")):
+    for typed, code, said in (("y\n", 0, "deleted 1 chunk"), ("\x03", 130, "stopped: agent-brain-store count says")):
         process, terminal = pty.fork()
         if process == 0:
             environment = clean_environment(AGENT_BRAIN_CONFIG=str(loaded), PYTHONPATH=str(ROOT), TERM="xterm")
@@ -152,3 +152,13 @@ def test_a_snippet_shows_the_words_and_no_control_characters() -> None:
     assert "\n" not in shown.plain
     assert screen.snippet("short", []).plain == "short"
     assert screen.snippet(text, []).plain == f"{text[:160]}…"
+
+
+def test_a_number_and_its_noun_agree() -> None:
+    assert [screen.counted(n, "chunk") for n in (0, 1, 2, 1234)] == ["0 chunks", "1 chunk", "2 chunks", "1,234 chunks"]
+    assert [screen.rate(n) for n in (0.25, 12, 4321.4)] == ["0.2/s", "12/s", "4,321/s"]
+    for module in (ROOT / "agent_brain_store" / "cli").glob("*.py"):
+        by_hand = re.findall(
+            r"\{[^{}\"]+\} (?:chunk|file|check|finding|change|scan|call|row|text|vector)s\b", module.read_text()
+        )
+        assert not by_hand, f"{module.name}: screen.counted() writes this"
