@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from agent_brain_store import open_store, reembed
 from agent_brain_store.cli import loads
 from tests.support.commands import Run, lines
 from tests.support.stores import ANIMALS, DIMENSIONS, embed
@@ -183,6 +185,21 @@ def test_the_status_says_what_the_store_holds_and_where_each_setting_comes_from(
     lines = filled("status").stdout.splitlines()
     assert "chunks\t4" in lines
     assert f"embedding.model\thashed\t{config_file}" in lines
+
+
+@pytest.mark.usefixtures("on_one_node")
+def test_the_status_says_how_far_a_new_model_is(filled: Run, config_file: Path) -> None:
+    vectors = [[embed("x", 24)]]
+
+    async def stops_after_one() -> None:
+        async with open_store(config_file) as store:
+            await reembed(store, lambda _: vectors.pop(), "test", "larger", 24, batch_size=1)
+
+    assert "second generation" not in filled("status").stdout
+    with pytest.raises(IndexError):
+        asyncio.run(stops_after_one())
+    assert "second generation\ttest/larger, 24 dimensions: 1 of 4 chunks embedded\n" in filled("status").stdout
+    assert filled("search", "growling").exit_code == 0
 
 
 def test_looking_never_makes_a_store(run: Run, elsewhere, configure, backend: str, tmp_path: Path) -> None:
