@@ -27,6 +27,18 @@ def loading(progress: ProgressCallback | None, total: int) -> Written | None:
     return None if progress is None else lambda chunks: progress(Progress("loading", chunks, total))
 
 
+def without_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
+    """Leave out the "loading" steps of `bulk_load`, for callers that report what they load by a name of their own."""
+    if progress is None:
+        return None
+
+    def report(step: Progress) -> None:
+        if step.operation != "loading":
+            progress(step)
+
+    return report
+
+
 @contextmanager
 def deferring_errors(progress: ProgressCallback | None) -> Iterator[ProgressCallback | None]:
     """Wrap a callback. If it raises an error, the error is raised at the end of the block.

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import DimensionMismatchError, TransferError
+from agent_brain_store.progress import without_loading
 from agent_brain_store.protocol import BulkLoader, StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.types import Document, Progress, ProgressCallback
@@ -53,7 +54,8 @@ async def import_from(
     """Store every chunk that a reader yields. A chunk that the store cannot keep is left out, and reported.
 
     ``profile`` is the model that made the source's vectors. The store gets it if it has none. Each chunk is read back
-    and compared after it was written. Chunks with the same id are replaced.
+    and compared after it was written. Chunks with the same id are replaced. ``progress`` hears of the chunks, and of the
+    index build at the end.
 
     You can repeat an interrupted import. Chunks that are stored already are not written again.
 
@@ -64,7 +66,7 @@ async def import_from(
     if profile is not None:
         stored = await store.get_embedding_metadata()
         store.validate_embedding_compatibility(profile.provider, profile.model, profile.dimensions, stored)
-    async with aclosing(items), store.bulk_load() as load:
+    async with aclosing(items), store.bulk_load(without_loading(progress)) as load:
         taker = _Taker(store, load)
         async for batch in _batches(items):
             await taker.take([item for item in batch if isinstance(item, Document)])

@@ -23,6 +23,7 @@ from typing import Any
 
 from agent_brain_store.config.embedding_models import HALFVEC_DIMENSIONS
 from agent_brain_store.errors import ProviderMismatchError, TransferError
+from agent_brain_store.progress import without_loading
 from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import EmbeddingMetadata
 from agent_brain_store.transfer.files import (
@@ -105,7 +106,7 @@ async def import_documents(
             raise TransferError(f"the export in {directory.name} was interrupted: repeat export_documents first")
         _check_profile(store, manifest["profile"], profile)
         done = 0
-        async with store.bulk_load(_without_loading(progress)) as load:
+        async with store.bulk_load(without_loading(progress)) as load:
             for number in range(len(manifest["parts"])):
                 documents = await asyncio.to_thread(read_part, directory, manifest, number)
                 await _store(load, documents)
@@ -129,7 +130,7 @@ async def copy_documents(
     profile = None if stored is None else asdict(stored)
     _check_profile(target, profile, await target.get_embedding_metadata())
     total, digest, done = await source.get_count(), _Digest(), 0
-    async with target.bulk_load(_without_loading(progress)) as load:
+    async with target.bulk_load(without_loading(progress)) as load:
         async for batch in _pages(source, None):
             await _store(load, batch)
             await asyncio.to_thread(digest.add, batch)
@@ -211,18 +212,6 @@ async def _pages(store: StorageBackend, after: str | None) -> AsyncIterator[list
 def _report(progress: ProgressCallback | None, operation: str, done: int, total: int) -> None:
     if progress is not None:
         progress(Progress(operation, done, total))
-
-
-def _without_loading(progress: ProgressCallback | None) -> ProgressCallback | None:
-    """Leave out the "loading" steps of `bulk_load`. This module reports loaded chunks itself, and knows their total."""
-    if progress is None:
-        return None
-
-    def report(step: Progress) -> None:
-        if step.operation != "loading":
-            progress(step)
-
-    return report
 
 
 # --- checksums -------------------------------------------------------------------------------------------------------
