@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.chroma import client
+from tests.support.commands import PROGRAM, many_lines, read_until
 from tests.support.foreign_stores import CHUNKS, DUMP
+from tests.support.pages import ROOT, clean_environment
 from tests.support.servers import run_psql
 from tests.support.stores import DIMENSIONS, embed
 
@@ -101,6 +107,33 @@ def test_any_table(run, database):
     assert done.stdout == f"imported {len(CHUNKS)} chunks, verified\n", done.stderr
     missing = run("import-from", "table", _url(database), "nobody")
     assert (missing.exit_code, "no table public.nobody" in missing.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_an_import_that_is_stopped_goes_on(run, config_file, tmp_path, sign):
+    """It is stopped after the first of eight batches."""
+    file, count = tmp_path / "many.jsonl", 8000
+    file.write_text(many_lines(count))
+    here, there = pty.openpty()
+    environment = clean_environment(
+        AGENT_BRAIN_CONFIG=str(config_file), PYTHONPATH=str(ROOT), COLUMNS="60", TERM="xterm"
+    )
+    command = [*PROGRAM, "import-from", "json-lines", str(file)]
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=there, stderr=there)
+    os.close(there)
+    shown = read_until(here, "1000/?")
+    process.send_signal(sign)
+    shown += read_until(here, None)
+    os.close(here)
+    if sign is signal.SIGINT:
+        assert process.wait(120) == 130, shown
+        assert "stopped: run the same command again, and it skips what is stored already" in shown
+        assert "Traceback" not in shown
+    assert process.wait(120) in (130, -sign)
+    assert 1000 <= int(run("count").stdout) < count
+    assert run("import-from", "json-lines", file).stdout == f"imported {count:,} chunks, verified\n"
+    assert run("verify").stdout.startswith(f"read {count:,} chunks, ")
+    assert run("search", "07999").stdout.split("\t")[2] == "07999"
 
 
 def _url(database: dict[str, Any]) -> str:
