@@ -24,6 +24,7 @@ from llama_index.core.schema import (
     RelatedNodeInfo,
     TextNode,
 )
+from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.types import (
     FilterCondition,
     FilterOperator,
@@ -193,6 +194,41 @@ def test_a_list_operator_needs_a_list(vectors):
 
 
 # --- modes -----------------------------------------------------------------------------------------------------------
+
+SCOPES: list[dict[str, Any]] = [
+    {},
+    {"filters": one("born", 1906)},
+    {"filters": one("unknown", 1906)},
+    {"filters": MetadataFilters(filters=[*one("born", 1815).filters, *one("born", 1906).filters])},
+    {"node_ids": ["kurt", "ada"]},
+    {"node_ids": ["kurt", "ada"], "filters": one("born", 1906)},
+]
+
+
+MODES: list[tuple[str, dict[str, Any], int]] = [
+    ("default", {}, 4),
+    ("default", {}, 1),
+    ("mmr", {"mmr_threshold": 0.2}, 3),
+    ("mmr", {"mmr_threshold": 0.9}, 2),
+]
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=range(len(SCOPES)))
+def test_a_query_finds_what_the_store_of_llama_index_finds(vectors, scope):
+    """`SimpleVectorStore` keeps its nodes in memory and compares all of them. Its own tests ask such questions."""
+    theirs = SimpleVectorStore()
+    theirs.add([node(name) for name in PEOPLE])
+    for deleted in (None, "first"):
+        if deleted:
+            theirs.delete(deleted)
+            vectors.delete(deleted)
+        for mode, options, top_k in MODES:
+            query = VectorStoreQuery(embed("engine"), top_k, mode=VectorStoreQueryMode(mode), **scope)
+            expected, found = theirs.query(query, **options), vectors.query(query, **options)
+            assert found.ids == expected.ids, (mode, top_k, deleted)
+            if mode == "default":  # of MMR, theirs says how much a node was worth for the choice
+                scores = [max(0, score) for score in expected.similarities or []]
+                assert found.similarities == pytest.approx(scores, abs=1e-5)
 
 
 def test_the_default_mode_searches_by_vector(vectors):
