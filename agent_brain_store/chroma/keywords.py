@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PREFIX = "agent_brain-keywords-"
 FORMAT = 1  # of the file; another one is made anew
 MAY_LAG = 1000  # chunks, or a fifth of all if that is more; with more unsaved ones the file is written
 
@@ -74,12 +75,24 @@ def delete(rows: client.Rows, folder: Path | None) -> None:
         file.unlink(missing_ok=True)
 
 
+def unusable(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each file of a keyword index that no start can use, and why."""
+    from agent_brain_store.textsearch import kept
+
+    for file in sorted(folder.glob(f"{_PREFIX}*.index")):
+        made_from = kept.made_from(file)
+        if made_from is None:
+            yield file, "is damaged"
+        elif (made_from[0], made_from[-1]) != (FORMAT, kept.fingerprint()):
+            yield file, "was made by another version of this library or of the stemmer"
+
+
 def _file(rows: client.Rows, folder: Path, config: KeywordConfig) -> Path:
     return folder / f"{_stem(rows)}{hashlib.blake2b(repr(config).encode(), digest_size=8).hexdigest()}.index"
 
 
 def _stem(rows: client.Rows) -> str:
-    return f"agent_brain-keywords-{rows.collection_id}-"
+    return f"{_PREFIX}{rows.collection_id}-"
 
 
 def _made_from(rows: client.Rows, config: KeywordConfig) -> list[Any]:

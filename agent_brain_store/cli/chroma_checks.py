@@ -36,7 +36,7 @@ _MIGRATIONS = "select dir, max(version) from migrations group by dir"
 async def check(config: StoreConfig) -> list[Finding]:
     """Return what is wrong with the configured directory and collection."""
     noted, place = telemetry(), "directory" if config.chroma.host is None else "server"
-    for look in (holder, database, version) if config.chroma.host is None else ():
+    for look in (holder, database, version, keyword_indexes) if config.chroma.host is None else ():
         found = await asyncio.to_thread(look, config)
         if any(finding.level == ERROR for finding in found):
             return [*noted, *found]
@@ -132,6 +132,21 @@ def database(config: StoreConfig) -> list[Finding]:
     if problems == ["ok"]:
         return []
     return [Finding(ERROR, "the database file is damaged", " ".join(problems[0].split()), _DAMAGED)]
+
+
+def keyword_indexes(config: StoreConfig) -> list[Finding]:
+    """Find files of keyword indexes that are damaged, or that another version made. A search makes such an index anew."""
+    from agent_brain_store.chroma.keywords import unusable
+
+    return [
+        Finding(
+            NOTE,
+            "a keyword index will be made anew",
+            f"{file} {why}; the next search by words reads every text instead",
+            f"Run: rm {file}. The next search by words makes a new one.",
+        )
+        for file, why in unusable(config.chroma.path)
+    ]
 
 
 async def vectors(store: StorageBackend) -> list[Finding]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 from agent_brain_store.cli import screen
-from agent_brain_store.cli.findings import AS_SAID, ERROR, NOTE, STATUS, WARNING, Check, Finding
-from agent_brain_store.cli.opening import Look, config_option, configured, json_option, looking
+from agent_brain_store.cli.findings import AS_SAID, ERROR, MIGRATE, NOTE, STATUS, WARNING, Check, Finding
+from agent_brain_store.cli.opening import Look, NoStore, config_option, configured, json_option, looking
 from agent_brain_store.cli.running import NO, command
 from agent_brain_store.config import Sourced, StoreConfig
 from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDependency, StorageError
 
 _ORDER = (ERROR, WARNING, NOTE)
+_NEEDED = re.compile(r"([\w.-]+)\s*([^;]*)$")  # a requirement that is no extra's
 
 
 class Diagnosis(NamedTuple):
@@ -70,7 +74,30 @@ async def diagnose(path: Path | None) -> Diagnosis:
         return Diagnosis([Finding(ERROR, "the configuration is wrong", text, mend) for text in error.problems], 1)
     preferred = [Finding(NOTE, "a variable is preferred to the file", note, STATUS) for note in read.notes]
     found, checks = await _backend(read)
-    return Diagnosis([*preferred, *found], checks + 1)
+    return Diagnosis([*preferred, *packages(), *found], checks + 2)
+
+
+def packages() -> list[Finding]:
+    """Find packages whose version this library does not work with. pip install --no-deps checks none."""
+    try:
+        needed = metadata.requires("agent-brain-store") or []
+    except metadata.PackageNotFoundError:  # the program runs from a folder, and was never installed
+        return []
+    found = []
+    for name, bounds in (match.groups() for match in map(_NEEDED.match, needed) if match):
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:  # a backend that is not used may be left out
+            continue
+        limits = re.findall(r"(>=|<)\s*([\d.]+)", bounds)
+        if any((_parts(version) < _parts(limit)) == (kind == ">=") for kind, limit in limits):
+            mend = f"Run: pip install '{name}{bounds.strip()}'."
+            found.append(Finding(WARNING, "a package has a version that does not fit", f"{name} {version}", mend))
+    return found
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 async def _backend(read: Sourced) -> Diagnosis:
@@ -79,19 +106,37 @@ async def _backend(read: Sourced) -> Diagnosis:
         if config.backend == "chroma":
             from agent_brain_store.cli.chroma_checks import check
 
-            return Diagnosis(await check(config), 7)
+            return Diagnosis(await check(config), 8)
         async with looking(config) as look:
             return await _postgres(config, look)
     except MissingDependency as error:
         return Diagnosis([Finding(ERROR, "a package is missing", error.message, AS_SAID)], 1)
+    except NoStore:  # a private server that was never made
+        path = config.postgres.embedded_path
+        evidence = f"there is no server in {path and path.absolute()}"
+        return Diagnosis([Finding(ERROR, "there is no store", evidence, MIGRATE)], 1)
     except ConnectionFailed as error:
-        mend = (
-            "Start the server (systemctl start postgresql, or docker compose up --detach), "
-            "or correct storage.postgres.host, port, user, database and the password."
-        )
-        return Diagnosis([Finding(ERROR, "the server cannot be reached", error.message, mend)], 1)
+        return Diagnosis([_not_connected(error)], 1)
     except StorageError as error:
         return Diagnosis([Finding(ERROR, "the store cannot be looked at", error.message, AS_SAID)], 1)
+
+
+def _not_connected(error: ConnectionFailed) -> Finding:
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    if state.startswith("28"):
+        mend = "Correct storage.postgres.user, and the password that password_env or password_file has."
+        return Finding(ERROR, "the server does not let this role in", error.message, mend)
+    if state == "3D000":
+        mend = "Run: createdb and its name, as a role that may; or correct storage.postgres.database."
+        return Finding(ERROR, "there is no such database", error.message, mend)
+    if isinstance(error.__cause__, socket.gaierror):
+        mend = "Correct storage.postgres.host."
+        return Finding(ERROR, "the name of the server is unknown", error.message, mend)
+    mend = (
+        "Start the server (systemctl start postgresql, or docker start and the name of the container), "
+        "or correct storage.postgres.host and port."
+    )
+    return Finding(ERROR, "the server cannot be reached", error.message, mend)
 
 
 async def _postgres(config: StoreConfig, look: Look) -> Diagnosis:

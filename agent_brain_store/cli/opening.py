@@ -65,11 +65,15 @@ def store_name(config: StoreConfig) -> str:
     return config.postgres.schema if config.backend == "postgres" else config.chroma.collection
 
 
-def no_store(config: StoreConfig) -> Failure:
+class NoStore(Failure):
+    """The store does not exist."""
+
+
+def no_store(config: StoreConfig) -> NoStore:
     """Return the error for a store that does not exist."""
     place = "schema" if config.backend == "postgres" else "collection"
     hint = "agent-brain-store load makes a store, and agent-brain-store status shows the configuration that is used"
-    return Failure(f"there is no store in the {place} {store_name(config)!r} yet", hint, NO)
+    return NoStore(f"there is no store in the {place} {store_name(config)!r} yet", hint, NO)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,22 @@ async def next_build(config: StoreConfig, look: Look) -> list[Finding]:
     if free is not None and free < min(needed, granted):
         evidence = (
             f"a build takes {mebibytes(min(needed, granted))} of {_SHARED_MEMORY}, which has {mebibytes(free)} free"
+            f"{_largest_there()}"
         )
         mend = f"Free room in {_SHARED_MEMORY}, or give it more: docker run --shm-size=1g."
         found.append(Finding(WARNING, "the next build of the vector index may fail", evidence, mend))
     return found
+
+
+def _largest_there() -> str:
+    """Name the largest file in shared memory that is not PostgreSQL's."""
+    sizes = {}
+    for file in _SHARED_MEMORY.rglob("*"):
+        with suppress(OSError):  # it has gone meanwhile
+            if file.is_file() and not file.name.startswith("PostgreSQL."):
+                sizes[file] = file.stat().st_size
+    largest = max(sizes, key=sizes.__getitem__, default=None)
+    return f"; the largest file there is {largest}, with {mebibytes(sizes[largest])}" if largest else ""
 
 
 def free_shared_memory(row: Mapping[str, Any], look: Look) -> int | None:

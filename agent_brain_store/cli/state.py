@@ -13,7 +13,16 @@ import click
 
 from agent_brain_store import __version__
 from agent_brain_store.cli import screen
-from agent_brain_store.cli.opening import Look, config_option, configured, exists, json_option, looking, store_name
+from agent_brain_store.cli.opening import (
+    Look,
+    NoStore,
+    config_option,
+    configured,
+    exists,
+    json_option,
+    looking,
+    store_name,
+)
 from agent_brain_store.cli.running import command
 from agent_brain_store.cli.screen import counted
 from agent_brain_store.config import Sourced, StoreConfig
@@ -22,6 +31,7 @@ from agent_brain_store.factory import open_store
 
 _DRIVERS = {"postgres": ("asyncpg", "pgvector"), "chroma": ("chromadb",)}
 _UNSAID = ("default", "libpq")
+_NO_STORE = "there is no store yet"
 
 
 @command("status")
@@ -72,8 +82,12 @@ def _in_words(value: Any) -> str:
 async def _store(config: StoreConfig) -> dict[str, Any]:
     if config.backend == "chroma":
         return await _chroma(config)
-    async with looking(config) as look:
-        return await _postgres(config, look)
+    try:
+        async with looking(config) as look:
+            return await _postgres(config, look)
+    except NoStore:  # a private server that was never made
+        path = config.postgres.embedded_path
+        return {"directory": str(path and path.absolute()), "state": _NO_STORE}
 
 
 # --- Chroma ----------------------------------------------------------------------------------------------------------
@@ -86,7 +100,7 @@ async def _chroma(config: StoreConfig) -> dict[str, Any]:
         place = {"server": f"{config.chroma.host}:{config.chroma.port}"}
     try:
         if not await exists(config):
-            return place | {"state": "there is no store yet"}
+            return place | {"state": _NO_STORE}
         async with open_store(config) as store:
             details = (await store.health()).details
             profile = await store.get_embedding_metadata()
@@ -133,7 +147,7 @@ async def _postgres(config: StoreConfig, look: Look) -> dict[str, Any]:
         "connection": f"{server['role']} to {server['database']}, {'TLS' if server['encrypted'] else 'not encrypted'}",
     }
     if not look.version:
-        return facts | {"state": "there is no store yet"}
+        return facts | {"state": _NO_STORE}
     health, age = await look.row("health"), await look.row("term_statistics_age")
     state = await schema_state(look)
     sizes = await look.row("sizes")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
+_DAMAGED = (OSError, ValueError, KeyError, TypeError)
 _SIZE = 8  # bytes: the footer's length is the last number of the file, and arrays begin at multiples of it
 
 
@@ -58,23 +59,39 @@ def write(path: Path, made_from: list[Any], arrays: Iterable[tuple[str, str, Ite
 def read(path: Path, made_from: list[Any]) -> dict[str, NDArray[Any]] | None:
     """Return the arrays of a file, which stay on the disk. Returns None if it is missing, damaged or made from others."""
     try:
-        whole = np.memmap(path, np.uint8, "r")
-        length = int.from_bytes(whole[-_SIZE:].tobytes(), "little")
-        footer = json.loads(whole[-_SIZE - length : -_SIZE].tobytes())
-        if footer["made_from"] != made_from:
-            return None
-        parts = {name: (kind, whole[start:end]) for name, (kind, start, end) in footer["places"].items()}
-        checksum = 0
-        for _, part in parts.values():
-            checksum = zlib.crc32(part.data, checksum)
-        if checksum != footer["checksum"]:
-            raise ValueError("its checksum is wrong")
-        return {name: part.view(kind) for name, (kind, part) in parts.items()}
+        whole, footer = _opened(path)
+        return _arrays(whole, footer) if footer["made_from"] == made_from else None
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except _DAMAGED:
         log.warning("the kept keyword index cannot be read and is made anew", exc_info=True)
         return None
+
+
+def made_from(path: Path) -> list[Any] | None:
+    """Return what a file was made from, or None if it is damaged. It reads the whole file."""
+    try:
+        whole, footer = _opened(path)
+        _arrays(whole, footer)
+        return list(footer["made_from"])
+    except _DAMAGED:
+        return None
+
+
+def _opened(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
+    whole = np.memmap(path, np.uint8, "r")
+    length = int.from_bytes(whole[-_SIZE:].tobytes(), "little")
+    return whole, json.loads(whole[-_SIZE - length : -_SIZE].tobytes())
+
+
+def _arrays(whole: NDArray[Any], footer: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    parts = {name: (kind, whole[start:end]) for name, (kind, start, end) in footer["places"].items()}
+    checksum = 0
+    for _, part in parts.values():
+        checksum = zlib.crc32(part.data, checksum)
+    if checksum != footer["checksum"]:
+        raise ValueError("its checksum is wrong")
+    return {name: part.view(kind) for name, (kind, part) in parts.items()}
 
 
 class Postings:

@@ -17,6 +17,7 @@ import pytest
 
 from agent_brain_store import open_store
 from agent_brain_store.chroma.lock import LOCK_FILE, DirectoryLock
+from agent_brain_store.textsearch import kept
 from tests.support.chroma_server import chroma_server
 from tests.support.commands import Configure, Run, many_lines
 from tests.support.stores import ANIMALS, DIMENSIONS, fill
@@ -36,7 +37,7 @@ def only(run: Run, *arguments: object) -> dict[str, str]:
 
 def test_a_healthy_store_has_no_finding(filled: Run) -> None:
     done = filled("doctor")
-    assert (done.exit_code, done.stdout) == (0, "8 checks: all is well\n")
+    assert (done.exit_code, done.stdout) == (0, "10 checks: all is well\n")
 
 
 def test_a_store_that_is_not_there_is_found(run: Run) -> None:
@@ -75,7 +76,7 @@ def test_a_store_whose_model_nobody_has_named_is_found(run: Run, config_file: Pa
     finding = only(run)
     assert (finding["level"], finding["what"]) == ("warning", "another embedding model would not be noticed")
     assert run(*shlex.split(finding["mend"])[1:]).exit_code == 0
-    assert run("doctor").stdout == "8 checks: all is well\n"
+    assert run("doctor").stdout == "10 checks: all is well\n"
 
 
 def test_a_package_that_is_missing_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +84,17 @@ def test_a_package_that_is_missing_is_found(filled: Run, monkeypatch: pytest.Mon
     finding = only(filled)
     assert (finding["level"], finding["what"]) == ("error", "a package is missing")
     assert finding["evidence"].endswith("pip install rank-bm25")
+
+
+def test_a_package_of_another_version_is_found(filled: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What pip knows of a package stands in a folder beside it."""
+    (tmp_path / "PyStemmer-3.0.0.dist-info").mkdir()
+    (tmp_path / "PyStemmer-3.0.0.dist-info" / "METADATA").write_text("Name: PyStemmer\nVersion: 3.0.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("warning", "a package has a version that does not fit")
+    assert finding["evidence"] == "pystemmer 3.0.0"
+    assert finding["mend"] == "Run: pip install 'pystemmer<3,>=2.2.0.3'."
 
 
 def test_a_server_of_chroma_is_looked_at_and_missed(run: Run, configure: Configure) -> None:
@@ -136,6 +148,36 @@ def test_a_vector_index_that_is_damaged_is_found(run: Run, tmp_path: Path) -> No
     shutil.rmtree(header.parent)
     finding = only(run)
     assert (finding["level"], finding["mend"].split()[0]) == ("error", "Restore")
+
+
+def test_a_keyword_index_that_cannot_be_used_is_found_and_made_anew(filled: Run, tmp_path: Path) -> None:
+    def ask() -> Path:
+        assert json.loads(filled("search", "bears", "--json").stdout)
+        (file,) = (tmp_path / "chroma").glob("agent_brain-keywords-*.index")
+        return file
+
+    file = ask()
+    whole = file.read_bytes()
+    for wrong, why in ((whole[:16] + b"\xff" * 8 + whole[24:], "is damaged"), (whole[:-60], "is damaged")):
+        file.write_bytes(wrong)
+        finding = only(filled)
+        assert finding["evidence"].startswith(f"{file} {why}")
+        Path(finding["mend"].removeprefix("Run: rm ").partition(". ")[0]).unlink()
+        assert filled("doctor").exit_code == 0
+        ask()
+        assert json.loads(filled("doctor", "--json").stdout)["findings"] == []
+
+
+def test_a_keyword_index_of_another_version_is_found(
+    filled: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert filled("search", "bears").exit_code == 0
+    monkeypatch.setattr(kept, "fingerprint", lambda: "another")
+    finding = only(filled)
+    assert (finding["level"], finding["what"]) == ("note", "a keyword index will be made anew")
+    assert "made by another version" in finding["evidence"]
+    assert filled("search", "bears").exit_code == 0
+    assert json.loads(filled("doctor", "--json").stdout)["findings"] == []
 
 
 def test_a_chunk_that_has_lost_its_vector_is_found(filled: Run, tmp_path: Path) -> None:

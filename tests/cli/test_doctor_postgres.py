@@ -56,7 +56,7 @@ def mend(run: Run, finding: Finding, database: dict[str, Any]) -> None:
 
 
 def test_a_healthy_store_has_no_finding(filled: Run) -> None:
-    assert filled("doctor").stdout == "20 checks: all is well\n"
+    assert filled("doctor").stdout == "21 checks: all is well\n"
 
 
 # --- the store -------------------------------------------------------------------------------------------------------
@@ -188,6 +188,13 @@ def test_a_store_that_is_not_there_is_found(filled: Run, configure: Configure, d
     other = configure({"backend": "postgres", "postgres": database | {"schema": "elsewhere"}}, "other.yaml")
     finding = only(filled, "--config", other)
     assert (finding["what"], finding["mend"]) == ("there is no store", f"agent-brain-store migrate --config {other}")
+
+
+def test_a_private_server_that_was_never_made_is_found(run: Run, configure: Configure, embedded_path: Path) -> None:
+    private = configure({"backend": "postgres", "postgres": {"embedded_path": str(embedded_path)}}, "private.yaml")
+    finding = only(run, "-c", private)
+    assert (finding["what"], finding["mend"]) == ("there is no store", f"agent-brain-store migrate --config {private}")
+    assert json.loads(run("status", "--json", "-c", private).stdout)["state"] == "there is no store yet"
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -340,12 +347,20 @@ def test_a_next_build_that_will_be_slow_is_found(
     assert "maintenance_work_mem = '2MB'" in finding["mend"]
 
 
-def test_a_server_that_cannot_be_reached_is_found(run: Run, configure: Configure) -> None:
-    away = configure(
-        {"backend": "postgres", "postgres": {"host": "127.0.0.1", "port": 1, "connect_timeout": 1}}, "away.yaml"
-    )
-    finding = only(run, "-c", away)
-    assert (finding["level"], finding["what"]) == ("error", "the server cannot be reached")
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ({"host": "127.0.0.1", "port": 1, "connect_timeout": 1}, "the server cannot be reached"),
+        ({"host": "no-such-host.invalid"}, "the name of the server is unknown"),
+        ({"user": "nobody_of_this_name"}, "the server does not let this role in"),
+        ({"database": "no_such_database"}, "there is no such database"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_found(
+    run: Run, configure: Configure, database: dict[str, Any], place: dict[str, Any], what: str
+) -> None:
+    finding = only(run, "-c", configure({"backend": "postgres", "postgres": database | place}, "away.yaml"))
+    assert (finding["level"], finding["what"]) == ("error", what)
 
 
 def test_a_variable_that_overrides_the_file_is_told(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
