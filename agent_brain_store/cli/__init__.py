@@ -13,4 +13,6 @@ def main() -> None:
         if error.name is None or error.name.split(".")[0] not in ("click", "rich"):
             raise
         sys.exit("error: the command line needs the extra: pip install 'agent-brain-store[cli]'")
+    except KeyboardInterrupt:  # while modules are loaded, which can take seconds the first time
+        sys.exit(130)
     app(prog_name="agent-brain-store")

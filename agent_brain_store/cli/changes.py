@@ -58,7 +58,8 @@ def delete(path: Path | None, ids: tuple[str, ...], where: Any, yes: bool, wants
 @command("reset", interrupted="agent-brain-store count says what is left")
 @click.option("--name", "given", help="The name of the store, instead of typing it when asked.")
 @config_option
-def reset(path: Path | None, given: str | None) -> None:
+@json_option
+def reset(path: Path | None, given: str | None, wants_json: bool) -> None:
     """Delete every chunk and the embedding profile. It asks for the name of the store: its schema or collection."""
     config = configured(path).config
     name = store_name(config)
@@ -78,7 +79,11 @@ def reset(path: Path | None, given: str | None) -> None:
             await store.reset()
             return chunks
 
-    click.echo(f"deleted {counted(asyncio.run(work()), 'chunk')}; the store is empty")
+    deleted = asyncio.run(work())
+    if wants_json:
+        screen.as_json({"deleted": deleted})
+    else:
+        click.echo(f"deleted {counted(deleted, 'chunk')}; the store is empty")
 
 
 @command("reindex", interrupted="the old index stays in use; what is half built is removed by the next start")

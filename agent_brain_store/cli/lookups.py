@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import IO, Any, TypeVar, get_args
 
 import click
 
@@ -21,8 +22,12 @@ from agent_brain_store.cli.vectors import (
     vector_option,
 )
 from agent_brain_store.config import StoreConfig
+from agent_brain_store.protocol import StorageBackend
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
 from agent_brain_store.types import Fusion
+
+Found = TypeVar("Found", int, list[SearchResult])
+_PATIENCE = 5.0  # seconds to wait for a warning about a filter
 
 
 @command("count")
@@ -34,7 +39,7 @@ def count(path: Path | None, where: Any, wants_json: bool) -> None:
 
     async def work(config: StoreConfig) -> int:
         async with opened(config) as store:
-            return await store.get_count(where)
+            return await _warned(store, where, await store.get_count(where))
 
     chunks = asyncio.run(work(configured(path).config))
     if wants_json:
@@ -161,10 +166,21 @@ async def _search(
     options = always | {"explain": True, "min_score": min_score, "highlights": True}
     async with opened(config) as store:
         if vector is None:
-            return await store.keyword_search(question, top_k, match="all" if every else "any", **options)
-        if not question:
-            return await store.vector_search(vector, top_k, min_score, **always)
-        return await store.hybrid_search(question, vector, top_k, fusion=fusion, **options)
+            match: Any = "all" if every else "any"
+            found = await store.keyword_search(question, top_k, match=match, **options)
+        elif not question:
+            found = await store.vector_search(vector, top_k, min_score, **always)
+        else:
+            found = await store.hybrid_search(question, vector, top_k, fusion=fusion, **options)
+        return await _warned(store, where, found)
+
+
+async def _warned(store: StorageBackend, where: Any, found: Found) -> Found:
+    """Return what was found. If a filter has found nothing, the store may first say that no chunk has one of its keys."""
+    if where and not found:
+        with suppress(TimeoutError):  # it may wait for a count of words, too
+            await asyncio.wait_for(store.wait_idle(), _PATIENCE)
+    return found
 
 
 def _as_dict(hit: SearchResult) -> dict[str, Any]:

@@ -117,6 +117,13 @@ def test_nothing_found_is_no_error(filled: Run) -> None:
     assert filled("search", "zeppelin", "--json").stdout == "[]\n"
 
 
+def test_a_filter_with_a_key_that_no_chunk_has_is_told(filled: Run) -> None:
+    for asked in (("search", "bear"), ("count",)):
+        done = filled(*asked, "--where", '{"langauge": "en"}')
+        assert "warning: a filter names the metadata key 'langauge', which no chunk has" in done.stderr
+        assert done.exit_code == 0
+
+
 # --- deleting --------------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +151,7 @@ def test_a_reset_needs_the_name_of_the_store(filled: Run) -> None:
     assert filled("count").stdout == "4\n"
     assert filled("reset", "--name", "agent_brain").stdout == "deleted 4 chunks; the store is empty\n"
     assert filled("count").stdout == "0\n"
+    assert json.loads(filled("reset", "--name", "agent_brain", "--json").stdout) == {"deleted": 0}
 
 
 # --- moving and rebuilding -------------------------------------------------------------------------------------------

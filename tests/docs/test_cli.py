@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -21,6 +22,16 @@ def test_every_command_is_documented():
         r"`([a-z-]+)(?: [^`]*)?`", "\n".join(re.findall(r"^\| (`.+?) \|", section(PAGE, "Commands"), re.MULTILINE))
     )
     assert set(named) == set(app.commands)
+
+
+def test_every_command_writes_json_but_those_that_the_page_names():
+    (but,) = re.findall(r"Every command has it but (.+?)\.", PAGE)
+    commands = {name: found for name, found in app.commands.items() if not isinstance(found, click.Group)}
+    commands |= {
+        name: found for group in app.commands.values() for name, found in getattr(group, "commands", {}).items()
+    }
+    without = {name for name, found in commands.items() if "--json" not in {o for p in found.params for o in p.opts}}
+    assert without == set(re.findall(r"`(\w+)`", but))
 
 
 def test_every_exit_code_is_documented():
