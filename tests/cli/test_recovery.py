@@ -1,4 +1,8 @@
-"""Somebody who knows nothing but ``doctor`` breaks a store in five ways, and gets it back by doing what it says."""
+"""Somebody who has the wheel alone breaks a store in five ways, and gets it back by doing what ``doctor`` says.
+
+The wheel is unpacked away from the checkout. Every command is typed into a shell, in a folder of the user's own. A command
+that the doctor names is typed as it stands. Where it says a sentence, the test does what a person would do.
+"""
 
 from __future__ import annotations
 
@@ -7,108 +11,122 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import asyncpg
 import pytest
-import yaml
-from click.testing import CliRunner, Result
 
 from tests.support.clusters import Cluster
-from tests.support.commands import PROGRAM, Run, many_lines
-from tests.support.pages import ROOT, clean_environment
+from tests.support.commands import many_lines
+from tests.support.pages import clean_environment
 from tests.support.postgres import connect, until
-from tests.support.servers import psql_directory, run_psql
+from tests.support.stores import DIMENSIONS
+from tests.support.wheels import build_wheel, unpack
 
 pytestmark = pytest.mark.postgres
 
-_SETTINGS = re.compile(r"([a-z_]+)\.([a-z_]+) to ([\w./-]+\w)")
+_IS_ROOT = os.geteuid() == 0
+_SETTINGS = re.compile(r"\w+\.([a-z_]+) to ([\w./-]+\w)")
+_LARGEST = re.compile(r"the largest file there is (\S+), with")
+_INIT = "agent-brain-store init --backend postgres --provider test --model hashed --dimensions {} --host {} {}"
 
 
-@pytest.fixture
-def shared_memory() -> str:
-    """Leave /dev/shm as it is. A test that fills it gives the server one of its own."""
-    return ""
+class Home(NamedTuple):
+    """The folder of a user on the machine of a server."""
+
+    folder: Path
+    cluster: Cluster
+    environment: dict[str, str]
+
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "agent-brain-store.yaml"
+
+    def typed(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Type a command into a shell. It sees the /dev/shm of the server, if that has one of its own and is running."""
+        line = ["sh", "-c", f"cd {shlex.quote(str(self.folder))} && {command}"]
+        if _IS_ROOT and self.cluster.is_running():
+            return self.cluster.beside(*line, env=self.environment)
+        return subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False)
+
+    def done(self, command: str) -> str:
+        """Type a command that has to end well. Returns what it printed."""
+        done = self.typed(command)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def configure(self, **values: str) -> None:
+        """Change values in the configuration, as one does in an editor."""
+        text = self.configuration.read_text(encoding="utf-8")
+        for key, value in values.items():
+            text, times = re.subn(rf"^( +{key}): \S+", rf"\1: {value}", text, flags=re.MULTILINE)
+            assert times == 1, key
+        self.configuration.write_text(text, encoding="utf-8")
+
+    def diagnosis(self) -> list[dict[str, str]]:
+        """Return what the doctor finds, but for what is only good to know."""
+        found: list[dict[str, str]] = json.loads(self.typed("agent-brain-store doctor --json").stdout)["findings"]
+        return [finding for finding in found if finding["level"] != "note"]
+
+    def searched(self) -> list[str]:
+        """Return the chunks that a search finds."""
+        return [hit["id"] for hit in json.loads(self.done("agent-brain-store search 00007 --json"))]
+
+    def do_what_it_says(self) -> list[str]:
+        """Do what the doctor says until it finds nothing more. Returns what was done."""
+        done: list[str] = []
+        while found := self.diagnosis():
+            mend, evidence = found[0]["mend"], found[0]["evidence"]
+            assert mend not in done, "what was said did not help"
+            done.append(mend)
+            if mend.startswith("agent-brain-store "):
+                self.done(mend)
+            elif mend.startswith("Set "):
+                self.configure(**dict(_SETTINGS.findall(mend)))
+            elif mend.startswith("Free room in /dev/shm") and (largest := _LARGEST.search(evidence)):
+                self.done(f"rm {largest[1]}")
+            else:
+                assert mend.startswith("Start the server"), found[0]
+                self.cluster.start()
+        return done
 
 
-@pytest.fixture
-def cluster(shared_memory: str) -> Iterator[Cluster]:
-    """Run a server that may be killed."""
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Install the wheel, load a file and search, on a server that may be killed."""
+    program = unpack(build_wheel(tmp_path_factory.mktemp("wheel")), tmp_path_factory.mktemp("installed"))
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory(prefix="abs-recovery-") as directory:
         Path(directory).chmod(0o755)
-        cluster = Cluster(Path(directory) / "one", shared_memory)
+        cluster = Cluster(Path(directory) / "one", "24m" if _IS_ROOT else "")
         cluster.make()
-        run_psql(cluster.location, "-c", "create role app login", "-c", "grant create on database postgres to app")
-        run_psql(cluster.location, "-c", "create extension vector")
-        yield cluster
+        home = Home(Path(directory), cluster, clean_environment(PATH=path, POSTGRES_PASSWORD="unused"))
+        (home.folder / "chunks.jsonl").write_text(many_lines(300), encoding="utf-8")
+        home.done(_INIT.format(DIMENSIONS, cluster.directory, "--user postgres --database postgres"))
+        home.done("agent-brain-store load chunks.jsonl")
+        assert home.searched() == ["00007"]
+        assert home.diagnosis() == []
+        yield home
         with suppress(AssertionError):
             cluster.stop()
 
 
-@pytest.fixture
-def place(cluster: Cluster) -> dict[str, Any]:
-    """Keep the store on that server."""
-    return {"backend": "postgres", "postgres": cluster.location}
+def test_a_dropped_index_comes_back(home: Home) -> None:
+    home.done('agent-brain-store psql -c "drop index chunks_embedding_ann, chunks_tsv_gin"')
+    assert home.do_what_it_says() == ["agent-brain-store migrate"]
+    assert home.searched() == ["00007"]
 
 
-@pytest.fixture
-def loaded(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Load some chunks, with a psql that the commands of the doctor find."""
-    monkeypatch.setenv("PATH", str(psql_directory()), prepend=":")
-    assert run("load", "-", stdin=many_lines(300)).exit_code == 0
-    assert diagnosis(run) == []
-    return run
-
-
-def diagnosis(run: Run) -> list[dict[str, str]]:
-    """Return what the doctor finds, but for what is only good to know."""
-    found: list[dict[str, str]] = json.loads(run("doctor", "--json").stdout)["findings"]
-    return [finding for finding in found if finding["level"] != "note"]
-
-
-def do_what_it_says(run: Run, config: Path, cluster: Cluster) -> list[str]:
-    """Do what each finding says until there is none. Returns what was done."""
-    done: list[str] = []
-    while found := diagnosis(run):
-        mend = found[0]["mend"]
-        assert mend not in done, "what was said did not help"
-        done.append(mend)
-        if mend.startswith("agent-brain-store "):
-            result = run(*shlex.split(mend)[1:])
-            assert result.exit_code == 0, result.output
-        elif mend.startswith("Set "):
-            whole = yaml.safe_load(config.read_text())
-            for section, key, value in _SETTINGS.findall(mend):
-                whole[section][key] = value
-            config.write_text(yaml.safe_dump(whole))
-        elif mend.startswith("Free room in /dev/shm"):
-            assert cluster.beside("rm", "/dev/shm/full").returncode == 0
-        else:
-            assert mend.startswith("Start the server")
-            cluster.start()
-    return done
-
-
-def searched(run: Run) -> list[str]:
-    """Return the chunks that a search finds."""
-    return [hit["id"] for hit in json.loads(run("search", "00007", "--json").stdout)]
-
-
-def test_a_dropped_index_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    run_psql(cluster.location, "-c", "drop index chunks_embedding_ann", "-c", "drop index chunks_tsv_gin")
-    assert do_what_it_says(loaded, config_file, cluster) == ["agent-brain-store migrate"]
-    assert searched(loaded) == ["00007"]
-
-
-def test_an_index_whose_build_has_failed_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    asyncio.run(failed_build(cluster))
-    assert diagnosis(loaded)[0]["what"] == "an index is invalid"
-    do_what_it_says(loaded, config_file, cluster)
-    assert searched(loaded) == ["00007"]
+def test_an_index_whose_build_has_failed_comes_back(home: Home) -> None:
+    asyncio.run(failed_build(home.cluster))
+    assert home.diagnosis()[0]["what"] == "an index is invalid"
+    assert home.do_what_it_says() == ["agent-brain-store migrate"]
+    assert home.searched() == ["00007"]
 
 
 async def failed_build(cluster: Cluster) -> None:
@@ -130,34 +148,16 @@ async def failed_build(cluster: Cluster) -> None:
         await connection.close()
 
 
-@pytest.fixture
-def beside(run: Run, cluster: Cluster, config_file: Path) -> Run:
-    """Run the doctor where the server's own /dev/shm is, as in its container, and every other command in this process."""
-    variables = clean_environment(AGENT_BRAIN_CONFIG=str(config_file), PYTHONPATH=str(ROOT))
-
-    def invoke(*arguments: object, stdin: str | None = None) -> Result:
-        if arguments[0] != "doctor":
-            return run(*arguments, stdin=stdin)
-        done = cluster.beside(*PROGRAM, *map(str, arguments), env=variables)
-        out, err = done.stdout.encode(), done.stderr.encode()
-        return Result(CliRunner(), out, err, out + err, None, done.returncode, None)
-
-    return invoke
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
-@pytest.mark.parametrize("shared_memory", ["24m"])
-def test_a_full_dev_shm_is_found_and_freed(beside: Run, config_file: Path, cluster: Cluster) -> None:
-    assert beside("load", "-", stdin=many_lines(300)).exit_code == 0
-    assert diagnosis(beside) == []
-    assert "No space left" in cluster.beside("sh", "-c", "cat /dev/zero > /dev/shm/full").stderr
-    asyncio.run(refused_build(cluster))
-    found = {finding["what"] for finding in diagnosis(beside)}
+@pytest.mark.skipif(not _IS_ROOT, reason="only root may mount")
+def test_a_full_dev_shm_is_found_and_freed(home: Home) -> None:
+    assert "No space left" in home.typed("cat /dev/zero > /dev/shm/full").stderr
+    asyncio.run(refused_build(home.cluster))
+    found = {finding["what"] for finding in home.diagnosis()}
     assert found >= {"an index is invalid", "the next build of the vector index may fail"}
-    first, second = do_what_it_says(beside, config_file, cluster)
+    first, second = home.do_what_it_says()
     assert first == "agent-brain-store migrate"
     assert second.startswith("Free room in /dev/shm")
-    assert searched(beside) == ["00007"]
+    assert home.searched() == ["00007"]
 
 
 async def refused_build(cluster: Cluster) -> None:
@@ -172,32 +172,28 @@ async def refused_build(cluster: Cluster) -> None:
     await connection.close()
 
 
-def test_a_right_that_was_revoked_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    run_psql(cluster.location, "-c", "grant usage on schema agent_brain to app")
-    run_psql(cluster.location, "-c", "grant all on all tables in schema agent_brain to app")
-    whole = yaml.safe_load(config_file.read_text())
-    whole["storage"]["postgres"]["user"] = "app"
-    config_file.write_text(yaml.safe_dump(whole))
-    assert diagnosis(loaded) == []
-    run_psql(cluster.location, "-c", "revoke select, insert on chunks from app")
-    assert loaded("search", "00007").exit_code == 3
-    (first, *_) = do_what_it_says(loaded, config_file, cluster)
+def test_a_right_that_was_revoked_comes_back(home: Home) -> None:
+    rights = "grant usage on schema agent_brain to app; grant all on all tables in schema agent_brain to app"
+    home.done(f'agent-brain-store psql -c "create role app login; {rights}"')
+    home.configure(user="app")
+    assert home.diagnosis() == []
+    home.done('agent-brain-store psql -U postgres -c "revoke select, insert on chunks from app"')
+    assert home.typed("agent-brain-store search 00007").returncode == 3
+    (first, *_) = home.do_what_it_says()
     assert first.startswith('agent-brain-store psql -U postgres -c "grant ')
-    assert searched(loaded) == ["00007"]
+    assert home.searched() == ["00007"]
+    home.configure(user="postgres")
 
 
-def test_a_model_that_was_changed_is_set_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    whole = yaml.safe_load(config_file.read_text())
-    whole["embedding"]["model"] = "other"
-    config_file.write_text(yaml.safe_dump(whole))
-    assert loaded("search", "00007").exit_code == 3
-    done = do_what_it_says(loaded, config_file, cluster)
-    assert done == ["Set embedding.provider to test and embedding.model to hashed."]
-    assert searched(loaded) == ["00007"]
+def test_a_model_that_was_changed_is_set_back(home: Home) -> None:
+    home.configure(model="other")
+    assert home.typed("agent-brain-store search 00007").returncode == 3
+    assert home.do_what_it_says() == ["Set embedding.provider to test and embedding.model to hashed."]
+    assert home.searched() == ["00007"]
 
 
-def test_a_server_that_was_killed_comes_back(loaded: Run, config_file: Path, cluster: Cluster) -> None:
-    cluster.stop()
-    assert loaded("search", "00007").exit_code == 4
-    assert len(do_what_it_says(loaded, config_file, cluster)) == 1
-    assert searched(loaded) == ["00007"]
+def test_a_server_that_was_killed_comes_back(home: Home) -> None:
+    home.cluster.kill()
+    assert home.typed("agent-brain-store search 00007").returncode == 4
+    assert len(home.do_what_it_says()) == 1
+    assert home.searched() == ["00007"]

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.support.servers import psql_directory
 
 _LIMITED = """
@@ -92,10 +94,24 @@ class Cluster:
         """Stop it. The mode of the default is at once, as a crash does."""
         self._run("pg_ctl", "-m", mode, "-w", "stop")
 
+    def kill(self) -> None:
+        """Kill it with all of its processes, as the lack of memory does."""
+        server = psutil.Process(self._pid())
+        processes = [server, *server.children()]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
+    def is_running(self) -> bool:
+        """Return whether its first process is there."""
+        return (self._data / "postmaster.pid").exists() and psutil.pid_exists(self._pid())
+
+    def _pid(self) -> int:
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def beside(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program that sees the /dev/shm of the server, as one in the same container does. It takes root."""
-        pid = (self._data / "postmaster.pid").read_text().split()[0]
-        entering = ["nsenter", "--mount", "--target", pid, *command]
+        entering = ["nsenter", "--mount", "--target", str(self._pid()), *command]
         return subprocess.run(entering, capture_output=True, text=True, check=False, **options)
 
     def _run(self, program: str, *arguments: str) -> None:
