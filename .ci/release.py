@@ -2,6 +2,9 @@
 
     python .ci/release.py [TAG]     with a tag, it must be that of the version
 
+The variable PROJECT_URL names the repository, as in https://HOST/OWNER/NAME. Without it, the README's links lead nowhere on
+a package index.
+
 The version is written once, in the package. The changelog must have a dated heading for it. The sdist holds what git
 tracks and nothing else, and the wheel is built from the sdist. A fresh environment installs the wheel and runs
 ``.ci/smoke.py``.
@@ -9,6 +12,7 @@ tracks and nothing else, and the wheel is built from the sdist. A fresh environm
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -25,7 +29,7 @@ from packaging.metadata import Metadata
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 OLD_STORES = ROOT / "tests" / "postgres" / "old_stores"
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "hatch_build.py")
 
 
 def run(*command: object, directory: Path = ROOT) -> str:
@@ -89,6 +93,12 @@ def check_metadata(wheel: Path, version: str) -> None:
         metadata = Metadata.from_email(archive.read(name), validate=True)
     require(str(metadata.version) == version, f"the wheel is of version {metadata.version}, the package of {version}")
     require(metadata.description_content_type == "text/markdown", "the README is not in the wheel's metadata")
+    if os.environ.get("PROJECT_URL"):
+        relative = re.findall(r'(?:\]\(|src="|srcset=")(?!\w+:|#)([^)"]+)', metadata.description or "")
+        require(not relative, f"links of the README lead nowhere: {', '.join(relative)}")
+        require(bool(metadata.project_urls), "the metadata name no address of the project")
+    else:
+        print("PROJECT_URL is not set: on a package index, the README's links would lead nowhere")
 
 
 def try_it(wheel: Path, version: str) -> None:

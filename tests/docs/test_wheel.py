@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
 
 import agent_brain_store
 from agent_brain_store.demo.embedder import Embedder
 from tests.support.pages import clean_environment
 from tests.support.programs import run
+from tests.support.wheels import URL, build_wheel, unpack
 
 PACKAGE = Path(agent_brain_store.__file__).parent
 ROOT = PACKAGE.parent
@@ -20,11 +22,7 @@ ROOT = PACKAGE.parent
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    directory = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Path(next(directory.glob("*.whl")))
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_is_whole(wheel):
@@ -35,6 +33,24 @@ def test_the_wheel_is_whole(wheel):
         if file.suffix in (".py", ".typed", ".txt"):
             assert str(file.relative_to(ROOT)) in names
     assert not any(name.startswith(("tests", "benchmarks", "examples")) for name in names)
+
+
+def test_the_links_of_the_readme_lead_somewhere_on_a_package_index(wheel):
+    """There are no files beside the README there."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = Metadata.from_email(archive.read(name), validate=True)
+    assert metadata.project_urls is not None
+    assert metadata.project_urls["Repository"] == URL
+    text, tag = metadata.description or "", f"v{agent_brain_store.__version__}"
+    targets = re.findall(r'\]\(([^)]+)\)|\b(?:src|srcset)="([^"]+)"', text)
+    assert len(targets) > 40
+    for target in map("".join, targets):
+        assert target.startswith(("https://", "#")), target
+        if target.startswith(URL):
+            assert (ROOT / re.sub(rf"^{URL}/(blob|raw)/{tag}/|#.*$", "", target)).is_file(), target
+    assert f"{URL}/raw/{tag}/docs/pictures/question.svg" in text
+    assert f"{URL}/blob/{tag}/docs/cli.md" in text
 
 
 def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
@@ -66,14 +82,13 @@ def test_the_wheel_alone_finds_its_files(wheel, tmp_path):
 @pytest.mark.skipif(not Embedder.is_available(), reason="the demo's embedding model is not installed")
 def test_the_wheel_alone_answers_a_question_over_a_folder(wheel, tmp_path):
     """As after pip install, there is no checkout, and the folder of the account is a new one."""
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    program = unpack(wheel, tmp_path)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "garden.txt").write_text("Prune the roses in March.")
-    program = "from agent_brain_store.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "demo", "notes", "when are roses cut?"],
+        [program, "demo", "notes", "when are roses cut?"],
         cwd=tmp_path,
-        env=clean_environment(PYTHONPATH=str(tmp_path / "site"), HOME=str(tmp_path / "home"), XDG_DATA_HOME=""),
+        env=clean_environment(HOME=str(tmp_path / "home"), XDG_DATA_HOME=""),
         capture_output=True,
         text=True,
         check=False,
