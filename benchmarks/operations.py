@@ -1,16 +1,21 @@
-"""Measure what each operation costs over the same statement sent with bare asyncpg, on the same store."""
+"""Measure what each operation costs over the same statement sent with bare asyncpg, on the same store.
+
+A program with more than one caller needs a pool. So what a read costs through asyncpg's own pool is measured, too.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from rich.table import Table
 
 from agent_brain_store.postgres.sql import queries
 from agent_brain_store.store import Store
-from benchmarks.by_hand import copy_by_hand, raw
+from benchmarks.by_hand import copy_by_hand, postgres_of, raw
 from benchmarks.measuring import Bench, interleaved, made_up, percentile
 from benchmarks.overview import passages_of
 from benchmarks.record import record
@@ -26,59 +31,76 @@ async def operations(bench: Bench) -> None:
     async with bench.store() as store, raw(store) as connection:
         async with store.bulk_load() as load:
             await load.upsert_documents(*passages.batch)
-        for name, (bare, ours) in reads(store, connection, passages).items():
-            await interleaved({"bare": bare, "ours": ours}, 10)
-            figures[name] = await _medians(bare, ours, ROUNDS)
+        async with pool_of_one(store) as pool:
+            for name, ways in reads(store, connection, pool, passages).items():
+                await interleaved(ways, 10)
+                figures[name] = await _medians(ways, ROUNDS, 3)
         parts = [made_up(WRITTEN, 400 + number) for number in range(2 * WRITES)]
-        figures[f"upsert of {WRITTEN}"] = await _medians(
-            lambda i: copy_by_hand(store, parts[i]), lambda i: store.upsert_documents(*parts[WRITES + i]), WRITES, 1
-        )
+        written: dict[str, Call] = {
+            "bare": lambda i: copy_by_hand(store, parts[i]),
+            "ours": lambda i: store.upsert_documents(*parts[WRITES + i]),
+        }
+        figures[f"upsert of {WRITTEN}"] = await _medians(written, WRITES, 1)
         await store.wait_idle()  # before its schema is dropped
     size = f"{CHUNKS:,} passages, ms, median"
     table = Table(title=f"operations beside bare asyncpg, {size}", min_width=70)
-    for column in ("operation", "bare asyncpg", "agent-brain-store", "ratio"):
+    for column in ("operation", "bare asyncpg", "by its pool", "agent-brain-store", "ratio", "ratio to its pool"):
         table.add_column(column, justify="left" if column == "operation" else "right")
     for name, found in figures.items():
-        ratio = found["ours"] / found["bare"]
-        table.add_row(name, f"{found['bare']:.2f}", f"{found['ours']:.2f}", f"{ratio:.2f}")
+        pooled, ratio = found.get("pooled"), f"{found['ours'] / found['bare']:.2f}"
+        by_pool = ("", "") if pooled is None else (f"{pooled:.2f}", f"{found['ours'] / pooled:.2f}")
+        table.add_row(name, f"{found['bare']:.2f}", by_pool[0], f"{found['ours']:.2f}", ratio, by_pool[1])
     bench.console.print(table)
     record("operations", size, figures)
 
 
-def reads(store: Store, connection: Any, passages: Any) -> dict[str, tuple[Call, Call]]:
-    """Return for each operation how it is run by bare asyncpg, and by the library."""
+@asynccontextmanager
+async def pool_of_one(store: Store) -> AsyncIterator[Any]:
+    """Yield asyncpg's own pool with one connection, which has the settings of the store's."""
+    pools = postgres_of(store).pools
+    async with asyncpg.create_pool(min_size=1, max_size=1, connect=lambda *_, **__: pools.connect(None)) as pool:
+        yield pool
+
+
+def reads(store: Store, connection: Any, pool: Any, passages: Any) -> dict[str, dict[str, Call]]:
+    """Return for each operation how it is run by bare asyncpg, by its pool, and by the library."""
     ids, texts, vectors = passages.batch[0], passages.texts, passages.vectors
 
-    def bare(name: str, values: Callable[[int], dict[str, Any]]) -> Call:
+    def three_ways(name: str, values: Callable[[int], dict[str, Any]], ours: Call) -> dict[str, Call]:
         query = queries()[name]
-        return lambda i: connection.fetch(query.text, *query.args(values(i)))
+        return {
+            "bare": lambda i: connection.fetch(query.text, *query.args(values(i))),
+            "pooled": lambda i: pool.fetch(query.text, *query.args(values(i))),
+            "ours": ours,
+        }
 
     everything = {"filter": "", "source_prefix": ""}
     fused = {"fusion": "convex", "vector_weight": 0.5, "keyword_weight": 0.5, "rrf_k": 60, "candidates": 50}
     some = [ids[start : start + 10] for start in range(0, 10 * ROUNDS, 10)]
     return {
-        "vector search": (
-            bare("vector_search", lambda i: {"query_embedding": vectors[i], "top_k": 10, **everything}),
+        "vector search": three_ways(
+            "vector_search",
+            lambda i: {"query_embedding": vectors[i], "top_k": 10, **everything},
             lambda i: store.vector_search(vectors[i], 10),
         ),
-        "keyword search": (
-            bare("keyword_search", lambda i: {"query": texts[i], "top_k": 10, **everything}),
+        "keyword search": three_ways(
+            "keyword_search",
+            lambda i: {"query": texts[i], "top_k": 10, **everything},
             lambda i: store.keyword_search(texts[i], 10),
         ),
-        "hybrid search": (
-            bare(
-                "hybrid_search",
-                lambda i: {"query": texts[i], "query_embedding": vectors[i], "top_k": 10, **everything, **fused},
-            ),
+        "hybrid search": three_ways(
+            "hybrid_search",
+            lambda i: {"query": texts[i], "query_embedding": vectors[i], "top_k": 10, **everything, **fused},
             lambda i: store.hybrid_search(texts[i], vectors[i], 10),
         ),
-        "get 10 by id": (
-            bare("get_chunks", lambda i: {"ids": some[i], "with_embeddings": False}),
+        "get 10 by id": three_ways(
+            "get_chunks",
+            lambda i: {"ids": some[i], "with_embeddings": False},
             lambda i: store.get_by_ids(some[i]),
         ),
     }
 
 
-async def _medians(bare: Call, ours: Call, rounds: int, repeats: int = 3) -> dict[str, float]:
-    times = await interleaved({"bare": bare, "ours": ours}, rounds, repeats)
+async def _medians(ways: dict[str, Call], rounds: int, repeats: int) -> dict[str, float]:
+    times = await interleaved(ways, rounds, repeats)
     return {way: percentile(taken, 50) for way, taken in times.items()}

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PICTURES = ROOT / "benchmarks" / "results", ROOT / "docs" / "pictures"
 # Colours that people with any colour vision tell apart (Okabe and Ito, 2008).
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+PLAIN = tuple((colour, 1.0) for colour in COLOURS)
 THEMES = {"light": ("#ffffff", "#24292f", "#d0d7de"), "dark": ("#0d1117", "#e6edf3", "#30363d")}
 
 Result = dict[str, Any]
@@ -27,8 +28,9 @@ Result = dict[str, Any]
 def latency(results: Sequence[Result], axes: Axes) -> str:
     """Draw the median time of each operation beside the same statement by bare asyncpg."""
     (result,) = results
-    names = {"bare": "the same by bare asyncpg", "ours": "agent-brain-store"}
-    heights = {shown: [found[way] for found in result["figures"].values()] for way, shown in names.items()}
+    names = {"bare": "the same by bare asyncpg", "pooled": "by a pool of asyncpg", "ours": "agent-brain-store"}
+    ways = [way for way in names if any(way in found for found in result["figures"].values())]
+    heights = {names[way]: [found.get(way, 0) for found in result["figures"].values()] for way in ways}
     _bars(axes, [name.replace(" ", "\n", 1) for name in result["figures"]], heights, "{:.1f}")
     axes.set_yscale("log")
     axes.set_ylabel("ms, median, logarithmic")
@@ -105,15 +107,19 @@ def scale(results: Sequence[Result], axes: Axes) -> str:
 
 
 def precision(results: Sequence[Result], axes: Axes) -> str:
-    """Draw how much room the vector index takes for a chunk, by the length of its vector and by the precision."""
+    """Draw how much the vector index takes for a chunk, and its build in memory, by length and precision of the vectors."""
     by_length = {int(result["name"].rpartition("-")[2]): result["figures"] for result in results}
-    lengths = sorted(by_length)
-    # Where the column itself has half precision, there is no index of single precision.
-    heights = {
-        name: [by_length[n].get(name, {"bytes a chunk": 0})["bytes a chunk"] / 1024 for n in lengths]
-        for name in ("single", "half", "binary")
-    }
-    _bars(axes, [f"{length}\ndimensions" for length in lengths], heights, "{:.1f}")
+    lengths, heights = sorted(by_length), {}
+    for name in ("single", "half", "binary"):
+        for figure, shown in (("bytes a chunk", name), ("build, bytes a chunk", f"{name}, to build it")):
+            # Where the column itself has half precision, there is no index of single precision.
+            values = [by_length[length].get(name, {}).get(figure, 0) / 1024 for length in lengths]
+            if any(values):
+                heights[shown] = values
+    pairs = [(colour, strength) for colour in COLOURS[:3] for strength in (1, 0.4)]
+    _bars(
+        axes, [f"{length}\ndimensions" for length in lengths], heights, "{:.1f}", pairs if len(heights) > 3 else PLAIN
+    )
     axes.set_ylabel("KiB a chunk")
     return "The vector index by precision: room on disk, and in memory when all of it is read"
 
@@ -147,12 +153,18 @@ DRAWINGS: dict[str, tuple[Callable[[Sequence[Result], Axes], str], str]] = {
 }
 
 
-def _bars(axes: Axes, groups: Sequence[str], heights: dict[str, list[float]], form: str) -> None:
-    """Draw groups of bars with their figures above them."""
+def _bars(
+    axes: Axes,
+    groups: Sequence[str],
+    heights: dict[str, list[float]],
+    form: str,
+    colours: Sequence[tuple[str, float]] = PLAIN,
+) -> None:
+    """Draw groups of bars with their figures above them. A colour comes with its strength."""
     width = 0.8 / len(heights)
     for number, (name, values) in enumerate(heights.items()):
         places = [place - 0.4 + width * (number + 0.5) for place in range(len(groups))]
-        bars = axes.bar(places, values, width * 0.94, color=COLOURS[number], label=name)
+        bars = axes.bar(places, values, width * 0.94, color=colours[number], label=name)
         axes.bar_label(bars, [form.format(value) if value else "" for value in values], fontsize=7, padding=2)
     axes.set_xticks(range(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
@@ -187,7 +199,7 @@ def draw(name: str, theme: str, folder: Path) -> None:
         axes = figure.subplots()
         figure.suptitle(drawing(results, axes), fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=5)
+        figure.legend(frameon=False, fontsize=8, loc="outside lower center", ncols=6)
         axes.set_title("; ".join(sorted({measured(result) for result in results})), loc="right", fontsize=7)
         about = {"Date": None, "Creator": "benchmarks/plots.py", "Description": digest(pattern)}
         folder.mkdir(parents=True, exist_ok=True)

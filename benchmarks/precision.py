@@ -1,8 +1,12 @@
 """Compare the precisions of the vector index: ``make bench-precision``, with ``CHUNKS=`` and ``DIMENSIONS=``.
 
 For each length of the vectors, one store gets an index of each precision. The table shows the room that each takes, the
-time to build it, and what a search finds in which time, with several values of ``hnsw.ef_search``. Times are processor
-time of the server, which other work on the machine changes little. So the server has to run on this machine, under Linux.
+time and the memory to build it, and what a search finds in which time, with several values of ``hnsw.ef_search``. Times are
+processor time of the server, which other work on the machine changes little. So the server has to run on this machine,
+under Linux.
+
+An index takes as much memory as disk, when all of it is in ``shared_buffers``, because a page there is a page of the file.
+The memory of a build is what its process has of its own at its peak. It is that of the whole graph.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ CHUNKS, DIMENSIONS, QUESTIONS, ROUNDS = 100_000, (384, 768, 1536, 3072), 100, 2
 PRECISIONS = ("single", "half", "binary")
 DEFAULT_WIDTH = 105  # what sessions of the library have: hnsw_ef_search, and five more
 WIDTHS = {10: (20, 50, DEFAULT_WIDTH, 200), 100: (DEFAULT_WIDTH, 200, 400)}  # hnsw.ef_search, by top_k
+BUILD_MEMORY, PAUSE = "build, bytes a chunk", 0.02  # seconds between two looks at the memory of a build
 NEAREST = "select chunk_id from nearest($1, $2, '', '', null)"
 MEMORY = "set maintenance_work_mem = '2GB'; set max_parallel_maintenance_workers = 0"  # so one process does all
 
@@ -105,13 +110,35 @@ async def filled(place: dict[str, Any], vectors: Any) -> AsyncIterator[Connectio
 
 
 async def build(connection: Connection, config: StoreConfig, name: str) -> Point:
-    """Build an index of the configured precision. Returns its bytes a chunk, and the seconds that it took."""
-    server = connection.get_server_pid()
+    """Build an index of the configured precision. Returns its bytes a chunk, and the seconds and memory that it took."""
+    server, chunks = connection.get_server_pid(), await connection.fetchval("select count(*) from chunks")
     before = processor_time(server)
-    await run_statement_from(connection, "create_vector_index", **build_parameters(config, 0, name, False))
+    async with peak_of(server) as peak:
+        await run_statement_from(connection, "create_vector_index", **build_parameters(config, 0, name, False))
     seconds = processor_time(server) - before
-    size = await connection.fetchval("select pg_relation_size($1::text::regclass) / count(*)::float8 from chunks", name)
-    return {"bytes a chunk": size, "build, s": seconds}
+    size = await connection.fetchval("select pg_relation_size($1::text::regclass)", name)
+    return {"bytes a chunk": size / chunks, BUILD_MEMORY: peak[0] / chunks, "build, s": seconds}
+
+
+@asynccontextmanager
+async def peak_of(process: int) -> AsyncIterator[list[int]]:
+    """Look again and again how much memory a process has of its own. Yields a list with the most that it had more."""
+    peak, before = [0], own_memory(process)
+
+    async def look() -> None:
+        while True:
+            peak[0] = max(peak[0], own_memory(process) - before)
+            await asyncio.sleep(PAUSE)
+
+    looking = asyncio.create_task(look())
+    yield peak
+    looking.cancel()
+
+
+def own_memory(process: int) -> int:
+    """Return the bytes that a process shares with no other. ``shared_buffers`` are not among them."""
+    text = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("RssAnon"))
 
 
 @asynccontextmanager
@@ -198,10 +225,10 @@ def show(console: Console, title: str, figures: dict[str, Any]) -> None:
     """Print what was found, with the width that the library uses."""
     table = Table(title=title, min_width=70)
     columns = [f"{what}@{k}" for k in WIDTHS for what in ("recall", "ms p50 / p95 ", "recall at equal time ")]
-    for column in ("precision", "bytes a chunk", "build, s", *columns):
+    for column in ("precision", "bytes a chunk", BUILD_MEMORY, "build, s", *columns):
         table.add_column(column, justify="left" if column == "precision" else "right")
     for name, found in figures.items():
-        cells = [f"{found['bytes a chunk']:,.0f}", f"{found['build, s']:.1f}"]
+        cells = [f"{found['bytes a chunk']:,.0f}", f"{found[BUILD_MEMORY]:,.0f}", f"{found['build, s']:.1f}"]
         for k in WIDTHS:
             point = found["searches"][f"top {k}, ef_search {DEFAULT_WIDTH}"]
             equal = found[f"recall@{k} at equal time"]

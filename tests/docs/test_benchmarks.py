@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -163,6 +165,7 @@ async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, 
         "vector search", "keyword search", "hybrid search", "get 10 by id", "upsert of 100"
     }  # fmt: skip
     assert all(figure["bare"] > 0 and figure["ours"] > 0 for figure in found["operations"]["figures"].values())
+    assert found["operations"]["figures"]["get 10 by id"]["pooled"] > 0
     recalls = {name: figure["recall"] for name, figure in found["recall"]["figures"].items()}
     assert recalls.keys() == {"PostgreSQL, ef_search 10", "PostgreSQL, ef_search 100", "Chroma"}
     assert recalls["PostgreSQL, ef_search 100"] == recalls["Chroma"] == 1, "so few chunks are found exactly"
@@ -236,9 +239,19 @@ async def test_the_precisions_of_the_index_are_compared(database, plain, tmp_pat
         assert points["top 100, ef_search 400"]["recall"] == 1, "every chunk is looked at"
         assert all(0 < point["p50"] <= point["p95"] for point in points.values())
         assert figures[name]["build, s"] > 0
+        assert figures[name][precision.BUILD_MEMORY] >= 0
     assert figures["half"]["recall@10 at equal time"] == figures["half"]["searches"]["top 10, ef_search 105"]["recall"]
     assert "500 chunks of 32 dimensions" in capsys.readouterr().out
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
+
+
+async def test_the_peak_of_a_process_is_what_it_had_more_than_before():
+    async with precision.peak_of(os.getpid()) as peak:
+        block = b"x" * 50_000_000
+        await asyncio.sleep(10 * precision.PAUSE)
+        del block
+        await asyncio.sleep(10 * precision.PAUSE)
+    assert 49e6 < peak[0] < 70e6
 
 
 def small(monkeypatch: pytest.MonkeyPatch, collections: Path) -> None:
