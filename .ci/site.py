@@ -1,4 +1,4 @@
-"""A hook of mkdocs. It takes the pages outside of docs/ into the site, and makes links between both work.
+"""A hook of mkdocs. It takes pages and examples outside of docs/ into the site, and makes links between all of them work.
 
 The Markdown is written for a reader on GitHub, where a link is a path in the repository.
 """
@@ -14,12 +14,20 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "sql/README.md")  # they keep their paths in the site
+# They keep their paths in the site.
+OUTSIDE = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "sql/README.md",
+    "examples/notebook.ipynb",
+    "examples/service.py",
+)
 _LINK = re.compile(r"(\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages outside of docs/."""
+    """Add the files outside of docs/."""
     for name in OUTSIDE:
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
