@@ -10,7 +10,7 @@ import pytest
 
 from agent_brain_store import open_store, reembed
 from agent_brain_store.cli import loads
-from tests.support.commands import Run, lines
+from tests.support.commands import Configure, Run, lines
 from tests.support.stores import ANIMALS, DIMENSIONS, embed
 
 BEARS = '{"n": {"$in": [1, 3]}}'
@@ -168,6 +168,18 @@ def test_a_store_is_exported_imported_and_copied(
     assert filled("copy", third).stdout.startswith("copied 4 chunks, verified (sha256 ")
     for config in (second, third):
         assert filled("count", "-c", config).stdout == "4\n"
+
+
+def test_vectors_of_another_model_are_not_moved_into_a_store(filled: Run, configure: Configure, tmp_path: Path) -> None:
+    """The store would get them, and its next start would refuse it."""
+    other = configure({"backend": "chroma", "chroma": {"path": str(tmp_path / "other")}}, "other.yaml", model="other")
+    assert filled("export", tmp_path / "backup").exit_code == 0
+    for asked in (("copy", other), ("import", tmp_path / "backup", "-c", other)):
+        refused = filled(*asked)
+        assert refused.exit_code == 3
+        assert "the vectors are of test/hashed" in refused.stderr
+        assert "is configured for test/other" in refused.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_indexes_are_rebuilt(filled: Run, backend: str) -> None:
