@@ -127,7 +127,10 @@ def _not_connected(error: ConnectionFailed) -> Finding:
         mend = "Correct storage.postgres.user, and the password that password_env or password_file has."
         return Finding(ERROR, "the server does not let this role in", error.message, mend)
     if state == "3D000":
-        mend = "Run: createdb and its name, as a role that may; or correct storage.postgres.database."
+        named = re.search(r'database "([^"]+)"', error.message)  # a server may speak another language
+        mend = (
+            f"Run: createdb {named[1] if named else 'NAME'}, as a role that may; or correct storage.postgres.database."
+        )
         return Finding(ERROR, "there is no such database", error.message, mend)
     if isinstance(error.__cause__, socket.gaierror):
         mend = "Correct storage.postgres.host."

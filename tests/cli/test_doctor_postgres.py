@@ -348,19 +348,20 @@ def test_a_next_build_that_will_be_slow_is_found(
 
 
 @pytest.mark.parametrize(
-    ("place", "what"),
+    ("place", "what", "mend"),
     [
-        ({"host": "127.0.0.1", "port": 1, "connect_timeout": 1}, "the server cannot be reached"),
-        ({"host": "no-such-host.invalid"}, "the name of the server is unknown"),
-        ({"user": "nobody_of_this_name"}, "the server does not let this role in"),
-        ({"database": "no_such_database"}, "there is no such database"),
+        ({"host": "127.0.0.1", "port": 1, "connect_timeout": 1}, "the server cannot be reached", "Start the server"),
+        ({"host": "no-such-host.invalid"}, "the name of the server is unknown", "Correct storage.postgres.host."),
+        ({"user": "nobody_of_this_name"}, "the server does not let this role in", "Correct storage.postgres.user"),
+        ({"database": "no_such_database"}, "there is no such database", "Run: createdb no_such_database,"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_found(
-    run: Run, configure: Configure, database: dict[str, Any], place: dict[str, Any], what: str
+    run: Run, configure: Configure, database: dict[str, Any], place: dict[str, Any], what: str, mend: str
 ) -> None:
     finding = only(run, "-c", configure({"backend": "postgres", "postgres": database | place}, "away.yaml"))
     assert (finding["level"], finding["what"]) == ("error", what)
+    assert finding["mend"].startswith(mend)
 
 
 def test_a_variable_that_overrides_the_file_is_told(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
