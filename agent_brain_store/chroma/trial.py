@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from agent_brain_store import children
 from agent_brain_store.chroma import client
 from agent_brain_store.chroma.connecting import close_client, open_client
 from agent_brain_store.chroma.damage import damaged
@@ -53,12 +53,11 @@ def is_in_doubt(directory: Path) -> bool:
 
 def try_opening(directory: Path, collection: str) -> None:
     """Let a child open a collection and search in it. Raises `ConnectionFailed` if the child is killed by that."""
-    if not Path(sys.executable or "").name.startswith("python"):
-        return  # another program has Python inside, and would start itself
-    command = [sys.executable, "-c", _CHILD, str(directory), collection]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    child = children.python(_CHILD, str(directory), collection)
+    if child is None:
+        return
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=_TIMEOUT, check=False)
+        done = subprocess.run(**child, capture_output=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
         raise damaged(f"a process that tried to read it did not end within {_TIMEOUT:.0f} s") from error
     except OSError:

@@ -2,6 +2,9 @@
 
 Several stores of one process, and several processes of one user, share the server. The last one stops it, and the data
 stay. Each process that uses the server holds a lock, which the system releases when the process dies.
+
+A signal such as SIGTERM or SIGKILL ends Python without its last steps. So each of these processes has a survivor: a
+child that does nothing but wait until the process is gone, and then stops the server if nobody else uses it.
 """
 
 from __future__ import annotations
@@ -9,11 +12,15 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from agent_brain_store import children
 from agent_brain_store.config.rules import expanded
 from agent_brain_store.errors import ConnectionFailed
 from agent_brain_store.postgres.datadir import STARTING, USERS, DataDirectory
@@ -22,6 +29,8 @@ from agent_brain_store.postgres.wheel import ProgramFailed, installed
 log = logging.getLogger(__name__)
 
 _BACKEND = "postgres"
+# Its input ends when this process does, whatever ends it. Until then it has imported nothing.
+_SURVIVOR = "import sys; sys.stdin.read(); from agent_brain_store.postgres.embedded import stop_unused; stop_unused(sys.argv[1])"
 
 
 @dataclass(slots=True)
@@ -36,6 +45,7 @@ class _Shared:
     starting: Any
     using: Any
     users: int = 0
+    survivor: subprocess.Popen[bytes] | None = None
 
 
 class EmbeddedServer:
@@ -66,15 +76,19 @@ class EmbeddedServer:
             shared.data.check_place()
             try:
                 with shared.starting:
+                    shared.survivor = shared.survivor or _survivor(self._path)
                     location = shared.data.ensure_running()
                     if not shared.users:
                         shared.using.acquire_read_lock()
+                    shared.users += 1
             except (OSError, ProgramFailed) as error:
                 raise self._not_started(error) from error
+            finally:
+                if not shared.users:
+                    _end_survivor(shared)
             if not self._shared:
                 atexit.register(_stop_all)
             self._shared[self._path] = shared
-            shared.users += 1
             self._is_used = True
         return location
 
@@ -109,18 +123,67 @@ def _leave(shared: _Shared) -> None:
     try:
         with shared.starting:
             shared.using.release_read_lock()
-            if shared.using.acquire_write_lock(blocking=False):
-                try:
-                    shared.data.stop()
-                finally:
-                    shared.using.release_write_lock()
-            else:
-                shared.using.lockfile.close()  # which is left open when the lock is not acquired
+            _stop_unused(shared)
     except (OSError, ProgramFailed):
         log.warning("the private PostgreSQL did not stop as it should", exc_info=True)
+    finally:
+        _end_survivor(shared)
+
+
+def _stop_unused(shared: _Shared) -> None:
+    """Stop a server unless a process uses it. The caller holds ``starting``."""
+    if shared.using.acquire_write_lock(blocking=False):
+        try:
+            shared.data.stop()
+        finally:
+            shared.using.release_write_lock()
+    else:
+        shared.using.lockfile.close()  # which is left open when the lock is not acquired
 
 
 def _stop_all() -> None:
     """Stop using every server, because this process ends."""
     while EmbeddedServer._shared:
         _leave(EmbeddedServer._shared.popitem()[1])
+
+
+# --- the survivor ----------------------------------------------------------------------------------------------------
+
+
+def stop_unused(path: str) -> None:
+    """Do what a process would have done that was killed: stop the server if nobody else uses it. The survivor calls this."""
+    if Path(path).is_dir():
+        shared = _share(Path(path))
+        with shared.starting:
+            _stop_unused(shared)
+
+
+def _survivor(path: Path) -> subprocess.Popen[bytes] | None:
+    """Start a child that no signal for this process or its group reaches. Returns None where Python cannot be started."""
+    child = children.python(_SURVIVOR, str(path))
+    if child is None:
+        return None
+    if sys.platform == "win32":
+        child["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return subprocess.Popen(
+        **child, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _end_survivor(shared: _Shared) -> None:
+    """End the child, because this process has done its work."""
+    if shared.survivor is not None:
+        shared.survivor.kill()
+        shared.survivor.communicate()
+        shared.survivor = None
+
+
+def _forget_survivors() -> None:
+    """Close a fork's end of the pipes. It may live longer than the process that uses the server."""
+    for shared in EmbeddedServer._shared.values():
+        if shared.survivor is not None and shared.survivor.stdin is not None:
+            shared.survivor.stdin.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_survivors)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import psutil
 import pytest
 
 from agent_brain_store import ConnectionFailed, StoreConfig, create_backend, open_store
@@ -38,6 +39,40 @@ OPEN_AND_ADD = textwrap.dedent("""
             print(await store.get_count() > 0)
     asyncio.run(main())
 """)
+
+
+OPEN_AND_WAIT = textwrap.dedent("""
+    import asyncio, json, os, sys, time
+    from agent_brain_store import open_store
+    async def main():
+        async with open_store(json.loads(sys.argv[1])):
+            if "fork" in sys.argv and not os.fork():
+                os.closerange(0, 3)  # the test waits for their end
+                time.sleep(200)
+                os._exit(0)
+            print("open", flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
+    asyncio.run(main())
+""")
+
+
+async def opened(setting: dict[str, Any], *more: str) -> asyncio.subprocess.Process:
+    """Start a process with an open store. It leads a group of its own."""
+    command = [sys.executable, "-c", OPEN_AND_WAIT, json.dumps(setting), *more]
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, start_new_session=True)
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"open\n"
+    return process
+
+
+async def until_stopped(embedded_path: Path) -> None:
+    """Wait until a server has stopped by itself."""
+    for _ in range(1200):
+        if not (embedded_path / "postmaster.pid").exists():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the server went on")
 
 
 async def test_a_private_server_knows_all_letters_whatever_the_locale(setting, monkeypatch):
@@ -73,20 +108,7 @@ async def test_a_private_server_is_shared_by_processes_and_keeps_its_data(settin
 
 async def test_a_private_server_outlives_the_process_that_started_it(setting, embedded_path):
     """Another process starts the server and ends. A store that was closed and opened meanwhile keeps the server running."""
-    program = textwrap.dedent("""
-        import asyncio, json, sys
-        from agent_brain_store import open_store
-        async def main():
-            async with open_store(json.loads(sys.argv[1])):
-                print("open", flush=True)
-                await asyncio.to_thread(sys.stdin.readline)
-        asyncio.run(main())
-    """)
-    other = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, json.dumps(setting), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert other.stdout is not None
-    assert await other.stdout.readline() == b"open\n"
+    other = await opened(setting)
     store = create_backend(StoreConfig.from_dict(setting))
     for _ in range(2):
         await store.initialize()
@@ -145,18 +167,62 @@ async def test_a_store_that_the_wheel_has_made_is_opened(embedded_path, version,
     await asyncio.to_thread(server.cleanup)
 
 
-async def test_a_process_that_was_killed_does_not_keep_the_server_running(setting, embedded_path):
-    program = textwrap.dedent("""
-        import asyncio, json, os, sys
-        from agent_brain_store import create_backend
-        asyncio.run(create_backend(json.loads(sys.argv[1])).initialize())
-        os.kill(os.getpid(), 9)
-    """)
-    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, json.dumps(setting)], check=False)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
+async def test_the_server_stops_with_a_process_that_was_killed(setting, embedded_path, number):
+    """As ``timeout``, a service manager and a closed terminal do it. The signal goes to the whole group."""
+    process = await opened(setting)
+    pid = int((embedded_path / "postmaster.pid").read_text().split()[0])
+    os.killpg(process.pid, number)
+    assert await process.wait() == -number
+    await until_stopped(embedded_path)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert "database system is shut down" in (embedded_path / "log").read_text(), "it was not stopped in order"
+    async with open_store(setting) as store:
+        await fill(store, ("a", "text"))
+
+
+async def test_the_server_stays_for_another_process_when_one_was_killed(setting, embedded_path):
+    first, second = await opened(setting), await opened(setting)
+    first.kill()
+    await first.wait()
+    async with open_store(setting) as store:
+        for number in range(20):
+            await fill(store, (f"{number}", "text"))
+            await asyncio.sleep(0.1)
+        assert await store.get_count() == 20
+    assert (embedded_path / "postmaster.pid").exists(), "the second process still uses it"
+    second.kill()
+    await second.wait()
+    await until_stopped(embedded_path)
+
+
+async def test_a_fork_of_a_killed_process_does_not_keep_the_server_running(setting, embedded_path):
+    process = await opened(setting, "fork")
+    (fork,) = (each for each in psutil.Process(process.pid).children() if "stop_unused" not in each.cmdline()[2])
+    process.kill()
+    await process.wait()
+    await until_stopped(embedded_path)
+    assert fork.status() == psutil.STATUS_SLEEPING, "the fork was to outlive the server"
+    fork.kill()
+
+
+async def test_a_process_whose_survivor_was_killed_too_leaves_a_server_that_the_next_one_takes(setting, embedded_path):
+    process = await opened(setting)
+    for survivor in psutil.Process(process.pid).children():
+        survivor.kill()
+    process.kill()
+    await process.wait()
     assert (embedded_path / "postmaster.pid").exists()
     async with open_store(setting) as store:
         await fill(store, ("a", "text"))
     assert not (embedded_path / "postmaster.pid").exists()
+
+
+async def test_a_closed_store_leaves_no_process(setting):
+    before = set(psutil.Process().children())
+    async with open_store(setting):
+        assert set(psutil.Process().children()) - before
+    assert set(psutil.Process().children()) <= before
 
 
 async def test_a_process_that_ends_without_closing_its_store_stops_the_server(setting, embedded_path):

@@ -114,7 +114,7 @@ def test_an_error_of_a_user_survives_copying():
 
 # A room or module may import those of the lines above its own. The two backends never meet.
 LAYERS = [
-    {"results"},
+    {"results", "children"},
     {"errors"},
     {"types"},
     {"protocol"},
