@@ -113,6 +113,18 @@ async def test_vectors_of_another_model_need_a_direct_way(opened, transactions):
     assert await ids(store, "text") == ["a"]
 
 
+async def test_vectors_of_another_model_are_made_on_a_direct_way(opened, transactions, database):
+    """The first store follows the switch, with the sessions that the pooler has for it."""
+    store = await opened({**transactions, "direct_url": way_past(database)})
+    await fill(store, ("a", "a growling bear"), ("b", "a quiet cat"))
+    assert [hit.chunk_id for hit in await store.vector_search(embed("a quiet cat"), 1)] == ["b"]
+    assert await reembed(store, lambda texts: [embed(text, 24) for text in texts], "test", "larger", 24) == 2
+    for _ in range(10):
+        assert [hit.chunk_id for hit in await store.vector_search(embed("a quiet cat", 24), 1)] == ["b"]
+    await store.upsert_documents(["c"], [embed("c", 24)], ["c"], [{}])
+    assert (await store.verify()).ok
+
+
 async def test_a_direct_way_to_another_database_is_refused(server: Server, transactions):
     with server.janitor("abs_other", server.template):
         store = create_backend(config({**transactions, "direct_url": way_past(server.postgres("abs_other"))}))
