@@ -161,7 +161,11 @@ def test_ci_runs_what_a_person_runs():
             ".venv/bin/python -m pytest -q -m citus",
         ],
         "docs": ["make docs"],
-        "postgres": [".ci/run", "make test-slow"],
+        "postgres": [
+            "sudo apt-get update && sudo apt-get install --yes pgbouncer",
+            ".ci/run",
+            "make test-slow",
+        ],
     }
     assert "uv pip install --resolution lowest-direct -e ." in lowest
     assert lowest[-1] == ".venv/bin/python -m pytest -q"
