@@ -128,7 +128,7 @@ def _parsed(text: str) -> tuple[str, Line | None]:
     """Return what is wrong with a line, or its chunk."""
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"is not JSON: {error}", None
     if not isinstance(given, dict):
         return "is no JSON object", None

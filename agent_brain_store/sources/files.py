@@ -9,7 +9,6 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,9 @@ from agent_brain_store.errors import MissingDependency, TransferError
 from agent_brain_store.sources.importing import Items, LeftOut
 from agent_brain_store.types import Document
 
-ROWS = 500  # that are read at a time
+ROWS = 500  # of a Parquet file that are read at a time
+LONGEST = 128 * 2**20  # bytes of a line; the longest text of a chunk has fewer, even if each letter is escaped
+_PIECE = 4 * 2**20  # bytes of lines that are read at a time
 
 
 async def read_json_lines(
@@ -34,7 +35,7 @@ async def read_json_lines(
     """
     number = 0
     with _file_errors(path), _opened(path) as file:
-        while lines := await asyncio.to_thread(lambda: list(islice(file, ROWS))):
+        while lines := await asyncio.to_thread(_next_lines, file):
             for line in lines:
                 number += 1
                 if line.strip():
@@ -45,10 +46,23 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     return gzip.open(path, "rb") if Path(path).suffix == ".gz" else Path(path).open("rb")
 
 
+def _next_lines(file: Any) -> list[bytes]:
+    """Read some lines. Of a line that is too long, only the beginning is kept."""
+    lines, size = [], 0
+    while size < _PIECE and (line := file.readline(LONGEST + 1)):
+        lines.append(line)
+        size += len(line)
+        while len(line) > LONGEST and not line.endswith(b"\n"):
+            line = file.readline(LONGEST + 1)
+    return lines
+
+
 def _from_json(line: bytes, number: int, *keys: Any) -> Document | LeftOut:
+    if len(line) > LONGEST:
+        return LeftOut(f"line {number}", f"it is longer than {LONGEST // 2**20} MiB")
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return LeftOut(f"line {number}", f"it is not JSON: {error}")
     if not isinstance(row, dict):
         return LeftOut(f"line {number}", "it is not a JSON object")
@@ -81,7 +95,7 @@ async def read_parquet(
                 while (batch := await asyncio.to_thread(next, batches, None)) is not None:
                     for row in batch.to_pylist():
                         yield _document(row, chunk_id, text, embedding, metadata)
-        except lib.ArrowInvalid as error:
+        except (lib.ArrowException, ValueError) as error:
             raise TransferError(f"{Path(path).name} is no Parquet file, or is damaged: {error}") from error
 
 
@@ -101,7 +115,7 @@ def _document(
     if isinstance(meta, str):
         try:
             meta = json.loads(meta)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return LeftOut(str(row.get(chunk_id)), f"its metadata is not JSON: {error}")
     known: Any = row.get
     return Document(known(chunk_id), known(text), meta, known(embedding))

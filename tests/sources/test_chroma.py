@@ -92,3 +92,25 @@ async def test_what_is_missing_is_named(store, theirs, tmp_path):
         await import_from(store, read_chroma(theirs, "nobody"))
     with pytest.raises(TransferError, match=r"chroma\.sqlite3 is missing"):
         await import_from(store, read_chroma(tmp_path / "empty", "docs"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("data_level0.bin", "altered"), ("header.bin", "nothing"), ("chroma.sqlite3", "half")]
+)
+async def test_a_damaged_directory_is_refused_and_ends_no_process(tmp_path, name, kept):
+    """A child reads it first. Chroma follows the links of its vector files wherever they lead."""
+    vectors = np.random.default_rng(0).normal(size=(1500, DIMENSIONS))
+    opened = client(tmp_path / "theirs")
+    collection = opened.create_collection("docs", embedding_function=None)
+    for start in range(0, 1500, 250):  # so many that Chroma makes files of the vectors
+        ids = [f"{i}" for i in range(start, start + 250)]
+        collection.add(ids=ids, embeddings=vectors[start : start + 250].tolist(), documents=ids)
+    opened.close()
+    (file,) = (tmp_path / "theirs").rglob(name)
+    whole = file.read_bytes()
+    inverted = bytes(255 - byte for byte in whole)
+    file.write_bytes({"altered": inverted, "nothing": b"", "half": whole[: len(whole) // 2]}[kept])
+    with pytest.raises(TransferError, match="is damaged: a process|cannot be read") as caught:
+        assert not [item async for item in read_chroma(tmp_path / "theirs", "docs")]
+    assert str(tmp_path) not in str(caught.value)
+    assert ("ended by signal" in str(caught.value)) == (kept == "altered")

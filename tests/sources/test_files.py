@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from agent_brain_store import StorageBackend, TransferError
-from agent_brain_store.sources import LeftOut, import_from, read_json_lines, read_parquet
+from agent_brain_store.sources import LeftOut, files, import_from, read_json_lines, read_parquet
 from tests.support.stores import embed
 
 ROWS: list[dict[str, Any]] = [
@@ -61,6 +63,41 @@ async def test_lines_that_are_no_chunk_are_named(store, tmp_path):
     assert LeftOut("line 3", "it is not a JSON object") in report.named
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b'{"id": "a", "text": "b", "embedding": [1], "metadata": "' + b"[" * 200_000 + b'"}',
+        b'{"id": ' + b"9" * 10_000 + b"}",
+        b"\0\0\xff",
+    ],
+    ids=["lists", "objects", "metadata", "digits", "bytes"],
+)
+async def test_a_hostile_line_is_left_out_and_the_next_one_is_read(store, tmp_path, hostile):
+    (tmp_path / "rows").write_bytes(hostile + b"\n" + lines(ROWS[0]).encode())
+    report = await import_from(store, read_json_lines(tmp_path / "rows"))
+    assert (report.chunks, report.left_out) == (1, 1)
+
+
+async def test_a_line_that_is_a_bomb_does_not_fill_the_memory(store, tmp_path, monkeypatch):
+    """300 MB of one letter are 1 MB on the disk. The limit is lowered, so that the memory can be measured."""
+    monkeypatch.setattr(files, "LONGEST", 2**20)
+    with gzip.open(tmp_path / "rows.gz", "wb", compresslevel=1) as file:
+        for _ in range(30):
+            file.write(b"x" * 10_000_000)
+        file.write(b"\n" + lines(ROWS[0]).encode())
+    tracemalloc.start()
+    try:
+        report = await import_from(store, read_json_lines(tmp_path / "rows.gz"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (report.chunks, report.left_out) == (1, 1)
+    assert report.named[0].reason == "it is longer than 1 MiB"
+    assert peak < 30_000_000
+
+
 async def test_a_file_that_is_missing_or_damaged_is_named(store, tmp_path):
     with pytest.raises(TransferError, match=r"reading nobody\.jsonl"):
         await import_from(store, read_json_lines(tmp_path / "nobody.jsonl"))
@@ -103,3 +140,22 @@ async def test_a_parquet_file_that_is_none_is_named(store, tmp_path, parquet):
     parquet.write_table(pa.table({"id": ["a"]}), tmp_path / "columns")
     with pytest.raises(TransferError, match="no column text, embedding, metadata; its columns are id"):
         await import_from(store, read_parquet(tmp_path / "columns"))
+
+
+async def test_altered_parquet_files_are_refused_by_a_typed_error(tmp_path, parquet):
+    import pyarrow as pa
+
+    path, chooser = tmp_path / "rows.parquet", random.Random(5)
+    table = {"id": ["a", "b"] * 50, "text": ["ä", "y"] * 50, "embedding": [[1.0, 2.0]] * 100, "metadata": ["{}"] * 100}
+    parquet.write_table(pa.table(table), path)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(300):
+        altered = bytearray(whole)
+        for _ in range(chooser.choice((1, 4, 20))):
+            altered[chooser.randrange(len(whole))] = chooser.randrange(256)
+        path.write_bytes(altered)
+        try:
+            assert [item async for item in read_parquet(path)]
+        except TransferError:
+            refused += 1
+    assert refused > 100
