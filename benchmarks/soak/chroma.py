@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,20 @@ WRITTEN = 5  # batches that a process may write before it is killed
 CALLS = 4  # upserts that are cancelled while the directory is open
 
 
+def planned(chance: random.Random) -> Iterator[tuple[str, random.Random]]:
+    """Yield faults, each with a chance of its own. How much a fault draws from it depends on the machine."""
+    faults = [*["kill the process"] * 4, *["cancel"] * 3]
+    if os.name == "posix" and os.geteuid() == 0:
+        faults.append("full disk")
+    while True:
+        yield chance.choice(faults), random.Random(chance.random())
+
+
 class Soak:
     """Episodes on Chroma, each of which ends with a check of everything that was acknowledged."""
 
     def __init__(self, path: Path, chance: random.Random) -> None:
-        self._path, self._chance = path, chance
+        self._path, self._planned = path, planned(chance)
         self._directories = self._number = 0
         self._acknowledged: dict[int, int] = {}
         self.counts: Counter[str] = Counter()
@@ -43,22 +52,19 @@ class Soak:
                 self._directories, self._acknowledged, self._number = self._directories + 1, {}, 0
 
     async def _provoke(self) -> None:
-        faults = [*["kill the process"] * 4, *["cancel"] * 3]
-        if os.name == "posix" and os.geteuid() == 0:
-            faults.append("full disk")
-        fault = self._chance.choice(faults)
+        fault, chance = next(self._planned)
         self.faults[fault] += 1
         if fault == "full disk":
             self.counts["failed"] += await asyncio.to_thread(self._full_disk)
             return
         if fault == "cancel":
-            await self._cancel()
+            await self._cancel(chance)
         else:
-            await asyncio.to_thread(self._kill)
+            await asyncio.to_thread(self._kill, chance)
         self.counts["lost"] += len(await lost(self._directory, self._acknowledged))
 
-    def _kill(self) -> None:
-        written = write_and_kill(self._directory, self._number, self._chance, WRITTEN)
+    def _kill(self, chance: random.Random) -> None:
+        written = write_and_kill(self._directory, self._number, chance, WRITTEN)
         self._acknowledged |= written
         self.counts["acknowledged"] += len(written)
         self._number = max(written, default=self._number) + 2  # one more may be there, as a whole or in part
@@ -67,22 +73,22 @@ class Soak:
         with small_disk(self._path / "disk") as disk:
             return write_on_full_disk(disk)
 
-    async def _cancel(self) -> None:
+    async def _cancel(self, chance: random.Random) -> None:
         """Upsert batches and delete some. Each call is cancelled at any time, and done again as a whole."""
         async with opened(self._directory, dimensions=WIDE) as store:
             for _ in range(CALLS):
-                await self._cancelled(store.upsert_documents, *batch(self._number, LARGEST))
+                await self._cancelled(chance, store.upsert_documents, *batch(self._number, LARGEST))
                 self._acknowledged[self._number] = LARGEST
                 self._number += 1
-                if self._chance.random() < 0.3:
-                    gone = self._chance.choice([*self._acknowledged])
-                    await self._cancelled(store.delete_by_ids, batch(gone, LARGEST)[0])
+                if chance.random() < 0.3:
+                    gone = chance.choice([*self._acknowledged])
+                    await self._cancelled(chance, store.delete_by_ids, batch(gone, LARGEST)[0])
                     self._acknowledged[gone] = 0
             self.counts["damages"] += len((await store.verify()).damages)
 
-    async def _cancelled(self, write: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+    async def _cancelled(self, chance: random.Random, write: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         call = asyncio.ensure_future(write(*arguments))
-        await asyncio.sleep(1.5 * self._chance.random())
+        await asyncio.sleep(1.5 * chance.random())
         call.cancel()
         await asyncio.wait([call])
         self.counts["cancelled"] += call.cancelled()
