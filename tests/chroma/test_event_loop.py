@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
-
-import numpy as np
 
 from agent_brain_store import create_backend, open_store
 from tests.support.chroma import config, opened
@@ -49,28 +46,6 @@ async def test_chroma_and_the_keyword_index_do_no_work_on_the_event_loop(tmp_pat
     assert sorted(call for call in calls if call[0].startswith(("chromadb", *HEAVY_MODULES))) == []
     assert not HEAVY_FUNCTIONS & calls
     assert LIGHT_MODULE in {module for module, _ in calls}
-
-
-async def beats_during(work: Awaitable[Any]) -> int:
-    """Count how often the event loop went round while something was awaited. It does so every 5 ms at best."""
-    beats, task = 0, asyncio.ensure_future(work)
-    while not task.done():
-        await asyncio.sleep(0.005)
-        beats += 1
-    await task
-    return beats
-
-
-async def test_the_loop_goes_on_while_chunks_are_indexed_and_read(tmp_path):
-    count, dimensions = 2000, 384
-    vectors = np.random.default_rng(0).normal(size=(count, dimensions)).tolist()
-    ids = [f"{i:05}" for i in range(count)]
-    texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(count)]
-    metadatas = [{"source": f"/src/{i % 50}/m.py", "n": i} for i in range(count)]
-    async with opened(tmp_path, dimensions=dimensions) as store:
-        assert await beats_during(store.upsert_documents(ids, vectors, texts, metadatas)) > 20
-        forget_keyword_index(store)
-        assert await beats_during(store.keyword_search("word5", 10)) > 5
 
 
 def test_a_write_that_was_cancelled_ends_before_its_event_loop(tmp_path):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 import pytest
 
 from agent_brain_store import NotInitialized
-from tests.support.stores import embed, fill
+from tests.support.internals import forget_keyword_index
+from tests.support.stores import embed, fill, made_up
 
 REFUSED = "the store belongs to another event loop: create, open and close a store in each"
 
@@ -52,3 +54,29 @@ async def test_wait_idle_waits_for_background_work(store):
     await fill(store, *((f"{i}", f"text {i}") for i in range(50)))
     await store.wait_idle()
     assert (await store.health()).ok
+
+
+async def stops_during(work: Awaitable[Any]) -> list[float]:
+    """Return what the process did between the beats of the event loop, in seconds of processor time.
+
+    The loop beats every 5 ms at best. The processor's time does not grow while other programs have it.
+    """
+    stops, task = [], asyncio.ensure_future(work)
+    while not task.done():
+        before = time.process_time()
+        await asyncio.sleep(0.005)
+        stops.append(time.process_time() - before)
+    await task
+    return stops
+
+
+async def test_the_loop_goes_on_while_chunks_are_written_and_indexed(store, backend):
+    """Chroma holds the interpreter's lock for a piece of a write, and the keyword index is made of all texts."""
+    ids, vectors, _, metadatas = made_up(3000)
+    texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(3000)]
+    stops = await stops_during(store.upsert_documents(ids, vectors, texts, metadatas))
+    assert len(stops) > 20
+    assert max(stops) < sum(stops) / 3
+    if backend == "chroma":
+        forget_keyword_index(store)
+        assert len(await stops_during(store.keyword_search("word5", 10))) > 5
