@@ -21,6 +21,7 @@ from typing import Any, cast
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.config.url import parse_connection_url
@@ -35,6 +36,11 @@ from tests.support.stores import mapping
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
+
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
