@@ -42,6 +42,7 @@ from benchmarks import (
 from benchmarks.judged import ndcg
 from benchmarks.judged import recall as recall_of
 from benchmarks.peers import table
+from benchmarks.soak.__main__ import is_whole
 from benchmarks.soak.chroma import planned
 from tests.support.stores import embed
 
@@ -393,3 +394,10 @@ def test_a_seed_repeats_the_faults_of_a_soak():
         orders.append(order)
     assert orders[0] == orders[1]
     assert len({fault for fault, _ in orders[0]}) > 1
+
+
+@pytest.mark.parametrize("wrong", [{"acknowledged": 0}, {"lost": 1}, {"in half": 1}, {"damages": ["one"]}])
+def test_a_soak_is_not_well_if_something_was_lost_or_nothing_was_done(wrong):
+    well = {"acknowledged": 9, "lost": 0, "in half": 0, "damages": []}
+    assert is_whole({"postgres": well, "chroma": well})
+    assert not is_whole({"postgres": {**well, **wrong}, "chroma": well})
