@@ -67,7 +67,7 @@ class Searches:
         repository, top_k, text = self._opened(), arguments.check_top_k(top_k), arguments.check_query(query, prefix)
         threshold = arguments.check_threshold("min_score", min_score)
         every, how = arguments.check_match(match), check_refinement(distinct, boost, now)
-        filter = combine(where, source_types, languages)
+        filter, text = combine(where, source_types, languages), arguments.first_words(text) if every else text
         asked = KeywordQuery(text, top_k, filter, explain, every, candidates_of(top_k, how), how)
         found = self._keys.noticed(asked.filter, await repository.keyword_search(asked)) if top_k else []
         return await finished(found, threshold, text if highlights else None, repository.stored.language)

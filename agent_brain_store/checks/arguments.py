@@ -6,6 +6,7 @@ Each function returns the value in the form that a backend takes. Each raises `I
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Sequence
 
 from agent_brain_store.checks.chunks import clean_text
@@ -16,7 +17,10 @@ from agent_brain_store.types import Match, OnInvalid
 
 LARGEST = 2**31 - 1  # an int4
 LONGEST_QUERY = 50_000  # characters; this is also how much of a very long text is indexed
+MOST_REQUIRED_WORDS, MOST_REQUIRED_CHARACTERS = 100, 2_000  # of a question of which every word has to match
 FEWEST_CANDIDATES = 50  # chunks of each ranking in hybrid search, when the caller does not say
+
+_WORD = re.compile(r"[^ \t\n\v\f\r]+")
 
 
 def check_top_k(top_k: int) -> int:
@@ -48,6 +52,20 @@ def check_query(query: str, prefix: bool = False) -> str:
         raise InvalidQueryError(f"query has {len(query)} characters; it may have {LONGEST_QUERY}")
     cleaned = clean_text(query)
     return f"{cleaned}*" if prefix and not cleaned.endswith("*") else cleaned
+
+
+def first_words(query: str) -> str:
+    """Return a question up to its first 100 distinct words, and its first 2,000 characters.
+
+    Every word that has to match is looked up in every chunk that has all of them, so their number needs a bound. Words
+    stand between blanks, as in ``every_word.sql``.
+    """
+    seen: set[str] = set()
+    for word in _WORD.finditer(query):
+        seen.add(word[0])
+        if word.end() > MOST_REQUIRED_CHARACTERS or len(seen) > MOST_REQUIRED_WORDS:
+            return query[: word.start()] if word.start() else query[:MOST_REQUIRED_CHARACTERS]
+    return query
 
 
 def check_threshold(name: str, threshold: float) -> float:

@@ -71,6 +71,21 @@ async def test_every_word_is_found_beyond_the_budget(make):
     assert len(await ids(everything, "parser", 2000, match="all")) == 751
 
 
+@pytest.mark.parametrize("star", ["", "*"])
+async def test_of_a_very_long_question_the_first_hundred_words_have_to_match(store, star):
+    """The others neither have to match nor count, so the work has a bound."""
+    words = [f"word{i}" for i in range(5000)]
+    await fill(
+        store, ("first", " ".join(words[:100])), ("most", " ".join(words[:150])), ("last", " ".join(words[1:150]))
+    )
+    asked = await store.keyword_search(" ".join([*words[:50], *words]) + star, 9, match="all", explain=True)
+    assert {hit.chunk_id: hit.matched_terms for hit in asked} == {"first": words[:100], "most": words[:100]}
+    short = await store.keyword_search(" ".join([*words[:50], *words[:100]]), 9, match="all")
+    assert [(hit.chunk_id, hit.score) for hit in asked] == [(hit.chunk_id, hit.score) for hit in short]
+    assert await ids(store, "long" * 10_000 + star, match="all") == []
+    assert set(await ids(store, f"{words[0]} {'long' * 10_000}{star}", match="all")) == {"first", "most"}
+
+
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
