@@ -17,6 +17,15 @@ _FOLDED = (
     "\u3001-\u3007\u3041-\u3096\u30a1-\u30fa\u30fc-\u30fe\u4e00-\u9fff\uac00-\ud7a3"
 )
 _UNFOLDED = re.compile(f"[^{_FOLDED}]")
+# Nor does a text of Hebrew, Arabic or Devanagari need NFKC. It would only put together what is folded anyway, and put
+# points into an order, which are removed. The last letters here, with a point, become letters that are not folded.
+_LETTERS_OF_SCRIPTS = (
+    "\u0591-\u05c7\u05d0-\u05ea\u05f3\u05f4\u060c\u0610-\u061b\u061f-\u0674\u0679-\u06ff\u0900-\u0950\u0960-\u097f"
+)
+_MARKS = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u093c\u094d"
+_UNUSUAL = re.compile(
+    f"[^{_FOLDED}{_LETTERS_OF_SCRIPTS}]|[\u00a0\u2026]|[\u06d2\u06d5][{_MARKS}]|[\u0928\u0930\u0933{_MARKS}]\u093c"
+)
 # A soft hyphen that the end of a line shows is a hyphen. So is the mark of Persian between the parts of a word that do
 # not join. Some people write nothing there, and some a blank.
 _HYPHENS = re.compile("\u00ad(?=\r?\n)|(?<=[\u0620-\u06ff])\u200c(?=[\u0620-\u06ff])")
@@ -38,9 +47,12 @@ _POINTS = re.compile(
     "\u06e8\u06ea-\u06ed]+"
 )
 # One form of Arabic letters that are written in several: those with hamza or at the end of words, and Persian and Urdu ones.
-_LETTERS = str.maketrans(
-    "\u0622\u0623\u0624\u0625\u0626\u0629\u0649\u0671\u06a9\u06c0\u06c1\u06c2\u06cc",
-    "\u0627\u0627\u0648\u0627\u064a\u0647\u064a\u0627\u0643\u0647\u0647\u0647\u064a",
+_LETTERS = tuple(
+    zip(
+        "\u0622\u0623\u0624\u0625\u0626\u0629\u0649\u0671\u06a9\u06c0\u06c1\u06c2\u06cc",
+        "\u0627\u0627\u0648\u0627\u064a\u0647\u064a\u0627\u0643\u0647\u0647\u0647\u064a",
+        strict=True,
+    )
 )
 _ARABIC = re.compile("[\u0622-\u06cc]")
 # Marks inside a Hebrew word: an abbreviation, or a sound of another language.
@@ -91,8 +103,11 @@ def fold(text: str) -> str:
         text = _ESCAPES.sub("", text)
     if not text.isascii():
         if _UNFOLDED.search(text):
-            text = _UNSEEN.sub("", _HYPHENS.sub("-", text))
-            text = unicodedata.normalize("NFKC", _APART.sub(r" \g<0> ", text)).replace("\u2010", "-")
+            if "\u00ad" in text or "\u200c" in text:
+                text = _HYPHENS.sub("-", text)
+            if _UNUSUAL.search(text):
+                text = _APART.sub(r" \g<0> ", _UNSEEN.sub("", text))
+                text = unicodedata.normalize("NFKC", text).replace("\u2010", "-")
             if _SCRIPTS.search(text):
                 text = _fold_scripts(text)
         text = text.replace("\u03c2", "\u03c3")  # the Greek sigma at the end of a word
@@ -107,7 +122,9 @@ def _fold_scripts(text: str) -> str:
         text = _INSIDE_HEBREW.sub("", text)
     text = _POINTS.sub("", text)
     if _ARABIC.search(text):
-        text = _ARTICLE.sub("", text.translate(_LETTERS))
+        for form, letter in _LETTERS:  # translate() looks at every letter of the text, and takes much longer
+            text = text.replace(form, letter)
+        text = _ARTICLE.sub("", text)
     text = text.replace("\u0901", "\u0902").replace("\u093c", "")
     if "\u094d" in text:
         text = _NASAL.sub("\u0902", text)

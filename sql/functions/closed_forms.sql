@@ -18,7 +18,7 @@ begin atomic
   select string_agg(
     case when ascii(name[1]) > 57 then ' ' || translate(name[1], u&'-,''\2019', '')
       -- A name like 1e5x gets another letter before it, as in searchable().
-      else regexp_replace(' ' || translate(name[1], u&'-,''\2019', ''), '^ (?=[0-9]+[Ee][0-9])', ' n') end,
+      else regexp_replace(' ' || translate(name[1], u&'-,''\2019', ''), '(^| )(?=[0-9]+[Ee][0-9])', '\1n') end,
     '')
   from regexp_matches(
     text collate "C",

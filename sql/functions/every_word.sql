@@ -34,13 +34,17 @@ begin atomic
           order by lexeme collate "C" limit 10
         ) other_forms
       ),
-      (select string_agg(quoted(term), ' | ') from prefix_terms(part) where part = substring(query from '[^ \t\n\v\f\r]+$'))
+      (select string_agg(quoted(term), ' | ') from prefix_terms(part) where part = parts[cardinality(parts)])
     ) as form
     from
-      (select tsvector_to_array(text_terms(query)) as known) whole,
       (
+        select
+          tsvector_to_array(text_terms(query)) as known,
+          string_to_array(translate(query, e'\t\n\v\f\r', '     '), ' ') as parts
+      ) whole,
+      lateral (
         select part
-        from regexp_split_to_table(query, '[ \t\n\v\f\r]+') with ordinality as parts (part, place)
+        from unnest(parts) with ordinality as split (part, place)
         where part <> ''
         group by part
         order by min(place)

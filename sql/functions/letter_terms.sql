@@ -34,7 +34,7 @@ declare
 begin
   terms := '';
   rest := text;
-  if text collate "C" ~ letter then
+  if text collate "C" ~ run then
     runs := (select string_agg(piece[1], ' ') from regexp_matches(text collate "C", '(' || run || ')', 'g') as each (piece));
     if runs ~ mark then
       parts := array(select piece[1] from regexp_matches(runs, '(' || letter || mark || '*| )', 'g') as each (piece));

@@ -18,7 +18,7 @@ begin atomic
   select coalesce(array_agg(distinct form), '{}')
   from (
     select word as name
-    from regexp_split_to_table(query, '[ \t\n\v\f\r]+') as word
+    from string_to_table(translate(query, e'\t\n\v\f\r', '     '), ' ') as word
     where word ~ '[0-9]|[A-Za-z0-9](_|::|:?\\|@)[A-Za-z0-9]|[A-Za-z0-9]{2}\.[A-Za-z0-9]{2}|/.*[/.][A-Za-z0-9]|[a-z][A-Z]'
     union
     select coalesce(quotation[1], quotation[2])

@@ -24,7 +24,7 @@ begin atomic
     -- The parser would take the beginning of a name like 1e5x for a number, so it gets another letter before it.
     (select string_agg(
        case when ascii(name[1]) > 57 then ' ' || translate(name[1], '_', '')
-         else regexp_replace(' ' || translate(name[1], '_', ''), '^ (?=[0-9]+[Ee][0-9])', ' n') end,
+         else regexp_replace(' ' || translate(name[1], '_', ''), '(^| )(?=[0-9]+[Ee][0-9])', '\1n') end,
        '')
      from regexp_matches(
        seamed,

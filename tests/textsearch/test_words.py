@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import random
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent_brain_store.config import KeywordConfig
+from agent_brain_store.textsearch.folding import fold
 from agent_brain_store.textsearch.frequencies import frequencies
 from agent_brain_store.textsearch.stems import term
 from agent_brain_store.textsearch.words import count_terms, question_terms, question_words, terms
@@ -145,3 +148,22 @@ def test_only_the_beginning_of_a_huge_text_is_searched():
     found, length = frequencies("früh " * 60_000 + "spät", {}, KeywordConfig(language="simple"))
     assert found == {"früh": 255, "fruh": 255}
     assert length == 2 * 255
+
+
+def test_every_normal_form_of_a_text_is_folded_alike():
+    """Letters, points and marks of Hebrew, Arabic and Devanagari, of which some are put together or reordered by NFC."""
+    choose = random.Random(8).choice
+    codes = [
+        *range(0x591, 0x5C8),
+        *range(0x5D0, 0x5EB),
+        *range(0x610, 0x61B),
+        *range(0x620, 0x670),
+        *range(0x670, 0x6D6),
+    ]
+    codes += [*range(0x6DF, 0x6F0), *range(0x900, 0x964), 0x654, 0x93C, 0x94D, 0x301, 0x308, 0x41, 0xE9, 0x20]
+    for _ in range(30_000):
+        text = "".join(chr(choose(codes)) for _ in range(choose(range(2, 7))))
+        assert len({fold(unicodedata.normalize(form, text)) for form in ("NFC", "NFD", "NFKC", "NFKD")}) == 1, ascii(
+            text
+        )
+        assert fold(text) == fold(unicodedata.normalize("NFC", text)), ascii(text)
