@@ -22,20 +22,23 @@ set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
-  boost  record;
-  stored jsonb;
-  kind   text;
-  part   float8;
-  at     float8;
-  factor float8 := 1;
+  boost     jsonb;
+  stored    jsonb;
+  kind      text;
+  weight    float8;
+  half_life float8;
+  part      float8;
+  at        float8;
+  factor    float8 := 1;
 begin
-  for boost in
-    select * from jsonb_to_recordset(boosts) as each (key text, weight float8, half_life float8, scale float8)
-  loop
-    stored := metadata -> boost.key;
+  for place in 0 .. jsonb_array_length(boosts) - 1 loop  -- not a query of the boosts, which takes twice as long
+    boost := boosts -> place;
+    weight := (boost -> 'weight')::float8;
+    half_life := (boost ->> 'half_life')::float8;
+    stored := metadata -> (boost ->> 'key');
     kind := jsonb_typeof(stored);
     part := 0;
-    if boost.half_life is not null then
+    if half_life is not null then
       at := case
         when kind = 'number' then stored::float8
         when kind = 'string'
@@ -46,13 +49,13 @@ begin
           then extract(epoch from (stored #>> '{}')::timestamptz)::float8
       end;
       if at is not null then
-        at := greatest(0, now - greatest(at, -1e30)) / boost.half_life;
+        at := greatest(0, now - greatest(at, -1e30)) / half_life;
         part := case when at < 1000 then 2 ^ (-at) else 0 end;  -- a number that is too small is an error
       end if;
     elsif kind = 'number' and stored::float8 > 1e-30 then
-      part := least(stored::float8, 1e30) / (least(stored::float8, 1e30) + boost.scale);
+      part := least(stored::float8, 1e30) / (least(stored::float8, 1e30) + (boost -> 'scale')::float8);
     end if;
-    factor := factor * (1 - boost.weight + boost.weight * part);
+    factor := factor * (1 - weight + weight * part);
   end loop;
   return factor;
 end

@@ -30,7 +30,10 @@ with found as materialized (
   )
 ),
 boosted as materialized (
-  select c.text, c.metadata, f.*, f.score * boost_factor(c.metadata, $11::text::jsonb, $12::float8) as boosted_score
+  select
+    c.text, c.metadata, f.*,
+    f.score * case when $11::text = '[]' then 1 else boost_factor(c.metadata, $11::text::jsonb, $12::float8) end
+      as boosted_score
   from found f
   join chunks c using (chunk_id)
 ),

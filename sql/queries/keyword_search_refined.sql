@@ -43,7 +43,7 @@ found as materialized (
 boosted as materialized (
   select
     c.chunk_id, c.text, c.metadata, f.score as relevance,
-    f.score * boost_factor(c.metadata, $6::text::jsonb, $7::float8) as score,
+    f.score * case when $6::text = '[]' then 1 else boost_factor(c.metadata, $6::text::jsonb, $7::float8) end as score,
     f.is_widened
   from found f
   join chunks c using (chunk_id)

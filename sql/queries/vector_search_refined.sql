@@ -31,7 +31,8 @@ found as materialized (
 boosted as materialized (
   select
     c.chunk_id, c.text, c.metadata, f.distance, f.gave_up,
-    similarity(f.distance) * boost_factor(c.metadata, $6::text::jsonb, $7::float8) as score
+    similarity(f.distance) * case when $6::text = '[]' then 1 else boost_factor(c.metadata, $6::text::jsonb, $7::float8) end
+      as score
   from found f
   join chunks c using (chunk_id)
 ),
