@@ -127,6 +127,49 @@ async def test_identifiers_are_found_whole(store, question, first):
     assert (await ids(store, question))[0] == first
 
 
+CODES = [
+    *(
+        "ORA-01555",
+        "ORA-01556",
+        "CVE-2021-44228",
+        "CVE-2021-45046",
+        "0x80070005",
+        "0x80070002",
+        "KB5034441",
+        "E0308",
+        "TS2345",
+    ),
+    *("550e8400-e29b-41d4-a716-446655440000", "550e8400-e29b-41d4-a716-446655440001", "192.168.10.24", "192.168.10.25"),
+    *("00:1B:44:11:3A:B7", "00:1B:44:11:3A:B8", "+49 30 1234567", "+49 30 1234568", "v1.2.3", "v1.2.4", "2.0.0-rc1"),
+    *(
+        "H2SO4",
+        "C6H12O6",
+        "nginx:1.25-alpine",
+        "nginx:1.26-alpine",
+        "@angular/core",
+        "@angular/forms",
+        "ISO-8859-1",
+        "RFC 9110",
+    ),
+    *(
+        "sha256:9f86d081",
+        "ERR_CONNECTION_REFUSED",
+        "ERR_CONNECTION_RESET",
+        "EADDRINUSE",
+        "--no-cache-dir",
+        "MER-0237",
+        "Q3-2024",
+    ),
+]
+
+
+async def test_a_code_is_found_among_codes_like_it(store):
+    await fill(store, *((code, f"The log has {code} in a line of its own") for code in CODES))
+    for question in ("{}", "What does {} mean?", "({})"):
+        firsts = [(await ids(store, question.format(code), 1))[0] for code in CODES]
+        assert firsts == CODES, question
+
+
 @pytest.mark.parametrize(
     ("question", "found"),
     [

@@ -20,6 +20,11 @@ FOUND = [
     ("Die U\u0308bergabe der Schlüssel", "Übergabe"),
     ("Die Übergabe der Schlüssel", "U\u0308bergabe"),
     (unicodedata.normalize("NFD", "서울에서 먹은 김치"), "김치"),
+    ("서울에서 먹은 김치", unicodedata.normalize("NFD", "김치")),
+    (unicodedata.normalize("NFD", "プログラムを書く"), "プログラム"),
+    ("プログラムを書く", unicodedata.normalize("NFD", "プログラム")),
+    (unicodedata.normalize("NFD", "học tiếng Việt"), "tiếng Việt"),
+    ("học tiếng Việt", unicodedata.normalize("NFD", "tiếng Việt")),
     ("the o\ufb03ce next door", "office"),
     ("an ＡＰＩ of ２０２４", "API"),
     ("an ＡＰＩ of ２０２４", "2024"),
@@ -117,6 +122,7 @@ FOUND = [
     ("ask IT about it", "IT support"),
     ("WHO guidelines", "WHO"),
     ("the US office", "US"),
+    ("Will Smith sings", "Will"),
 ]
 
 
