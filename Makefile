@@ -99,7 +99,7 @@ docs: $(VENV)/.installed  ## Build the site into site/, with every link checked
 bench: $(VENV)/.bench $(if $(PEERS),$(VENV)/.peers)  ## Speed, interleaved (docs/performance.md); PEERS=1 beside other stores
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.speed $(or $(ARGS),$(if $(PEERS),peers))
 
-bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SIZES=..., DIMENSIONS=..., MINUTES=...)
+bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SIZES=..., DIMENSIONS=..., MINUTES=..., LOADERS=...)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.scale
 
 bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)

@@ -1,5 +1,7 @@
 """Measure one store while it grows: ``make bench-scale SIZES=25000,100000 DIMENSIONS=384 MINUTES=60``.
 
+``LOADERS=1`` loads with one call at a time instead of four. The figures of two runs say how loading scales.
+
 At each size it measures how the chunks were loaded, what they take on disk, how long each operation takes, and what share of
 the true neighbours is found. After each size it writes what it has, so nothing is lost if a later step fails. Loading ends
 after half of the time, and what is there by then is measured as the last size. When the time is over, a private server
@@ -37,7 +39,7 @@ from benchmarks.retrieval import postgres
 SIZES = [int(size) for size in (os.environ.get("SIZES") or "25000,100000,400000,1000000").split(",")]
 DIMENSIONS = int(os.environ.get("DIMENSIONS") or 384)
 MINUTES = float(os.environ.get("MINUTES") or 60)
-BATCH, LOADERS = 1000, 4  # chunks of a call, calls at once
+BATCH, LOADERS = 1000, int(os.environ.get("LOADERS") or 4)  # chunks of a call, calls at once
 QUESTIONS, WARMING, AT_ONCE, WRITES, COUNTS = 200, 20, 500, 10, 20
 PATIENCE = {"pool_timeout": 3600, "command_timeout": 3600}  # a slow answer is a result, not an error
 SERVER = {"shared_buffers": "4GB", "maintenance_work_mem": "3GB", "max_wal_size": "8GB"}  # of a private server
