@@ -23,8 +23,17 @@ _TRANSACTION_TIMEOUT = (
 RETRIABLE_STATES = ("57P01", "57P02", "57P03", "53300", "08000", "08001", "08003", "08006")
 _LOST_STATES = ("08", "57P01", "57P02", "57P05", "25P03")  # with such a prefix, the connection is gone
 
+# What Citus says of a node that dies while it works, with the state of an internal error.
+_DIED = re.compile(r"postmaster was shut down|unexpected postmaster exit|connection marked as essential")
+
+# And of a shard that was split: a search or a write still knows the old one.
+_SPLIT = re.compile(r'relation "(?:chunks|shard_counts)_\d+"|valid entry for shard|function \w+_\d+\(.* does not exist')
+_AFTER_SPLIT = "a shard of the cluster was split: open the store once with a role that may change it, and try again"
+
 _OTHER_LENGTHS = re.compile(r"expected (\d+) dimensions, not (\d+)|different \w+ dimensions (\d+) and (\d+)")
-_NODE = re.compile(r"(?:remote node|connect to|executing command on) (?:\S+@)?([\w.-]+:\d+)")  # how Citus names a node
+_NODE = re.compile(
+    r"(?:remote node|connect to|executing command on|essential:) (?:\S+@)?([\w.-]+:\d+)"
+)  # how Citus names a node
 _REFUSED_SETTINGS = ("08P01", "0A000")  # how a pooler refuses a parameter of the startup packet
 _LOST_STATEMENTS = ("26000", "42P05")  # a prepared statement is missing, or there is another of its name
 _POOLER = (
@@ -74,7 +83,8 @@ def caused_by_standby(error: BaseException) -> bool:
 def is_lost_connection(error: BaseException) -> bool:
     """Return whether this error itself means that the connection is gone."""
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(_LOST_STATES)
+        state = error.sqlstate or ""
+        return state.startswith(_LOST_STATES) or (state == "XX000" and _DIED.search(str(error)) is not None)
     if isinstance(error, asyncpg.InternalClientError):
         return "cannot switch to state" in str(error)
     if isinstance(error, asyncpg.InterfaceError):
@@ -133,8 +143,9 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
             expected=stored,
             actual=given,
         )
-    if state in _LOST_STATEMENTS:  # the driver adds a hint about its own arguments
-        return QueryFailed(f"{operation}: {error.args[0]} ({state}); {_POOLER}", BACKEND)
+    hint = _POOLER if state in _LOST_STATEMENTS else _AFTER_SPLIT if _SPLIT.search(str(error.args[0])) else None
+    if hint:  # the driver adds one about its own arguments
+        return QueryFailed(f"{operation}: {error.args[0]} ({state}); {hint}", BACKEND)
     # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)

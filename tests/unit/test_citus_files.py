@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from pglast import parse_sql
 
-from agent_brain_store import ConnectionFailed, NodeFailed
+from agent_brain_store import ConnectionFailed, NodeFailed, QueryFailed
 from agent_brain_store.postgres.errors import translated
 from agent_brain_store.postgres.sql import (
     ON_SHARDS,
@@ -197,13 +197,32 @@ def test_an_error_about_a_node_names_it():
     )
     killed = asyncpg.AdminShutdownError("terminating connection due to administrator command")
     killed.context = "while executing command on db8:5433"
-    for error, node in ((refused, "db7.internal:5432"), (killed, "db8:5433")):
+    dying = asyncpg.InternalServerError("failure on connection marked as essential: db9:5434")
+    for error, node in ((refused, "db7.internal:5432"), (killed, "db8:5433"), (dying, "db9:5434")):
         with pytest.raises(NodeFailed, match=re.escape(node)) as failed, translated("vector_search"):
             raise error
         assert failed.value.node == node
-    with pytest.raises(ConnectionFailed) as own, translated("vector_search"):
-        raise asyncpg.AdminShutdownError("terminating connection due to administrator command")
-    assert not isinstance(own.value, NodeFailed)
+    alone = asyncpg.InternalServerError("postmaster was shut down, exiting")
+    for error in (asyncpg.AdminShutdownError("terminating connection due to administrator command"), alone):
+        with pytest.raises(ConnectionFailed) as own, translated("vector_search"):
+            raise error
+        assert not isinstance(own.value, NodeFailed)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.UndefinedTableError('relation "chunks_102059" does not exist'),
+        asyncpg.InternalServerError("could not find valid entry for shard 102063"),
+        asyncpg.NotNullViolationError(
+            'null value in column "part" of relation "shard_counts_102076" violates not-null'
+        ),
+    ],
+)
+def test_an_error_after_a_split_says_what_to_do(error):
+    """These are the words of Citus 14, after `citus_split_shard_by_split_points`."""
+    with pytest.raises(QueryFailed, match="was split: open the store once"), translated("hybrid_search"):
+        raise error
 
 
 @pytest.mark.parametrize("name", sorted(OWN | OWN_QUERIES))
