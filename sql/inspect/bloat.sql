@@ -6,7 +6,10 @@
 -- the statistics were reset lately.
 --
 -- psql: \i sql/inspect/bloat.sql
-with facts as (
+with element as materialized (  -- a step of its own, because Citus cannot read chunks beside the catalogs
+  select pg_column_size(embedding) as bytes from chunks limit 1
+),
+facts as (
   select
     c.oid,
     c.relname::text as name,
@@ -17,7 +20,7 @@ with facts as (
     s.last_idx_scan as last_used,
     -- A vector's element has its bytes and 12 of a header, and its neighbours have 6 bytes each: 2 m on the lowest level,
     -- and m on each of the others, of which an element has 1 / (m - 1) on average.
-    (select pg_column_size(embedding) from chunks limit 1) + 92 as element,
+    (select e.bytes from element e) + 92 as element,
     8 + 6 * m * (2 + 1.0 / (m - 1)) as neighbours,
     (
       select sum(avg_width)

@@ -5,6 +5,7 @@ One test takes a node away from the coordinator, so nothing else may use the clu
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -196,6 +197,22 @@ def test_the_command_line_knows_the_functions_of_a_cluster(database, tmp_path):
     assert "say migrate alone" in refused.stderr
     assert run("migrate").exit_code == 0
     assert json.loads(run("status", "--json").stdout)["state"] == "ready"
+
+
+def test_the_doctor_looks_at_a_store_on_a_cluster(database, tmp_path):
+    """Every check can be made. What it finds of the server is the cluster's own affair."""
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(mapping(backend="postgres", postgres=database)))
+    asyncio.run(_fill_a_little(database))
+    told = CliRunner().invoke(app, ["doctor", "--json", "--config", str(path)])
+    findings = json.loads(told.stdout)["findings"]
+    assert [finding for finding in findings if "could not be looked at" in finding["what"]] == []
+    assert told.exit_code == 0, findings
+
+
+async def _fill_a_little(database: Any) -> None:
+    async with open_store(config(database)) as store:
+        await fill(store, *[(f"a{i}", f"text {i}") for i in range(100)])
 
 
 # --- a dead node -----------------------------------------------------------------------------------------------------
