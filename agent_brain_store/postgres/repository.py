@@ -200,6 +200,8 @@ class PostgresRepository:
                 outdated = await outdated_terms(connection)
         if outdated:
             indexes["degraded"].append("keyword search may miss chunks, because their terms are out of date")
+        if row["missing_shards"]:
+            indexes["degraded"].append(f"searches fail, because {len(row['missing_shards'])} shards do not answer")
         standby = await self.pools.standby_health()
         if standby is None and self.pools.has_standbys:
             indexes["degraded"].append("the standby is away or behind, and the primary answers in its place")

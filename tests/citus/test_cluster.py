@@ -232,13 +232,16 @@ async def test_a_dead_node_is_named(cluster):
             with suppress(NodeFailed):
                 readable += await store.get_by_id(name) is not None
         assert 0 < readable < 20, "chunks on other nodes can be read"
-        details = (await store.health()).details
+        health = await store.health()
+        details = health.details
         assert details["missing_shards"]
+        assert health.degraded == (f"searches fail, because {len(details['missing_shards'])} shards do not answer",)
         assert all(shard.endswith(f" on {node}") for shard in details["missing_shards"])
         assert 0 < details["chunks"] < CHUNKS
     assert len(await store.vector_search(embed("x"), 5)) == 5
     assert await store.get_count() == CHUNKS
-    assert (await store.health()).details["missing_shards"] == []
+    health = await store.health()
+    assert (health.details["missing_shards"], health.degraded) == ([], ())
 
 
 @contextmanager
