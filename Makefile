@@ -11,7 +11,7 @@ PYTEST := -m pytest -q $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo psql up down unit test test-slow test-chroma soak coverage check fmt hooks docs bench bench-scale bench-retrieval
-.PHONY: bench-precision plots release-check clean
+.PHONY: bench-cluster bench-precision plots release-check clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -104,6 +104,9 @@ bench-scale: $(VENV)/.installed  ## One store that grows to a million chunks (SI
 
 bench-retrieval: $(VENV)/.installed  ## Retrieval quality on judged collections (COLLECTIONS=folder)
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.retrieval $(COLLECTIONS)
+
+bench-cluster: $(VENV)/.installed  ## A store on a Citus cluster beside one on one node (COORDINATOR=url, COLLECTIONS=folder)
+	RESULTS=$(RESULTS) DATABASE_URL=$(COORDINATOR) $(BIN)/python -m benchmarks.cluster $(COLLECTIONS)
 
 bench-precision: $(VENV)/.installed  ## Precisions of the vector index (CHUNKS=100000, DIMENSIONS='384 768 1536 3072')
 	RESULTS=$(RESULTS) $(BIN)/python -m benchmarks.precision $(or $(CHUNKS),100000) $(DIMENSIONS)

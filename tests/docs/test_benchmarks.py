@@ -24,6 +24,7 @@ from rich.console import Console
 from benchmarks import (
     by_hand,
     callers,
+    cluster,
     corpus,
     equal_vectors,
     ingest,
@@ -99,6 +100,18 @@ async def test_retrieval_is_measured_on_any_folder_in_the_format(database, tmp_p
     assert re.search(r"keyword, exact +│ PostgreSQL +│ +0.8000", first)
     assert "only keyword search can be measured" in second
     assert "hybrid" not in second
+
+
+@pytest.mark.citus
+async def test_a_cluster_is_compared_with_one_node(database, tmp_path, monkeypatch, capsys):
+    write_collection(tmp_path / "small", True)
+    use_server(monkeypatch, database)
+    monkeypatch.setenv("SHARDS", "2")
+    monkeypatch.setattr(sys, "argv", ["cluster", str(tmp_path), "small"])
+    await cluster.main()
+    shown = capsys.readouterr().out
+    assert re.search(r"keyword, top 10 only +│ +0.8000 │ +0.8000 │ +1.000", shown)
+    assert re.search(r"vector +│ +(\d.\d+) │ +\1 │ +1.000", shown)
 
 
 async def test_retrieval_without_collections_says_what_is_missing(tmp_path, monkeypatch):
