@@ -27,28 +27,11 @@ set search_path from current
 as $$
 #variable_conflict use_column
 declare
-  alnum   constant text := 'A-Za-z0-9\u00c0-\u1fff\u2c00-\u2dff\u3040-\U0003ffff';
-  words   text[];
-  pattern text collate "C";
+  pattern constant text collate "C" := verbatim_pattern(query);
 begin
-  if text_terms(query) <> '' then
+  if pattern is null then
     return;
   end if;
-  words := array(
-    select (
-      select string_agg(
-        concat('[', case when length(lower(letter)) = 1 then lower(letter) end,
-          case when length(upper(letter)) = 1 then upper(letter) end, ']'),
-        '' order by place)
-      from string_to_table(word[1] collate "default", null) with ordinality as letters (letter, place)
-    )
-    from regexp_matches(fold(query) collate "C", concat('[', alnum, ']+'), 'g') with ordinality as found (word, place)
-    order by place
-  );
-  if cardinality(words) not between 1 and 20 then
-    return;
-  end if;
-  pattern := concat('(?<![', alnum, '])', array_to_string(words, concat('[^', alnum, ']+')), '(?![', alnum, '])');
   return query
     select chunk_id, times / (times + k1 * (1 - b) + k1 * b * tokens * chunks / all_tokens)
     from

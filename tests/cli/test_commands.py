@@ -95,7 +95,6 @@ def test_both_are_fused_under_a_filter(filled: Run) -> None:
     assert (hit["id"], hit["vector_rank"], hit["keyword_rank"]) == ("c", 1, 1)
 
 
-@pytest.mark.usefixtures("on_one_node")
 def test_every_word_is_required_and_a_star_lets_the_last_one_go_on(filled: Run) -> None:
     assert [hit["id"] for hit in json.loads(filled("search", "cat bear", "--all", "--json").stdout)] == ["c"]
     assert [hit["id"] for hit in json.loads(filled("search", "rock*", "--json").stdout)] == ["d"]

@@ -11,8 +11,6 @@ from agent_brain_store import InvalidQueryError, StorageBackend, StoreConfig, cr
 from tests.support.internals import count_terms
 from tests.support.stores import embed, fill, ids, mapping
 
-pytestmark = pytest.mark.usefixtures("on_one_node")
-
 TEXTS = (
     ("both", "loading chunks into the store"),
     ("one", "a chunk is a piece of text"),

@@ -8,8 +8,6 @@ import pytest
 
 from tests.support.stores import embed, fill, ids
 
-pytestmark = pytest.mark.usefixtures("on_one_node")
-
 TEXTS = (
     ("hamlet", "To be, or not to be: that is the question", {"n": 1}),
     ("band", "We saw The Who at the stadium. The  WHO!", {"n": 2}),

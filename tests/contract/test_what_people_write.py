@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import unicodedata
 
-import pytest
-
 from tests.support.stores import fill, ids
 
 OTHERS = (
@@ -162,7 +160,6 @@ async def test_the_exact_form_ranks_above_the_other_one(make, elsewhere):
         assert await ids(store, other) == ["b", "a"]
 
 
-@pytest.mark.usefixtures("on_one_node")
 async def test_a_stop_word_in_capitals_is_no_other_word(store):
     await fill(store, ("name", "Ask IT for help"), ("word", "Ask it for help"), ("loud", "ASK IT FOR HELP"))
     assert set(await ids(store, "it")) == {"name", "word", "loud"}, "nothing else is left of the question"

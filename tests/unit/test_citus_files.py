@@ -50,6 +50,8 @@ def test_these_files_differ_and_no_others():
         "keyword_ranking",
         "keyword_scores",
         "nearest",
+        "verbatim",
+        "with_every_word",
     }
     assert names(CITUS / "queries") & names(sql_directory() / "queries") == {
         "compact_counts",
@@ -123,8 +125,6 @@ def test_what_reads_the_chunks_runs_on_shards_or_has_an_override():
     # These place copies, and a cluster has none (sql/citus/distribute.sql).
     unused = {"keep_leaders", "place_chunks"}
     unused.add("has_many_equals")  # and no second generation of vectors
-    # docs/scaling.md names these under "What is different".
-    unused |= {"verbatim", "with_every_word"}
     reading = {name for name, text in SHARED.items() if re.search(r"\b(from|join) chunks\b", code(text))}
     assert reading <= set(ON_SHARDS) | OWN.keys() | asking | unused
 
@@ -147,13 +147,17 @@ def test_no_shared_query_locks_rows_or_selects_no_columns():
         assert not re.search(r"\(select from\b", text), name
 
 
-@pytest.mark.parametrize("name", ["hybrid_results", "keyword_results", "vector_results"])
+_SEARCHES = {name: SHARED[name] for name in ("hybrid_results", "keyword_results", "vector_results")}
+_SEARCHES |= {name: query.text for name, query in queries().items() if name.endswith("_search_refined")}
+
+
+@pytest.mark.parametrize("name", _SEARCHES)
 def test_a_search_calls_its_rankings_in_materialized_steps_without_tables(name):
     """A step that has both would be sent to the shards, function and all."""
-    steps = re.findall(r"(\w+) as (materialized )?\((.*?)\n  \)", code(SHARED[name]), re.DOTALL)
+    steps = re.findall(r"(\w+) as (materialized )?\((.*?)\n *\)", code(_SEARCHES[name]), re.DOTALL)
     assert steps
     for step, materialized, text in steps:
-        if re.search(r"\b(nearest|keyword_ranking|hybrid_ranking|filter_scope)\(", text):
+        if re.search(r"\b(nearest|keyword_ranking|keyword_scores|filter_scope|hybrid_ranking|with_every_word)\(", text):
             assert materialized, step
             assert not re.search(r"\b(from|join) chunks\b", text), step
 

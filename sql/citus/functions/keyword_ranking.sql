@@ -56,6 +56,10 @@ begin
     is_widened := true;
     budget := case when 10 * budget < least(with_a_word, 2147483647) then 10 * budget else 0 end;
   end loop;
+  if ids is null then  -- the last resort
+    return query select v.*, is_widened from verbatim(query, k, nullif(filter, '')::jsonpath, source_prefix, null) v;
+    return;
+  end if;
   return query select *, is_widened from unnest(ids, scores);
 end
 $$;

@@ -7,7 +7,7 @@
 -- effort  int4  what one node would do: candidates of the vector index, or chunks to score
 --
 -- returns int4
--- called by: nearest, keyword_ranking
+-- called by: nearest, keyword_ranking, with_every_word
 -- inlined: no, because it keeps its search_path
 create or replace function shard_effort(effort int4) returns int4
 language sql stable
