@@ -36,7 +36,7 @@ from benchmarks.retrieval import WAYS
 MOST = int(os.environ.get("QUESTIONS", "250"))  # of a collection
 SEARCHES = ("vector", "keyword, top 10 only", "hybrid")
 ROUNDS = """
-    select query_execution_multi_shard + query_execution_single_shard from citus_stat_counters
+    select query_execution_multi_shard from citus_stat_counters
     where name = current_database()
 """
 
