@@ -143,9 +143,9 @@ def _from_server(error: asyncpg.PostgresError, operation: str) -> StorageError:
             expected=stored,
             actual=given,
         )
-    hint = _POOLER if state in _LOST_STATEMENTS else _AFTER_SPLIT if _SPLIT.search(str(error.args[0])) else None
-    if hint:  # the driver adds one about its own arguments
-        return QueryFailed(f"{operation}: {error.args[0]} ({state}); {hint}", BACKEND)
+    advice = _POOLER if state in _LOST_STATEMENTS else _AFTER_SPLIT if _SPLIT.search(str(error.args[0])) else None
+    if advice:  # the driver adds some about its own arguments
+        return QueryFailed(f"{operation}: {error.args[0]} ({state}); {advice}", BACKEND)
     # If a constraint is violated, the error's detail shows the row. It stays out of the message.
     reason = error.args[0] if state.startswith("23") else error
     return QueryFailed(f"{operation} was refused by the server: {reason} ({state})", BACKEND)
