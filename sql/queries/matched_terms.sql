@@ -7,6 +7,10 @@
 --
 -- psql: \bind 'how do I load chunks' '{a,b}'
 --       \i sql/queries/matched_terms.sql
+with question as materialized (
+  -- The shards of a cluster have no term statistics. A step that reads a table of the coordinator is not sent to them.
+  select q.words, q.forms from store_settings cross join question_words($1::text) q
+)
 select c.chunk_id, matched_words(q.words, q.forms, c.tsv) as words
-from question_words($1::text) q
+from question q
 join chunks c on c.chunk_id = any($2::text[]);

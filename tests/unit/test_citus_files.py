@@ -148,7 +148,9 @@ def test_no_shared_query_locks_rows_or_selects_no_columns():
 
 
 _SEARCHES = {name: SHARED[name] for name in ("hybrid_results", "keyword_results", "vector_results")}
-_SEARCHES |= {name: query.text for name, query in queries().items() if name.endswith("_search_refined")}
+_SEARCHES |= {
+    name: query.text for name, query in queries().items() if name.endswith("_search_refined") or name == "matched_terms"
+}
 
 
 @pytest.mark.parametrize("name", _SEARCHES)
@@ -157,7 +159,10 @@ def test_a_search_calls_its_rankings_in_materialized_steps_without_tables(name):
     steps = re.findall(r"(\w+) as (materialized )?\((.*?)\n *\)", code(_SEARCHES[name]), re.DOTALL)
     assert steps
     for step, materialized, text in steps:
-        if re.search(r"\b(nearest|keyword_ranking|keyword_scores|filter_scope|hybrid_ranking|with_every_word)\(", text):
+        if re.search(
+            r"\b(nearest|keyword_ranking|keyword_scores|filter_scope|hybrid_ranking|with_every_word|question_words)\(",
+            text,
+        ):
             assert materialized, step
             assert not re.search(r"\b(from|join) chunks\b", text), step
 
