@@ -82,7 +82,8 @@ async def ask(stores: list[Store], collection: Collection, way: str) -> dict[str
             tens.append([hit.chunk_id for hit in (await WAYS[way](store, text, vector))[:10]])
             taken.append(time.perf_counter() - start)
             rated.append(ndcg(tens[-1], collection.relevant[question_id]))
-        same.append(len(set(tens[0]) & set(tens[1])) / max(len(tens[0]), len(tens[1]), 1))
+        most = max(len(ten) for ten in tens)
+        same.append(len(set(tens[0]) & set(tens[1])) / most if most else 1.0)  # both found nothing
     after = await rounds(stores[1])
     return {
         "one node": statistics.fmean(ratings[0]),
