@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,8 +20,9 @@ from agent_brain_store import (
     create_backend,
     open_store,
 )
+from tests.support import programs
 from tests.support.postgres import config, connect, make_role, vector_index
-from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill, ids, made_up
+from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill, ids, made_up, mapping
 
 pytestmark = pytest.mark.postgres
 
@@ -182,3 +184,32 @@ async def test_a_connection_from_outside_has_to_be_of_the_class_that_is_asked_fo
 
     with pytest.raises(ConfigError, match="has to pass on the argument connection_class"):
         await create_backend(config(filled), connect=way).initialize()
+
+
+# --- by several processes --------------------------------------------------------------------------------------------
+
+_OPENS_AND_WRITES = """
+    import asyncio, json, sys
+    from agent_brain_store import open_store
+    from tests.support.stores import embed
+    async def main():
+        async with open_store(json.loads(sys.argv[1])) as store:
+            await store.upsert_documents([sys.argv[2]], [embed("x", 8)], ["die Häuser am Fluss"], [{}])
+            print(len(await store.keyword_search("Haus", 9)) > 0)
+    asyncio.run(main())
+"""
+
+
+async def test_processes_that_open_an_emptied_store_at_once_make_it_anew_together(filled: dict[str, Any]) -> None:
+    async with open_store(config(filled)) as store:
+        await store.reset()
+    other = mapping(dimensions=8, backend="postgres", postgres=filled, distance="l2", keyword={"language": "german"})
+    found = await asyncio.gather(
+        *(
+            asyncio.to_thread(programs.run, _OPENS_AND_WRITES, json.dumps(other), f"{number}", timeout=120)
+            for number in range(4)
+        )
+    )
+    assert found == ["True"] * 4
+    async with open_store(other) as store:
+        assert await store.get_count() == 4
