@@ -96,8 +96,13 @@ class Directory:
                 )
             client.delete_collection(self.client, name)
             rows = None
+        return rows or self.create(config, facts.new_facts(config))
+
+    def create(self, config: StoreConfig, new: dict[str, Any]) -> client.Rows:
+        """Make the collection with the facts ``new``. Call it in the writer's thread."""
+        name = config.chroma.collection
         try:
-            return rows or client.create_rows(self.client, name, config.distance, facts.new_facts(config))
+            return client.create_rows(self.client, name, config.distance, new)
         except QueryFailed:
             rows = client.find_rows(self.client, name)  # another client of a server may have made it just now
             if rows is None:
@@ -182,7 +187,7 @@ class Collection:
             keywords.delete(self.rows, self.directory.path)
             self.rows.database.close()
             new = facts.new_facts(config) | {facts.GENERATION: self.stored.generation}
-            self.rows = client.create_rows(self.directory.client, self.name, config.distance, new)
+            self.rows = self.directory.create(config, new)
             self._stored = facts.stored_facts(self.rows.facts)
         return self._stored
 
@@ -202,8 +207,18 @@ class Collection:
 
     def remake_if_empty(self, config: StoreConfig) -> None:
         """Give an empty store the configured settings. Call it in the writer's thread."""
-        if self.is_to_be_remade(config):
-            self.reset(config)
+        tries = 1 if self.directory.path is not None else 4
+        for left in reversed(range(tries)):
+            try:
+                if left < tries - 1:  # another client of the server has made it anew meanwhile
+                    self.rows = client.find_rows(self.directory.client, self.name) or self.rows
+                    self._stored = facts.stored_facts(self.rows.facts)
+                if self.is_to_be_remade(config):
+                    self.reset(config)
+                return
+            except QueryFailed:
+                if not left:
+                    raise
 
     def save_indexes(self, may_lag: int = 0) -> None:
         """Write the keyword indexes to their files, unless these lag by ``may_lag`` chunks at most, or by a fifth."""

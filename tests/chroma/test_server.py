@@ -263,3 +263,13 @@ async def test_headers_are_sent_and_stay_hidden():
 def test_wrong_settings_are_named(chroma, message):
     with pytest.raises(ConfigError, match=message):
         StoreConfig.from_dict(mapping(chroma=chroma))
+
+
+async def test_clients_that_open_an_emptied_store_at_once_make_it_anew_together(make, settings):
+    former = await make()
+    await former.reset()
+    settings["embedding"]["dimensions"] = 8
+    stores = await asyncio.gather(*(make() for _ in range(5)))
+    for number, store in enumerate(stores):
+        assert await store.upsert_documents([f"{number}"], [embed("x", 8)], ["text"], [{}]) == 1
+    assert [await store.get_count() for store in stores] == [5] * 5
