@@ -7,11 +7,9 @@ import gzip
 import json
 import math
 import os
-import random
 import re
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -43,8 +41,6 @@ from benchmarks import (
 from benchmarks.judged import ndcg
 from benchmarks.judged import recall as recall_of
 from benchmarks.peers import table
-from benchmarks.soak.__main__ import is_whole
-from benchmarks.soak.chroma import planned
 from tests.support.stores import embed
 
 
@@ -394,23 +390,3 @@ async def test_the_naive_store_finds_what_it_is_asked(database, tmp_path, monkey
                 await hand.keyword(texts[target], where),
             ):
                 assert ids[target] in {row["chunk_id"] for row in found} <= passing
-
-
-def test_a_seed_repeats_the_faults_of_a_soak():
-    """However much each of them draws. That depends on the machine."""
-    orders = []
-    for draws in (0, 9):
-        order = []
-        for fault, chance in islice(planned(random.Random(7)), 30):
-            order.append((fault, chance.random()))
-            chance.choices(range(100), k=draws)
-        orders.append(order)
-    assert orders[0] == orders[1]
-    assert len({fault for fault, _ in orders[0]}) > 1
-
-
-@pytest.mark.parametrize("wrong", [{"acknowledged": 0}, {"lost": 1}, {"in half": 1}, {"damages": ["one"]}])
-def test_a_soak_is_not_well_if_something_was_lost_or_nothing_was_done(wrong):
-    well = {"acknowledged": 9, "lost": 0, "in half": 0, "damages": []}
-    assert is_whole({"postgres": well, "chroma": well})
-    assert not is_whole({"postgres": {**well, **wrong}, "chroma": well})

@@ -20,6 +20,7 @@ from agent_brain_store.textsearch.index import KeywordIndex
 from agent_brain_store.textsearch.words import count_terms as count_words
 from benchmarks.judged import COLLECTIONS
 from tests.support.internals import count_terms
+from tests.support.odd_texts import ODD_TEXTS
 from tests.support.stores import embed, mapping
 
 # ruff: noqa: RUF001 - letters that look like others belong to the odd texts
@@ -28,50 +29,6 @@ pytestmark = pytest.mark.postgres
 SNOWBALL_2 = pytest.mark.skipif(
     int(Stemmer.version().split(".")[0]) >= 3, reason="PostgreSQL's stems are those of PyStemmer < 3"
 )
-ODD_TEXTS = [
-    "", " ", "...", "-", "_", "a", "I", "the", "of the and", "The the THE", "\n\t x \r y \v z \f",
-    "getUserById get_user_by_id GetUserByID getHTTPResponseCode", "os.path.join src/app/main.py C:\\src\\a.py",
-    "e.g. i.e. U.S.A. a.m. x.y", "__init__ _private __all__ a_b_c x_max max_x",
-    "list2string sha256 utf8 utf-8 v1 v1.2.3 1.2.3.4 3d 2nd 1st",
-    "1e5 1e5abc 1E5 1e5e3 12e 0x1F 3.14 -5 +7 1,000,000 12:30 2024-05-06",
-    "don't we'll it's O'Neill rock'n'roll l'été d'un", "well-known state-of-the-art re-use a-b-c x-1 1-x",
-    "user@example.com http://example.com/a/b?c=d&e=f#g www.x.de", "<b>bold</b> &amp; &lt;x&gt; <!-- c -->",
-    "foo::bar foo->bar foo:bar foo/bar a/b/c", "a/b.py:42: x:y/z file:///a/b C:\\a\\b std::vector::at x:::y x:/y /:z::",
-    "C++ C# F# .NET node.js",
-    "#tag @name $var %d ~/x `code` {a:b} [x] (y)",
-    "running runs ran runner organization international added adding egg eggs offing dying lying skies news",
-    "generously communication arsenal exceed proceeding succeed inning canning", "sses ies ied's ing ed",
-    "naïve café Ärger Straße STRASSE ẞ groß",
-    "Häuser Häusern laufend laufen schönsten Möglichkeiten aufgegeben Aepfel Moewe Queue",
-    "Benutzerinnen Lehrerin Mitarbeiterinnen Regeln Regelns Artikeln erinnern Kerin Berinnen Feuerin Bahnsystem Systemen Ekel",
-    "continuellement été nationalité majestueuse où à çà nous",
-    "бегущий бегать Программирование и в не что ёлка Ёлка компьютеры", "смешанный mixedСлово СловоWord словоСлово",
-    "ΟΔΟΣ οδός Σίσυφος ΣΑΣ ς", "İstanbul ISPARTA ıssız İ", "हिन्दी में भाषा", "ภาษาไทย", "日本語のテキスト 中文 한국어",
-    "１２３ ４abc ٣٤٥ abc٣ Ⅷ ⅷ", "x² m³ ½ ¼x ①② ⓐⓑ", "“quoted” ‘single’ don’t – dash — em… «guille»",
-    "a\u00a0b\u2007c\u202fd\u3000e\u2003f", "soft\u00adhyphen zero\u200bwidth joi\u200dner \ufeffbom",
-    "e\u0301te\u0301 \u0301start n\u0303", "emoji 😀 a😀b 👩‍💻 🇩🇪 🄰x", "𝐛𝐨𝐥𝐝 𐐀𐐨 𠀀𠀁", "\U000e0001tag a\U000e0100b",
-    "x" * 1001, "ing" * 700, "y" * 2046, "z" * 2047, "ä" * 1100, "a" * 3000 + " short", "word " * 400,
-    "'; drop table chunks; --", "\\ \\\\ \\n a\\b", "ﬁnance ﬂow ĳ ŉ ǅ", "Ǆungla ǅungla",
-    "a1 1a a1b2c3 aB1c ABc1D2 iOS iPhone15Pro XMLHttpRequest2", "URLs IDs APIs PDFs JSONs",
-    "SOME_CONSTANT_NAME kCamelCase HTTPServer2Go x2y", "…leading trailing…",
-    "tab\tseparated\x1cfile\x1dgroup\x85next", "ª º µ ¹ ×x÷", "ﷺ ࿊ ৳১২", "...a.b..c// d::e __f__ g._h i_.j k/_l",
-    "a_ _b c. .d /e f/ :g h:", "'a' 'b'c d'e' f''g", "A.B.C x.YZ yz.X AbC.dE", "ÄÖÜ.äöü Ä_Ö é.è Я.Б я_б",
-    "word\u2028line\u2029para", "U.S. U.S U.S.A. (U.S) self.x 3d.x x.y aB.c a1.b foo.a wait..then",
-    "getUserIDs parsePDFs IDs IDsFor APIsOf As Is OAuth2Token", "db/001_init.sql my-app/my-part.tsx --config.file I/O a/b-c",
-    "naïve_bayes größe_max обход_графа.py 的_x —_a …/b é/é.é_é", "αγα ώτε रत छछ גע ـ ing ed",
-    "e-mail Wi-Fi 1,000,000 12,34 1,2345 978-3-16-148410-0 550e8400-e29b-41d4-a716-446655440000 re-é x-\u0301",
-    "550e8400e29b41d4a716446655440000 1e5_x 1_000_000 1e5-6e7", "infor-\nmation infor-\r\n  mation a-\n\nb soft\u00ad\nware -\nx",
-    "C++ C++11 i++; C# C#x F# .NET .net (.NET) x.NET .filter(x) g++-12 AT&T R&D a=1&b=2 AT&amp;T O'Reilly O’Reilly l'été",
-    "ask IT, the US, WHO", "IT", "THE WHO", "ÉTÉ", "IT HANDBOOK", "THEм THE", "VA004校验",
-    "API를 호출 ｶﾞｷﾞ ＡＰＩ １２３ oﬃce ① IBM™ m² H₂O ½",
-    "ก็ที่น้ำ ພາສາລາວ ភាសាខ្មែរ မြန်မာ ひらがなカタカナー々 한국어 Ⅷ 한\u1112\u1161\u11ab", "שָׁלוֹם שלום یک كي مُحَمَّد ـــ ٣٤٥ ۳۴۵",
-    "café cafe\u0301 Zürich tiếng Việt Łódź ß ẞ æ œ þ ð ø ı İ ёлка чёрный май Ώρα ώρα ἀρχή", "\x1b[31merror\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x07",
-    "הספרייה והספרייה שהספר מהבית בית־ספר צה״ל צה\"ל ד\"ר ג׳ורג' ל\"הארץ\" וכו' xהספר ה1234 הבית", "ש של שלו כשהלך וה",
-    "الكتاب والكتاب بالكتاب وبالكتاب للكتاب كتاب الى إلى الآن الله آب أأإؤئة مدرسة مستشفى ولد والد ٢٬٠٢٤ هٔ ۀ ہ",
-    "می\u200cخواهم کتاب\u200cها دانش\u200cآموز\u200cها \u200cآ\u200c x\u200cy a\u200cآ خانهٔ مسئول پائیز",
-    "हिन्दी हिंदी सम्बन्ध पण्डित पञ्चायत गङ्गा जन्म अन्न फ़िल्म माँ क़लम क\u093cलम २०२४। ৩৪ ௨௦ ൧൨ ๒๕๖๗ ໒໐ ០១ ၂၀ ༡ ᠑ ٠۰",
-    "Σίσυφος ΣΊΣΥΦΟΣ ς Σ οδοσ οδος x-ς", "🚀 a🚀b 👍🏽👍 🏽 👩\u200d💻 🇩🇪🇫🇷 ❤\ufe0f ✓ ☃ 我🚀 ➿ → 🄰",
-]  # fmt: skip
 
 
 SCRIPTS = [

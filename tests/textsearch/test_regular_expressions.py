@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.textsearch.test_agreement import ODD_TEXTS
-from tests.textsearch.test_what_people_ask import COLLECTIONS
+from tests.support.odd_texts import ODD_TEXTS
+from tests.support.what_people_ask import COLLECTIONS
 
 pytestmark = pytest.mark.postgres
 

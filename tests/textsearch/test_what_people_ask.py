@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -12,38 +10,13 @@ from agent_brain_store import StorageBackend
 from benchmarks.judged import ndcg
 from tests.support.internals import count_terms, is_postgres
 from tests.support.stores import fill, ids
+from tests.support.what_people_ask import COLLECTIONS, Collection
 
 # The nDCG@10 of keyword search that every language must reach in a store of English, and where it is lower. These words
 # have endings, which only their own configuration removes.
 LEAST = 0.96
 LOWER = {"German": 0.9, "Polish": 0.82, "Danish": 0.86, "Russian": 0.8, "Greek": 0.9, "Bengali": 0.85, "Tamil": 0.8}
 MIXED = 0.9  # a German name without its umlauts is not found
-
-
-class Collection(NamedTuple):
-    """Paragraphs, and questions with the place of the paragraph that answers each."""
-
-    language: str
-    configuration: str
-    paragraphs: list[str]
-    questions: list[tuple[str, int]]
-
-
-def load() -> list[Collection]:
-    found: list[Collection] = []
-    lines = (Path(__file__).parent / "what_people_ask.txt").read_text(encoding="utf-8").split("\n")
-    for line in lines:
-        if line.startswith("= "):
-            language, configuration = line[2:].split(" ")
-            found.append(Collection(language, configuration, [], []))
-        elif line.startswith("? "):
-            found[-1].questions.append((line[2:], len(found[-1].paragraphs) - 1))
-        elif line and not line.startswith("#"):
-            found[-1].paragraphs.append(line)
-    return found
-
-
-COLLECTIONS = load()
 
 
 async def asked(store: StorageBackend, collection: Collection) -> float:
