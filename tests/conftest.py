@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,6 +37,9 @@ from tests.support.stores import mapping
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
+
+# Ctrl-C does nothing in a job that a script has started in the background. Tests press it, so here and in children it works.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # A busy machine is no reason for a test to fail.
