@@ -63,7 +63,7 @@ def test_a_chunk_that_cannot_be_stored_is_named(run: Run) -> None:
         (("search", "--vector", "-"), 2, "the vector is not a list"),
         (("search", "x", "--embed", "no.such:module"), 2, "the embedder 'no.such:module' cannot be imported"),
         (("search", "x", "--embed", "tests.support.embedder:broken"), 3, "ValueError: no key for the service"),
-        (("search", "x", "--embed", "tests.support.embedder:forgetful"), 3, "0 vectors for 1 texts"),
+        (("search", "x", "--embed", "tests.support.embedder:forgetful"), 3, "0 vectors for 1 text"),
         (("explain", "x"), 2, "explain is about PostgreSQL, but storage.backend is chroma"),
         (("psql",), 2, "psql is about PostgreSQL"),
         (("import", "."), 3, "holds no export"),

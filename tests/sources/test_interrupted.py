@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from agent_brain_store import open_store, sources
+from agent_brain_store.chroma.connecting import close_client
 from tests.support.chroma import client
 from tests.support.chroma_server import chroma_server
 from tests.support.foreign_stores import CHUNKS, DUMP, OLD_CHROMA
@@ -45,11 +46,22 @@ asyncio.run(main(*map(json.loads, sys.argv[1:])))
 """
 
 
+_clients: list[Any] = []  # a client that is given to a reader is its owner's to close
+
+
+@pytest.fixture(autouse=True)
+def _close_clients() -> Iterator[None]:
+    yield
+    while _clients:
+        close_client(_clients.pop())
+
+
 def reader(name: str, arguments: list[Any], options: dict[str, Any]) -> sources.Items:
     """Return a reader. A number stands for a client of the Chroma server at that port."""
     import chromadb
 
     given = [chromadb.HttpClient("127.0.0.1", a) if isinstance(a, int) else a for a in arguments]
+    _clients.extend(a for a in given if hasattr(a, "heartbeat"))
     items: sources.Items = getattr(sources, name)(*given, **options)
     return items
 
@@ -79,7 +91,7 @@ def _fill_chroma(opened: Any) -> None:
     collection = opened.create_collection("docs", embedding_function=None)
     names, texts, metadatas = map(list, zip(*CHUNKS[3:], strict=True))
     collection.add(ids=names, documents=texts, embeddings=[embed(text) for text in texts], metadatas=metadatas)
-    opened.close()
+    close_client(opened)
 
 
 def _chroma_directory(path: Path) -> Source:
