@@ -66,7 +66,7 @@ def test_a_plan_names_the_indexes_in_words(run: Run, config_of_large: Path, larg
     _, vectors = large
     asked = ("explain", "--vector", "-", "-c", config_of_large)
     found = json.loads(run(*asked, "--json", stdin=json.dumps(vectors[0].tolist())).stdout)
-    assert found["steps"]["vector_search"][0]["what"] == "calls nearest()", "a plan shows no more"
+    assert found["steps"]["vector_search"][0]["what"] == "calls vector_results()", "a plan shows no more"
     assert not any(step["is_whole"] for step in found["steps"]["vector_search"])
     assert (found["search"], found["chunks"]) == ("vector", 20000)
     assert found["reads"] == ["read the index of ids 5 times", "read the vector index once"]
@@ -89,7 +89,7 @@ def test_the_terms_of_a_question_are_weighed(filled: Run) -> None:
     assert rows[0][0].startswith("keyword search over 4 chunks: ")
     assert [row[0] for row in rows if len(row) == 4] == ["growl", "bear"]
     assert {row[3] for row in rows if len(row) == 4} == {"every chunk with it"}
-    assert ["calls keyword_ranking()", "2"] in [row[:2] for row in rows]
+    assert ["calls keyword_results()", "2"] in [row[:2] for row in rows]
     vector = json.dumps(embed("bear"))
     hybrid = filled("explain", "bear", "--vector", "-", "--json", stdin=vector)
     assert list(json.loads(hybrid.stdout)["plans"]) == ["hybrid_search", "keyword_plan"]

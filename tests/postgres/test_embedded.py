@@ -42,8 +42,9 @@ OPEN_AND_ADD = textwrap.dedent("""
 
 
 OPEN_AND_WAIT = textwrap.dedent("""
-    import asyncio, json, os, sys, time
+    import asyncio, json, os, signal, sys, time
     from agent_brain_store import open_store
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup lets its children ignore it
     async def main():
         async with open_store(json.loads(sys.argv[1])):
             if "fork" in sys.argv and not os.fork():
