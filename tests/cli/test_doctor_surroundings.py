@@ -124,7 +124,7 @@ def test_slow_searches_are_found_where_the_server_counts(
         assert diagnosed(run, "-c", config) == {}
         monkeypatch.setattr(surrounding_checks, "SLOW", 0.0)
         finding = diagnosed(run, "-c", config)["keyword_search is slow"]
-        assert "1 calls took" in finding["evidence"]
+        assert "1 call took" in finding["evidence"]
         command = shlex.split(finding["mend"])
         assert command[:2] == ["agent-brain-store", "explain"]
         assert run(*command[1:], "-c", config).exit_code == 0

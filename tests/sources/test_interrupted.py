@@ -24,7 +24,7 @@ from tests.support.postgres import connect
 from tests.support.servers import run_psql
 from tests.support.stores import embed, mapping
 
-pytestmark = pytest.mark.usefixtures("on_one_node")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("on_one_node")]  # the command line has a quick one
 
 Source = tuple[str, list[Any], dict[str, Any]]  # the name of a reader, and its arguments
 COLUMNS = {"chunk_id": "langchain_id", "text": "content", "metadata": "langchain_metadata", "columns": ["page"]}
