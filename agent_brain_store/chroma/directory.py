@@ -205,20 +205,17 @@ class Collection:
         is_other = stored.fixed != startup.configured_facts(config).fixed
         return is_other and stored.profile is None and self.rows.count() == 0
 
-    def remake_if_empty(self, config: StoreConfig) -> None:
+    def remake_if_empty(self, config: StoreConfig, tries: int = 4) -> None:
         """Give an empty store the configured settings. Call it in the writer's thread."""
-        tries = 1 if self.directory.path is not None else 4
-        for left in reversed(range(tries)):
-            try:
-                if left < tries - 1:  # another client of the server has made it anew meanwhile
-                    self.rows = client.find_rows(self.directory.client, self.name) or self.rows
-                    self._stored = facts.stored_facts(self.rows.facts)
-                if self.is_to_be_remade(config):
-                    self.reset(config)
-                return
-            except QueryFailed:
-                if not left:
-                    raise
+        try:
+            if self.is_to_be_remade(config):
+                self.reset(config)
+        except QueryFailed:
+            if self.directory.path is not None or tries == 1:
+                raise
+            with self.changing():  # another client of the server has made it anew meanwhile
+                self.replace_rows(client.find_rows(self.directory.client, self.name) or self.rows)
+            self.remake_if_empty(config, tries - 1)
 
     def save_indexes(self, may_lag: int = 0) -> None:
         """Write the keyword indexes to their files, unless these lag by ``may_lag`` chunks at most, or by a fifth."""
