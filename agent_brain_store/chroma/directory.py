@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 REMEMBERED = 8  # filters whose matches are kept in memory until the next write
 
+OPENINGS = 5  # times that a collection of a server is looked for, while other clients make it anew
+
 NEW = "-new"  # the end of the name of a collection that will take another one's place
 
 
@@ -64,8 +66,15 @@ class Directory:
     def open_collection(self, config: StoreConfig, tolerant: bool) -> Collection:
         """Return the configured collection, after checking it against the configuration. It is made if it is missing.
 
-        If ``tolerant`` is set, a collection of another configuration is opened, too.
+        If ``tolerant`` is set, a collection of another configuration is opened, too. Another client of a server may make
+        an empty collection anew at the same time. Then it is looked for again.
         """
+        for _ in range(0 if self.path is not None else OPENINGS - 1):
+            with suppress(QueryFailed):
+                return self._open_collection(config, tolerant)
+        return self._open_collection(config, tolerant)
+
+    def _open_collection(self, config: StoreConfig, tolerant: bool) -> Collection:
         name = config.chroma.collection
         collection = self.collections.get(name)
         if collection is None:
@@ -74,6 +83,8 @@ class Directory:
             collection = Collection(self, name, self._find_or_create(config))
             collection.rows.apply_log()
             self.place.note_piece(name)
+        else:
+            collection.follow()
         facts.check_form(collection.rows)
         if collection.is_to_be_remade(config):
             self.threads.write_and_wait(lambda: collection.remake_if_empty(config))
@@ -205,17 +216,21 @@ class Collection:
         is_other = stored.fixed != startup.configured_facts(config).fixed
         return is_other and stored.profile is None and self.rows.count() == 0
 
-    def remake_if_empty(self, config: StoreConfig, tries: int = 4) -> None:
+    def remake_if_empty(self, config: StoreConfig) -> None:
         """Give an empty store the configured settings. Call it in the writer's thread."""
-        try:
-            if self.is_to_be_remade(config):
-                self.reset(config)
-        except QueryFailed:
-            if self.directory.path is not None or tries == 1:
-                raise
-            with self.changing():  # another client of the server has made it anew meanwhile
-                self.replace_rows(client.find_rows(self.directory.client, self.name) or self.rows)
-            self.remake_if_empty(config, tries - 1)
+        if not self.is_to_be_remade(config):
+            return
+        if self.directory.path is not None:
+            self.reset(config)
+            return
+        # A collection is renamed by its id, and deleted by its name. So one that another client has just made, and
+        # perhaps written to, is never deleted. If the old one is gone, this raises an error, and the opening begins anew.
+        old, new = f"{self.name}-{uuid.uuid4().hex}", facts.new_facts(config)
+        with self.changing():
+            self.rows.rename(old)
+            self.replace_rows(self.directory.create(config, new | {facts.GENERATION: self.stored.generation}))
+        for some in (old, self.name + facts.SECOND):
+            client.delete_collection(self.directory.client, some)
 
     def save_indexes(self, may_lag: int = 0) -> None:
         """Write the keyword indexes to their files, unless these lag by ``may_lag`` chunks at most, or by a fifth."""

@@ -23,13 +23,14 @@ from agent_brain_store import (
     StorageBackend,
     StoreConfig,
     create_backend,
+    open_store_sync,
     reembed,
 )
 from agent_brain_store.chroma.connecting import close_client
 from agent_brain_store.cli.app import app
 from agent_brain_store.sources import import_from, read_chroma
 from tests.support.chroma_server import ChromaServer, chroma_server
-from tests.support.programs import run
+from tests.support.programs import run, started
 from tests.support.stores import ANIMALS, embed, fill, ids, made_up, mapping
 
 
@@ -265,11 +266,31 @@ def test_wrong_settings_are_named(chroma, message):
         StoreConfig.from_dict(mapping(chroma=chroma))
 
 
-async def test_clients_that_open_an_emptied_store_at_once_make_it_anew_together(make, settings):
-    former = await make()
-    await former.reset()
+_OPENS_AND_WRITES = """
+    import asyncio, json, sys
+    from agent_brain_store import open_store
+    from agent_brain_store.chroma.client import require_packages
+    from tests.support.stores import embed
+
+    async def main(settings, number):
+        require_packages()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        async with open_store(settings) as store:
+            await store.upsert_documents([number], [embed("x", 8)], ["text"], [{}])
+
+    asyncio.run(main(json.loads(sys.argv[1]), sys.argv[2]))
+"""
+
+
+def test_processes_that_open_an_emptied_store_at_once_make_it_anew_together(settings):
+    with open_store_sync(settings) as store:
+        store.reset()
     settings["embedding"]["dimensions"] = 8
-    stores = await asyncio.gather(*(make() for _ in range(5)))
-    for number, store in enumerate(stores):
-        assert await store.upsert_documents([f"{number}"], [embed("x", 8)], ["text"], [{}]) == 1
-    assert [await store.get_count() for store in stores] == [5] * 5
+    openers = [started(_OPENS_AND_WRITES, json.dumps(settings), f"{number}") for number in range(4)]
+    for opener in openers:
+        assert opener.stdout.readline() == "ready\n"
+    said = [opener.communicate("go\n", timeout=60)[1] for opener in openers]
+    assert [opener.returncode for opener in openers] == [0] * 4, said
+    with open_store_sync(settings) as store:
+        assert store.get_count() == 4
