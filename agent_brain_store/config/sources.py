@@ -151,10 +151,12 @@ class _Draft(Passwords):
         if not isinstance(mapping, Mapping):
             self.problems.append(f"a {type(mapping).__name__}, expected a mapping with the keys storage and embedding")
             return
-        for key in mapping:
-            near = get_close_matches(str(key).lower(), ("storage", "embedding"), n=1, cutoff=0.8)
-            if near and key not in ("storage", "embedding"):
+        others = [str(key) for key in mapping if key not in ("storage", "embedding")]
+        for key in others:
+            if near := get_close_matches(key.lower(), ("storage", "embedding"), n=1, cutoff=0.8):
                 self.problems.append(f"{key}: unknown key, did you mean {near[0]}?")
+        if unread := [key for key in others if re.fullmatch(r"[\w-]{1,40}", key)]:
+            log.warning("only storage and embedding are read here. The configuration also has: %s", ", ".join(unread))
         self._read_section("storage", mapping.get("storage"))
         self._read_section("embedding", mapping.get("embedding"))
         for part in ("chroma", "postgres", "keyword"):

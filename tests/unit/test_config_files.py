@@ -220,7 +220,7 @@ def test_the_models_of_the_former_clients_example_are_read(
     mapping = {"embedding": {"provider": "openai", "api_key_env": "KEY", **embedding}}
     config = StoreConfig.from_dict({**mapping, "summarization": {"provider": "grok", "params": {"max_tokens": 300}}})
     assert config.embedding == EmbeddingConfig(mapping["embedding"]["provider"], embedding["model"], expected)
-    assert not caplog.messages
+    assert caplog.messages == ["only storage and embedding are read here. The configuration also has: summarization"]
 
 
 def test_keys_without_an_effect_are_named_in_a_warning(caplog: pytest.LogCaptureFixture) -> None:
