@@ -289,6 +289,7 @@ def test_processes_that_open_an_emptied_store_at_once_make_it_anew_together(sett
     settings["embedding"]["dimensions"] = 8
     openers = [started(_OPENS_AND_WRITES, json.dumps(settings), f"{number}") for number in range(4)]
     for opener in openers:
+        assert opener.stdout is not None
         assert opener.stdout.readline() == "ready\n"
     said = [opener.communicate("go\n", timeout=60)[1] for opener in openers]
     assert [opener.returncode for opener in openers] == [0] * 4, said
