@@ -89,7 +89,7 @@ async def test_any_metadata_comes_back(store):
     objects = []
 
     @given(st.dictionaries(st.text(max_size=8), values, max_size=4))
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=60, deadline=None, database=None)
     def collect(metadata):
         objects.append(metadata)
 

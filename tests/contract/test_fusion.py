@@ -46,7 +46,7 @@ RANKING = st.lists(
     top_k=st.integers(1, DIMENSIONS),
     more=st.integers(0, DIMENSIONS),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_reciprocal_rank_fusion_is_that_of_fusion_py(
     store, by_vector, by_keyword, vector_weight, keyword_weight, rrf_k, top_k, more
 ):

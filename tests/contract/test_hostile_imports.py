@@ -199,7 +199,7 @@ ANYTHING = st.binary(max_size=200)
     said=st.just({}) | st.dictionaries(st.sampled_from(SAID), JSON, max_size=2),
     raw=st.none() | st.tuples(st.sampled_from(["manifest.json", "part-00000.f32.gz", "part-00000.jsonl.gz"]), ANYTHING),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_anything_at_all_is_imported_or_refused_by_a_typed_error(store, lines, vectors, part, said, raw):
     with tempfile.TemporaryDirectory() as temporary:
         directory = forge(Path(temporary) / "out", packed(lines), packed(vectors), part, said)

@@ -125,16 +125,21 @@ async def test_a_private_server_outlives_the_process_that_started_it(setting, em
 @pytest.mark.parametrize(
     "name",
     [
-        "Application Support",
-        'say "hi"',
-        "it's",
-        "100%20sure",
-        "größe ☃ 北京",
-        "$HOME `id` \\n ;&|<>*?",
-        "a,b",
-        "-D",
+        "/".join(
+            [
+                "Application Support",
+                'say "hi"',
+                "it's",
+                "100%20sure",
+                "größe ☃ 北京",
+                "$HOME `id` \\n ;&|<>*?",
+                "a,b",
+                "-D",
+            ]
+        ),
         "deep/" * 30,
     ],
+    ids=["odd", "deep"],
 )
 async def test_a_private_server_works_in_a_directory_of_any_name(embedded_path, name):
     path = embedded_path / name

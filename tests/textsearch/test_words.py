@@ -89,7 +89,7 @@ odd = st.lists(pieces | st.sampled_from([" ", "\n", "\t", "\u00a0"]) | st.charac
 @example(" .. x", "english")
 @example("x ..", "english")
 @example("\u0301\u0301 word", "english")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_counting_by_pieces_finds_the_terms_of_the_whole_text(text, language):
     expected = Counter(terms(text, language))
     del expected[""]
@@ -161,7 +161,7 @@ def test_every_normal_form_of_a_text_is_folded_alike():
         *range(0x670, 0x6D6),
     ]
     codes += [*range(0x6DF, 0x6F0), *range(0x900, 0x964), 0x654, 0x93C, 0x94D, 0x301, 0x308, 0x41, 0xE9, 0x20]
-    for _ in range(30_000):
+    for _ in range(10_000):
         text = "".join(chr(choose(codes)) for _ in range(choose(range(2, 7))))
         assert len({fold(unicodedata.normalize(form, text)) for form in ("NFC", "NFD", "NFKC", "NFKD")}) == 1, ascii(
             text
