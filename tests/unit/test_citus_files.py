@@ -178,8 +178,11 @@ def test_each_shard_gets_its_versions_of_the_shared_files():
     assert functions["nearest"].text == OWN["nearest"]
     assert functions["plan_query"].text == SHARED["plan_query"]
     assert "bm25" not in functions, "only the shards score chunks"
-    reading = [functions[name].text for name in ("vector_results", "keyword_results", "hybrid_results")]
-    assert not any("force_generic_plan" in text for text in reading), "Citus plans for values that it knows"
+    reading = ("vector_results", "keyword_results", "hybrid_results", "vector_scores", "name_holders")
+    assert all("force_generic_plan" in SHARED[name] for name in reading), "on one node the session keeps their plans"
+    assert not any("force_generic_plan" in functions[name].text for name in reading), (
+        "Citus plans for values that it knows"
+    )
     stored = {function.name for function in load_functions() if function.stored_version is not None}
     assert {function.name for function in functions.values() if function.stored_version is not None} == stored
 
