@@ -223,7 +223,7 @@ def _encode_jsonb(value: Any) -> bytes:
 
 
 def _decode_jsonb(data: bytes) -> Any:
-    return _DECODER.decode(str(data[1:], "utf-8"))
+    return _DECODER.raw_decode(str(data, "utf-8"), 1)[0]  # behind the version of the form
 
 
 def _integer(text: str) -> int | float:
