@@ -58,7 +58,7 @@ class BulkWriter:
         suspension = await self._suspension(_MIN_SHARE_OF_ONE_CALL, self._timings.lock_wait)
         try:
             await suspension.suspend_if_worthwhile(batch)
-            await self._writer.upsert(batch, written)
+            await self._writer.upsert(batch, written, ahead=suspension.is_suspended)
         finally:
             building = self._background.start(self._finish(suspension, progress))
         await asyncio.shield(building)
@@ -81,7 +81,7 @@ class BulkWriter:
         async def write(batch: Batch, written: Written) -> None:
             if self._indexes.has_vector_index:
                 await suspension.suspend_if_worthwhile(batch)
-            await self._writer.upsert(batch, written)
+            await self._writer.upsert(batch, written, ahead=suspension.is_suspended)
 
         def ending() -> Awaitable[None]:
             return asyncio.shield(self._background.start(self._end(suspension, progress)))
@@ -124,6 +124,11 @@ class Suspension:
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """True once the index was dropped. Then most chunks of this load are new or changed."""
+        return self._maintenance is not None
 
     async def suspend_if_worthwhile(self, batch: Batch) -> None:
         """Drop the index if that pays, now that these chunks are going to be written. After `finish` it does nothing."""

@@ -276,6 +276,15 @@ class Pools:
                 raise NotInitialized("the store was closed while this call was running", BACKEND) from error
             raise
 
+    @property
+    def has_spare_readers(self) -> bool:
+        """True if somebody can take a connection for reading, and at least half of them are still free for searches."""
+        if self._readers is None:
+            return False
+        busy: int = self._readers.get_size() - self._readers.get_idle_size()
+        largest: int = self._readers.get_max_size()
+        return 2 * (busy + 1) <= largest
+
     def status(self) -> dict[str, int]:
         """Return how many connections both pools have open, how many of these are idle, and how many are allowed."""
         pools = self._all()

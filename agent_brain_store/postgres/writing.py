@@ -22,6 +22,7 @@ from agent_brain_store.postgres.connection import Connection, run
 from agent_brain_store.postgres.errors import ran_out, translated
 from agent_brain_store.postgres.guard import require_unchanged
 from agent_brain_store.postgres.pools import Pools
+from agent_brain_store.postgres.preparing import Preparation
 from agent_brain_store.postgres.searching import filter_values
 from agent_brain_store.postgres.statistics import TermStatistics
 from agent_brain_store.progress import Written
@@ -39,11 +40,14 @@ class Writer:
     def __init__(self, pools: Pools, statistics: TermStatistics, stored: StoreFacts) -> None:
         self._pools, self._statistics, self.stored = pools, statistics, stored
 
-    async def upsert(self, batch: Batch, written: Written | None = None) -> None:
-        """Store a batch. A chunk that is stored already, without any difference, is not written again."""
+    async def upsert(self, batch: Batch, written: Written | None = None, ahead: bool = False) -> None:
+        """Store a batch. A chunk that is stored already, without any difference, is not written again.
+
+        ``ahead`` says that most chunks will be written. Then other connections prepare the texts of a large batch.
+        """
 
         async def work(connection: Connection) -> None:
-            await self._upsert(connection, batch, written)
+            await self._upsert(connection, batch, written, ahead)
 
         if len(batch):
             await self._write("upsert_documents", work, len(batch))
@@ -130,19 +134,25 @@ class Writer:
         if now != opened:
             await require_unchanged(connection, opened)
 
-    async def _upsert(self, connection: Connection, batch: Batch, written: Written | None = None) -> None:
-        for part in slices(batch):
-            (row,) = await run(
-                connection,
-                "upsert_chunks",
-                ids=batch.ids[part],
-                texts=batch.texts[part],
-                metadatas=batch.metadatas[part],
-                embeddings=as_parameter(batch.vectors[part]),
-            )
-            await self._check_settings(connection, row, batch.generation)
-            if written is not None:
-                written(part.stop)
+    async def _upsert(
+        self, connection: Connection, batch: Batch, written: Written | None = None, ahead: bool = False
+    ) -> None:
+        ahead = ahead and not connection.distributed  # the nodes of a cluster prepare the texts of their chunks
+        async with Preparation(self._pools, batch, slices(batch), ahead) as parts:
+            async for part, terms in parts:
+                (row,) = await run(
+                    connection,
+                    "upsert_chunks",
+                    ids=batch.ids[part],
+                    texts=batch.texts[part],
+                    metadatas=batch.metadatas[part],
+                    embeddings=as_parameter(batch.vectors[part]),
+                    terms=terms,
+                )
+                await self._check_settings(connection, row, batch.generation)
+                parts.ahead &= 2 * row["written"] > part.stop - part.start  # what is stored already needs no terms
+                if written is not None:
+                    written(part.stop)
 
 
 def as_parameter(vectors: Float32) -> list[Vector]:

@@ -6,18 +6,23 @@
 -- $2  texts       text[]
 -- $3  metadatas   jsonb[]
 -- $4  embeddings  vector[]
+-- $5  terms       text[]    what prepare_terms.sql returned for these chunks; '{}' to prepare them here
 --
 -- returns one: written int8, dimensions int4, distance text, language text, generation int4
 --
--- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
+-- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}' '{}'
 --       \i sql/queries/upsert_chunks.sql
 with changed as materialized (
   select
-    g.*,
-    chunk_terms(g.text, g.metadata) as terms,
+    g.chunk_id,
+    g.text,
+    g.metadata,
+    g.embedding,
+    coalesce(g.terms::tsvector, chunk_terms(g.text, g.metadata)) as terms,
     vector_digest(as_stored(g.embedding)) as digest,
     coalesce(not c.is_copy and c.embedding::vector = as_stored(g.embedding), false) as leads
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, text, metadata, embedding)
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[], $5::text[])
+    as g (chunk_id, text, metadata, embedding, terms)
   left join chunks c using (chunk_id)
   where c.chunk_id is null
     or not is_stored(c.text, c.metadata, c.embedding, g.text, g.metadata, g.embedding)

@@ -22,7 +22,7 @@ LICENCE = embed("licence")
 async def write(connection: asyncpg.Connection, vectors: dict[str, Any]) -> None:
     """Store chunks as the library does, in the connection's own transaction."""
     columns = ([*vectors], ["text"] * len(vectors), ["{}"] * len(vectors), [*map(str, vectors.values())])
-    await connection.fetch(queries()["upsert_chunks"].text, *columns)
+    await connection.fetch(queries()["upsert_chunks"].text, *columns, [])
 
 
 async def delete(connection: asyncpg.Connection, *ids: str) -> None:

@@ -191,7 +191,7 @@ async def test_both_rankings_of_hybrid_search_use_their_indexes(connection, vect
 
 
 async def test_no_function_is_planned_for_each_chunk(connection, vector):
-    plan = await explain(connection, "upsert_chunks", "{a}", "{text}", '{"{}"}', f'{{"{vector}"}}')
+    plan = await explain(connection, "upsert_chunks", "{a}", "{text}", '{"{}"}', f'{{"{vector}"}}', "{}")
     assert "Function Scan on unnest" in plan  # the select of with_impacts() in place of its call
     assert "with_impacts" not in plan
     # These are called: PostgreSQL 18 would plan them anew in each call, since that is what sessions of the library ask for.

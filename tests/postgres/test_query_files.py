@@ -77,7 +77,9 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "texts": '{"one \\"quoted\\"",two}',
         "metadatas": r'{"{\"n\": 1}","{}"}',
         "embeddings": "{" + ",".join(f'"{VECTOR}"' for _ in range(2)) + "}",
+        "terms": """{"'one':1B 'two':2",""}""",
     },
+    "prepare_terms": {"texts": "{one,two}", "metadatas": r'{"{\"title\": \"1\"}","{}"}'},
     "table_columns": {"schema": "agent_brain", "table_name": "chunks"},
     "use_maintenance_timeouts": {"lock_timeout": "60s"},
     "use_schema": {"schema": "agent_brain"},
@@ -178,6 +180,7 @@ async def undo(name: str, connection: asyncpg.Connection) -> None:
             .replace("$2::", "$2::text::")
             .replace("$3::", "$3::text::")
             .replace("$4::", "$4::text::")
+            .replace("$5::text[]", "'{}'::text[]")
         )
         await connection.execute(
             "execute put($${a,b,c}$$, $${the growling bear,a bears friend,a quiet cat}$$, "

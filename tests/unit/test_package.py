@@ -147,7 +147,7 @@ ROOMS = {
     " session initial findings server_checks surrounding_checks store_checks chroma_checks doctor demo app __init__",
     "postgres": "sql timings background jsonpath wheel datadir embedded tracebacks surroundings errors"
     " connection transactions sessions standbys pools watching derivation copies index_builds distribution indexes"
-    " migrate guard startup statistics searching verifying writing bulk generations repository converting",
+    " migrate guard startup statistics searching verifying preparing writing bulk generations repository converting",
     "chroma": "lock database spare room damage threads stored where client connecting facts trial places keywords vectors"
     " directory shared searching reading writing verifying describing generations repository",
 }

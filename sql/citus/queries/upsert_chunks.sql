@@ -6,15 +6,17 @@
 -- $2  texts       text[]
 -- $3  metadatas   jsonb[]
 -- $4  embeddings  vector[]
+-- $5  terms       text[]    of no use here, because the trigger makes them
 --
 -- returns one: written int8, dimensions int4, distance text, language text, generation int4
 --
--- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}'
+-- psql: \bind '{a,b}' '{one,two}' '{"{}","{\\"n\\": 1}"}' '{"[1,0,0]","[0,1,0]"}' '{}'
 --       \i sql/citus/queries/upsert_chunks.sql
 with written as (
   insert into chunks as c (chunk_id, text, metadata, tsv, tokens, embedding)
   select chunk_id, text, metadata, '', -1, as_column(embedding)
-  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[]) as g (chunk_id, text, metadata, embedding)
+  from unnest($1::text[], $2::text[], $3::jsonb[], $4::vector[], $5::text[])
+    as g (chunk_id, text, metadata, embedding, terms)
   order by chunk_id collate "C"  -- all writers lock the rows of a shard in this order
   on conflict (chunk_id) do update
   set text = excluded.text,
