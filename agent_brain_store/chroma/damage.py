@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent_brain_store.chroma.database import FILE
-from agent_brain_store.chroma.spare import vector_indexes
+from agent_brain_store.chroma.spare import IDS, vector_indexes
 from agent_brain_store.errors import ConnectionFailed
 
 LINKS_AT_START = 64 * 2**20  # bytes of the largest file whose links are checked at every start
 
 _FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin")
-_IDS = "index_metadata.pickle"  # which chunk each label is of; Chroma writes it with the first vectors
 _HEADER = struct.Struct("<iQQQQQQiIQQQdQ")
 _VERSION = 1
 
@@ -67,7 +66,7 @@ def check_collection(directory: Path, collection: str) -> None:
     for index in vector_indexes(directory, collection):
         if index.number is None:
             continue
-        missing = [name for name in (*_FILES, _IDS) if not (index.folder / name).is_file()]
+        missing = [name for name in (*_FILES, IDS) if not (index.folder / name).is_file()]
         if missing:
             raise damaged(f"its vector index lacks {' and '.join(missing)}")
         _check_index(*(index.folder / name for name in _FILES))

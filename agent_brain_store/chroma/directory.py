@@ -47,8 +47,7 @@ class Directory:
         self.threads = Threads()
 
     def renew(self) -> None:
-        """Close Chroma's client and open a new one. Call it in the writer's thread. Reads that run meanwhile are
-        repeated.
+        """Close Chroma's client and open a new one. Call it in the writer's thread. Reads meanwhile are repeated.
 
         After a write has failed, as on a full disk, Chroma's next write can hang, and the whole process hangs with it. No
         message tells which failures these are.
@@ -57,6 +56,8 @@ class Directory:
             for collection in self.collections.values():
                 alone.enter_context(collection.changing())
             close_client(self.client)
+            for name in self.collections:
+                self.place.prepare(name)  # Chroma may not have finished its vector files
             self.client = self.place.connect()
             for collection in self.collections.values():
                 collection.rows.database.close()

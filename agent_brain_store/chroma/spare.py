@@ -7,6 +7,10 @@ whenever Chroma has finished, before it can begin again.
 Chroma's database says up to which number of the log the files go. It says so after it has written them. A copy has this
 number in its name. If the number is still that of the copy, and the files are others, then Chroma died while it wrote
 them. The copy takes their place, and Chroma applies its log again.
+
+If there is no number, Chroma has not finished its first files, and its log still has everything. It writes the file
+of the ids last. So if that one is there, Chroma died while it wrote it, or soon after, and would read what is torn.
+The files are deleted then, and Chroma makes new ones from its log.
 """
 
 from __future__ import annotations
@@ -25,12 +29,18 @@ log = logging.getLogger(__name__)
 _PREFIX = "agent_brain-spare-"
 _NEW = ".new"
 
+IDS = "index_metadata.pickle"  # the file that says which chunk each label is of; Chroma writes it last
+
 
 class VectorIndex(NamedTuple):
-    """The vector index of a collection. ``number`` is that of the log, or None if Chroma has not written files yet."""
+    """The vector index of a collection. ``number`` is that of the log, or None if Chroma has not written files yet.
+
+    ``is_ours`` says whether this library has made the collection. Older versions of Chroma kept no number.
+    """
 
     folder: Path
     number: int | None
+    is_ours: bool
 
     @property
     def spare(self) -> Path:
@@ -50,7 +60,7 @@ def vector_indexes(directory: Path, collection: str) -> list[VectorIndex]:
             rows = connection.execute(statement("vector_index"), (collection,)).fetchall()
     except sqlite3.Error:
         return []
-    return [VectorIndex(directory / folder, number) for folder, number in rows]
+    return [VectorIndex(directory / folder, number, bool(is_ours)) for folder, number, is_ours in rows]
 
 
 def keep(directory: Path, collection: str) -> None:
@@ -71,9 +81,18 @@ def keep(directory: Path, collection: str) -> None:
 
 
 def restore(directory: Path, collection: str) -> None:
-    """Put the copy in the place of files that Chroma has not finished. Call it before Chroma opens the collection."""
+    """Put the copy in the place of files that Chroma has not finished, or delete them if they are its first ones.
+
+    Call it before Chroma opens the collection.
+    """
     for index in vector_indexes(directory, collection):
-        if index.number is not None and index.spare.exists() and not _is_same(index.folder, index.spare):
+        if index.number is None:
+            if index.is_ours and (index.folder / IDS).exists():
+                log.warning(
+                    "the first files of the vector index were not finished, and are made anew from Chroma's log"
+                )
+                shutil.rmtree(index.folder)
+        elif index.spare.exists() and not _is_same(index.folder, index.spare):
             log.warning("the files of the vector index are not as Chroma left them, and are replaced by their copy")
             shutil.copytree(index.spare, index.folder, dirs_exist_ok=True)
 

@@ -101,6 +101,7 @@ def set_metadata(collection: Collection, metadatas: Mapping[str, Metadata]) -> N
         page = list(collection.rows.read(ids[piece], text=True, stored=True))
         with collection.changing():
             _relabel(collection, page, [metadatas[row.chunk_id] for row in page])
+        collection.between_pieces()
 
 
 def build_index(collection: Collection, config: KeywordConfig, indexed: keywords.Indexed | None = None) -> None:
