@@ -219,7 +219,7 @@ def shown_value(key: str, value: object) -> str:
     if not isinstance(value, (str, int, float, Path)):
         return f"a {type(value).__name__}"
     text = str(value)
-    hidden = key == "url" or key.startswith("password") or "@" in text or "://" in text
+    hidden = key.endswith("url") or key.startswith("password") or "@" in text or "://" in text
     return "****" if hidden else repr(text[:80] if isinstance(value, (str, Path)) else value)
 
 

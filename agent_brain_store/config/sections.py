@@ -28,6 +28,7 @@ from agent_brain_store.config.rules import (
     TEXT,
     Secret,
     Section,
+    check_values,
     choice,
     host_list,
     integer,
@@ -182,8 +183,16 @@ class PostgresConfig(Section):
         if isinstance(ports, tuple) and len(ports) != len(hosts):
             yield "port", f"{len(ports)} ports for {len(hosts)} hosts, expected one port or as many as hosts"
         for key in ("direct_url", "read_url"):
-            for problem in parse_connection_url(values[key].reveal())[1] if values.get(key) else ():
+            for problem in cls._problems_of(values[key], values) if values.get(key) else ():
                 yield key, problem
+
+    @classmethod
+    def _problems_of(cls, url: Secret, values: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong with a second URL, which replaces some of ``values``."""
+        problems = parse_connection_url(url.reveal())[1]
+        named = replaced_settings(url)
+        _, wrong = check_values(cls, {**values, "direct_url": None, "read_url": None, **named})
+        return problems + [f"{name}: {text}" for name, text in wrong if name in named]
 
     def direct(self) -> PostgresConfig:
         """Return the connection that ``direct_url`` names, past the pooler."""

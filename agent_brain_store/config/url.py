@@ -76,6 +76,8 @@ def parse_connection_url(url: str) -> tuple[dict[str, object], list[str]]:
 def replaced_settings(url: Secret | None) -> dict[str, Any]:
     """Return the settings that a second URL replaces. If it names a host, the port of the first one is of no use."""
     settings: dict[str, Any] = parse_connection_url(url.reveal())[0] if url else {}
+    if "password" in settings:
+        settings["password"] = Secret(settings["password"])
     return {"port": None} | settings if "host" in settings else settings
 
 

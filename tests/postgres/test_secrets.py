@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -57,16 +59,73 @@ def silent() -> Iterator[dict[str, Any]]:
 
 async def test_a_failed_connection_shows_no_password_in_any_frame(database, silent):
     """The driver has it as plain text in its variables while it connects."""
-    attempts: list[dict[str, Any]] = [
-        {"user": "abs_nobody"},
-        {"database": "abs_no_database"},
-        {"host": "127.0.0.1", "port": 1, "connect_timeout": 0.3},
-        silent,
-    ]
-    for changes in attempts:
+    for changes in [*PLACES, silent]:
         with pytest.raises(ConnectionFailed) as caught:
             await opened_as(database, password=CANARY, **changes).initialize()
         assert not [text for text in shown_by(caught.value) if CANARY in text], changes
+
+
+def command(password: str) -> str:
+    """Return a command that prints a password, which is not in the command itself."""
+    return f"{sys.executable} -c 'print(bytes.fromhex(\"{password.encode().hex()}\").decode())'"
+
+
+async def asked() -> str:
+    return CANARY
+
+
+def url_of(place: dict[str, Any]) -> str:
+    """Return a URL with the password for a place, of which only some parts are named."""
+    login = f"{place.get('user', '')}:{quote(CANARY)}"
+    query = f"?host={quote(place['host'])}&port={place.get('port', 5432)}&connect_timeout=1"
+    return f"postgresql://{login}@/{place['database']}{query}"
+
+
+PLACES: list[dict[str, Any]] = [
+    {"user": "abs_nobody"},
+    {"database": "abs_no_database"},
+    {"host": "127.0.0.1", "port": 1, "connect_timeout": 0.3},
+]
+SOURCES: dict[str, Any] = {
+    "command": {"password_command": command(CANARY)},
+    "function": {"password": lambda: CANARY},
+    "coroutine": {"password": asked},
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_password_that_was_fetched_shows_in_no_frame(database, silent, caplog, source):
+    caplog.set_level(0)
+    place = {key: value for key, value in database.items() if key != "password"}
+    for changes in [*PLACES, silent]:
+        store = opened_as(place, **SOURCES[source], **changes)
+        with pytest.raises(ConnectionFailed) as caught:
+            await store.initialize()
+        assert not [text for text in shown_by(caught.value) if CANARY in text], changes
+        assert CANARY not in "".join([caplog.text, *representations(store)])
+
+
+async def test_the_password_of_a_way_past_the_pooler_shows_in_no_frame(database, silent, caplog):
+    caplog.set_level(0)
+    for changes in [*PLACES, silent]:
+        store = opened_as(database, direct_url=url_of({**database, **changes}))
+        with pytest.raises(ConnectionFailed) as caught:
+            await store.initialize()
+        shown = [*shown_by(caught.value), caplog.text, *representations(store)]
+        assert not [text for text in shown if CANARY in text or quote(CANARY) in text], changes
+
+
+async def test_the_password_of_a_standby_that_is_away_shows_nowhere(database, silent, caplog):
+    """The store goes on without it. So there is no error, but there are logs."""
+    caplog.set_level(0)
+    for changes in [*PLACES, silent]:
+        store = opened_as(database, read_url=url_of({**database, **changes}))
+        await store.initialize()
+        assert await store.get_by_ids(["a"]) == {}
+        errors = [record.exc_info[1] for record in caplog.records if record.exc_info and record.exc_info[1]]
+        shown = [text for error in errors for text in shown_by(error)] + [caplog.text, *representations(store)]
+        await store.close()
+        assert not [text for text in shown if CANARY in text or quote(CANARY) in text], changes
 
 
 async def test_a_cancelled_connection_shows_no_password_in_any_frame(database, silent):

@@ -288,6 +288,17 @@ def test_a_read_url_replaces_what_it_names():
     assert "read_url: expected postgresql://" in postgres_problem(read_url=f"{CANARY}://h")
 
 
+@pytest.mark.parametrize("key", ["direct_url", "read_url"])
+def test_a_second_url_is_checked_with_the_rest(key: str) -> None:
+    """When a store is opened, it would be late, and the error would name another key."""
+    with pytest.raises(ConfigError) as caught:
+        postgres_config(**{key: f"postgresql://u:{CANARY}@h/d?sslmode=maybe"})
+    assert_hidden(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"storage.postgres.{key}: ssl_mode: 'maybe' is not accepted, expected one of")
+    assert "****" in postgres_problem(**{key: f"{CANARY}\0"})
+
+
 def test_a_direct_url_hides_its_password():
     config = postgres_config(direct_url=f"postgresql://u:{CANARY}@h/d")
     assert CANARY not in repr(config)
