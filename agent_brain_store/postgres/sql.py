@@ -134,10 +134,14 @@ def load_distributed_functions(shards: Sequence[int]) -> tuple[Function, ...]:
 
 
 def _planned_anew(function: Function) -> Function:
-    """Return a function that can read distributed chunks: Citus makes no plan for values that it does not know."""
+    """Return a function that can read distributed chunks: Citus makes no plan for values that it does not know.
+
+    Its hash is another one than the file's, so a store that is converted gets it in place of the one for one node.
+    """
     if not re.search(r"\b(from|join) chunks\b", function.text):
         return function
-    return replace(function, text=function.text.replace("force_generic_plan", "force_custom_plan"))
+    text = function.text.replace("force_generic_plan", "force_custom_plan")
+    return replace(function, text=text, hash=_hash(text))
 
 
 def statements(text: str) -> list[str]:
@@ -163,6 +167,9 @@ def distribution() -> list[str]:
 def _function(file: Path) -> Function:
     text = file.read_text(encoding="utf-8")
     stored = _STORED_DATA.search(text)
+    return Function(file.stem, text, _hash(text), int(stored[1]) if stored else None)
+
+
+def _hash(text: str) -> str:
     # psql computes the hash too, and it reads a file without the newline at its end.
-    digest = hashlib.md5(text.removesuffix("\n").encode(), usedforsecurity=False).hexdigest()
-    return Function(file.stem, text, digest, int(stored[1]) if stored else None)
+    return hashlib.md5(text.removesuffix("\n").encode(), usedforsecurity=False).hexdigest()

@@ -183,6 +183,8 @@ def test_each_shard_gets_its_versions_of_the_shared_files():
     assert not any("force_generic_plan" in functions[name].text for name in reading), (
         "Citus plans for values that it knows"
     )
+    noted = {function.name: function.hash for function in load_functions()}
+    assert all(functions[name].hash != noted[name] for name in reading), "a converted store keeps those of one node"
     stored = {function.name for function in load_functions() if function.stored_version is not None}
     assert {function.name for function in functions.values() if function.stored_version is not None} == stored
 
