@@ -24,6 +24,7 @@ from agent_brain_store.checks.vectors import Float32
 from agent_brain_store.config import StoreConfig
 from agent_brain_store.errors import QueryFailed, SchemaError
 from agent_brain_store.postgres.connection import Connection, farewell, run
+from agent_brain_store.postgres.distribution import prepare_changes, wanted_functions
 from agent_brain_store.postgres.errors import BACKEND, translated
 from agent_brain_store.postgres.index_builds import fit_functions
 from agent_brain_store.postgres.indexes import Indexes, wants_index
@@ -58,7 +59,7 @@ class PostgresGeneration:
             (row,) = await run(connection, "second_generation")
             if _profile(row) != self._profile:
                 values = {"provider": self._profile.provider, "model": self._profile.model}
-                async with transaction(connection, OPERATION):
+                async with _changing(connection):
                     await _execute_all(connection, "begin_generation", **values, dimensions=self._profile.dimensions)
 
         await patiently(self._indexes, _LOCK_WAIT, work)
@@ -94,7 +95,7 @@ class PostgresGeneration:
 
     async def _switch(self, connection: Connection, embed: Embed, largest: int, keep: bool) -> int | None:
         """Embed what is left while others wait, and switch. Returns None if too much is left."""
-        async with transaction(connection, OPERATION):
+        async with _changing(connection):
             # To let searches go on here, a weaker lock would have to become this one. That deadlocks with every writer:
             # a write reads the chunks first, and then wants to write them.
             await run(connection, "lock_store")
@@ -105,7 +106,8 @@ class PostgresGeneration:
                 return None
             if chunks:
                 await _put(connection, chunks, await embed([chunk.text for chunk in chunks]))
-            await _execute_all(connection, "switch_generation", keep=keep)
+            names = [function.name for function in await wanted_functions(connection)]
+            await _execute_all(connection, "switch_generation", keep=keep, functions=names)
             await catch_up(connection, self._config)
             await fit_functions(connection)
         return len(chunks)
@@ -131,7 +133,7 @@ async def drop(pools: Pools, indexes: Indexes) -> None:
     """Give up the second generation."""
 
     async def work(connection: Connection) -> None:
-        async with transaction(connection, OPERATION):
+        async with _changing(connection):
             await _execute_all(connection, "drop_generation")
 
     async with _alone(pools):
@@ -182,7 +184,6 @@ async def _alone(pools: Pools) -> AsyncIterator[None]:
     connection = await pools.connect(None)
     try:
         with translated(OPERATION):
-            await _require_one_node(connection)
             (row,) = await run(connection, "generation_lock")
         if not row["locked"]:
             raise QueryFailed("another session is embedding this store anew; try again when it has finished", BACKEND)
@@ -191,13 +192,12 @@ async def _alone(pools: Pools) -> AsyncIterator[None]:
         await farewell(connection)
 
 
-async def _require_one_node(connection: Connection) -> None:
-    if (await run(connection, "is_distributed"))[0]["distributed"]:
-        raise QueryFailed(
-            f"{OPERATION} works on one node, and this store is spread over a cluster: copy the chunks into another store "
-            "with vectors of the new model",
-            BACKEND,
-        )
+@asynccontextmanager
+async def _changing(connection: Connection) -> AsyncIterator[None]:
+    """Run the block in a transaction that changes the columns, and reads them afterwards."""
+    async with transaction(connection, OPERATION):
+        await prepare_changes(connection)
+        yield
 
 
 async def _index_unembedded(connection: Connection) -> None:

@@ -11,7 +11,7 @@ select
   other_provider as provider,
   other_model as model,
   other_dimensions as dimensions,
-  case when other_model is not null then (select count(*) from chunks where other_embedding is null) end as unembedded,
+  case when other_model is not null then count_unembedded() end as unembedded,
   exists (
     select from pg_index where indexrelid = to_regclass('chunks_other_ann') and indisvalid and indisready
   ) as is_indexed

@@ -7,16 +7,17 @@
 -- Every chunk is in the vector index of the second generation, and afterwards none is a copy. So the index is not
 -- partial, and the library finds the copies and builds it anew, as in a store of an earlier version (0005_copies.sql).
 --
--- $1  keep  bool  whether the first generation stays as the second one, for a way back
+-- $1  keep       bool    whether the first generation stays as the second one, for a way back
+-- $2  functions  text[]  the functions of the store, each after those that it calls
 --
 -- returns many: statement text
 --
--- psql: \bind false
+-- psql: \bind false '{as_stored,is_stored}'
 --       \i sql/queries/switch_generation.sql
 --       then run what it prints, and then sql/functions/apply.psql
 with functions as (
   -- Those that take a vector, and those whose body was read when they were made and names one of the columns.
-  select p.oid::regprocedure::text as signature, p.proname as name
+  select p.oid::regprocedure::text as signature, p.proname::text as name
   from pg_proc p
   join schema_functions f on f.name = p.proname
   where p.pronamespace = current_schema()::regnamespace
@@ -52,11 +53,13 @@ stored as (
   left join embedding_profile p on true
 ),
 steps (step, statement) as (
-  select 1, 'drop function ' || string_agg(signature, ', ') from functions
+  -- A statement drops one function or index, because Citus drops no more. Callers go before what they call.
+  select coalesce(-array_position($2::text[], name), -32768), 'drop function ' || signature from functions
   union all
   select 2, format('delete from schema_functions where name = any(%L)', array_agg(name)) from functions
   union all
-  select 3, 'drop index if exists chunks_unembedded, chunks_embedding_ann, chunks_vector_btree, chunks_copies_btree'
+  select 3, 'drop index if exists chunks_' || kind
+  from unnest('{unembedded,embedding_ann,vector_btree,copies_btree}'::text[]) kind
   union all
   select 4, 'alter table chunks drop constraint if exists chunks_embedding_is_there'
   union all

@@ -22,7 +22,7 @@ from agent_brain_store import (
 )
 from tests.support.stores import ANIMALS, embed, fill, mapping
 
-pytestmark = pytest.mark.usefixtures("without_others", "with_sessions", "on_one_node")
+pytestmark = pytest.mark.usefixtures("without_others", "with_sessions")
 
 NEW = ("test", "larger", 24)
 CHUNKS = [(f"{i:03}", f"text number {i} of {i % 7}", {"n": i}) for i in range(120)]

@@ -11,7 +11,7 @@ import pytest
 from agent_brain_store import ProviderMismatchError, StorageBackend, reembed
 from tests.support.stores import hash_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_others", "with_sessions", "on_one_node")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_others", "with_sessions")]
 
 COUNT = 20_000
 

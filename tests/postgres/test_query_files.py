@@ -36,7 +36,7 @@ VALUES: dict[str, dict[str, str]] = {name: {} for name in NAMES if not queries()
         "column_name": "embedding",
     },
     "begin_generation": {"provider": "test", "model": "larger", "dimensions": "24"},
-    "switch_generation": {"keep": "true"},
+    "switch_generation": {"keep": "true", "functions": "{as_stored,is_stored}"},
     "unembedded_chunks": {"after": "a", "page_size": "2"},
     "embed_chunks": {"ids": "{a}", "digests": "{c}", "embeddings": "{" + f'"{VECTOR}"' + "}"},
     "delete_chunks": {"ids": "{a,nobody}"},

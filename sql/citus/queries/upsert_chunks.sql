@@ -1,6 +1,7 @@
 -- upsert_chunks: store chunks, and replace those that exist. A chunk that is stored exactly as given is left alone.
 --
--- Each chunk travels once, to the node of its shard. The trigger chunks_derive makes its terms there.
+-- Each chunk travels once, to the node of its shard. The trigger chunks_derive makes its terms there. A chunk with another
+-- text loses its vector of the second generation, which unembedded_chunks.sql then finds.
 --
 -- $1  ids         text[]    distinct
 -- $2  texts       text[]
@@ -23,7 +24,8 @@ with written as (
       metadata = excluded.metadata,
       tsv = excluded.tsv,
       tokens = excluded.tokens,
-      embedding = excluded.embedding
+      embedding = excluded.embedding,
+      other_embedding = case when c.text = excluded.text then c.other_embedding end
   -- This looks again, because others may have stored the same meanwhile.
   where not is_stored(
     c.text, c.metadata, c.embedding, excluded.text, excluded.metadata, excluded.embedding::vector
