@@ -289,7 +289,8 @@ async def _distribute(connection: Connection, shards: int) -> None:
 
 
 def _failure(what: str, error: asyncpg.PostgresError) -> str:
-    return f"{what} failed: {error} ({error.sqlstate}). It was rolled back; the database is as it was"
+    # the first argument is the server's message, without the lines of its detail, which may show a row
+    return f"{what} failed: {error.args[0]} ({error.sqlstate}). It was rolled back; the database is as it was"
 
 
 # --- functions -------------------------------------------------------------------------------------------------------

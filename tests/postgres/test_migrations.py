@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -100,6 +101,17 @@ async def test_two_schemas_of_one_database_are_two_stores(opened, database):
     ]
     await stores[0].reset()
     assert await stores[1].get_count() == 1
+
+
+async def test_stores_of_a_new_database_can_be_made_at_once(server):
+    """Each finds no pgvector there, and only one can create it."""
+    with server.janitor("abs_new"):
+        places = [{**server.postgres("abs_new"), "schema": f"store{number}"} for number in range(4)]
+        stores = [create_backend(config(place)) for place in places]
+        await asyncio.gather(*(store.initialize() for store in stores))
+        assert [await store.get_count() for store in stores] == [0] * 4
+        for store in stores:
+            await store.close()
 
 
 @pytest.mark.parametrize("version", [1, 99])
