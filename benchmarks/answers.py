@@ -11,7 +11,10 @@ from typing import Any
 from agent_brain_store.store import Store
 from benchmarks.corpus import Corpus
 from benchmarks.judged import ndcg, recall
+from benchmarks.measuring import Bench
 
+Answers = list[dict[str, int]]  # the ids that have to be found for each question, with their grades
+QUALITY = {"recall@10": "recall", "nDCG@10": "ndcg"}  # columns of a table, and what `rated` calls their figures
 Ask = Callable[[int], Awaitable[list[str]]]  # it asks the question of this number, for the ids of ten chunks
 
 
@@ -57,20 +60,36 @@ def asking(store: Any, corpus: Corpus, search: str, key: str = "", apart: bool =
     return ask
 
 
-async def rated(ask: Ask, corpus: Corpus, search: str, key: str = "") -> dict[str, float]:
+async def exact_answers(bench: Bench, corpus: Corpus, *searches: str) -> list[Answers]:
+    """Ask a store that leaves nothing out. Returns for each kind of search what it finds for each question."""
+    async with bench.store(exact=True) as store:
+        ours, numbers = Ours(store), range(len(corpus.questions))
+        await ours.load(corpus.batch)
+        asks = [asking(ours, corpus, search) for search in searches]
+        return [[dict.fromkeys(await ask(number), 1) for number in numbers] for ask in asks]
+
+
+async def rated(ask: Ask, corpus: Corpus, search: str, key: str = "", exact: Answers | None = None) -> dict[str, float]:
     """Ask every question once. Returns the mean recall@10 and, if the corpus is judged, nDCG@10.
 
-    What a vector search has to find are the true neighbours. What the others have to find are the relevant chunks.
+    What has to be found is ``exact``, if that is given. Otherwise a vector search has to find the true neighbours, and the
+    others the relevant chunks.
     """
     numbers = range(len(corpus.questions))
     found = [await ask(number) for number in numbers]
     relevant = [corpus.relevant(number, key) for number in numbers]
-    sought = [corpus.nearest(number, key) for number in numbers] if search == "nearest" else relevant
-    shares = [recall(hits, wanted, 10) for hits, wanted in zip(found, sought, strict=True)]
+    nearest = [corpus.nearest(number, key) for number in numbers] if search == "nearest" and exact is None else relevant
+    sought = nearest if exact is None else exact
+    shares = [recall(hits, wanted, 10) for hits, wanted in zip(found, sought, strict=True) if wanted]
     figures = {"recall": statistics.fmean(shares)}
     if corpus.judged:
         figures["ndcg"] = statistics.fmean(ndcg(hits, wanted) for hits, wanted in zip(found, relevant, strict=True))
     return figures
+
+
+def quality_in_words(figures: dict[str, float]) -> list[str]:
+    """Return the cells below `QUALITY`. A corpus that is not judged has no nDCG, and what is no search has nothing."""
+    return [f"{figures[key]:.3f}" if key in figures else "" for key in QUALITY.values()]
 
 
 async def many_callers(ask: Ask, callers: int, each: int, questions: int) -> None:

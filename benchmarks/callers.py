@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from rich.table import Table
 
-from benchmarks.answers import Ask, Ours, asking, many_callers, rated
+from benchmarks.answers import QUALITY, Ask, Ours, asking, exact_answers, many_callers, quality_in_words, rated
 from benchmarks.corpus import corpus
 from benchmarks.measuring import Bench, interleaved, percentile, seconds
 from benchmarks.record import record
@@ -18,6 +18,7 @@ CALLERS, QUESTIONS, ROUNDS = (1, 2, 4, 8, 16, 32, 64), 192, 3  # so many questio
 async def callers(bench: Bench) -> None:
     """Let 1 to 64 callers ask both backends, in turns. Each asks its next hybrid question when it has the answer."""
     asked = corpus()
+    (exact,) = await exact_answers(bench, asked, "hybrid")
     figures: dict[str, dict[str, dict[str, float]]] = {}
     async with bench.both() as stores:
         asks = {}
@@ -25,7 +26,7 @@ async def callers(bench: Bench) -> None:
             ours = Ours(store)
             await ours.load(asked.batch)
             asks[name] = asking(ours, asked, "hybrid")
-        quality = {name: await rated(ask, asked, "hybrid") for name, ask in asks.items()}
+        quality = {name: await rated(ask, asked, "hybrid", exact=exact) for name, ask in asks.items()}
         for count in CALLERS:
             times: dict[str, list[float]] = {name: [] for name in asks}
             ways = {name: _round(_timed(ask, times[name]), count, len(asked.questions)) for name, ask in asks.items()}
@@ -36,11 +37,12 @@ async def callers(bench: Bench) -> None:
                 figures.setdefault(name, {})[str(count)] = found | quality[name]
     size = f"{len(asked.batch[0]):,} {asked.what}, hybrid search"
     table = Table(title=f"callers at once, {size}", min_width=70)
-    for column in ("backend", "callers", "questions a second", "ms, p50", "ms, p95"):
+    for column in ("backend", "callers", "questions a second", "ms, p50", "ms, p95", *QUALITY):
         table.add_column(column, justify="left" if column == "backend" else "right")
     for name, counts in figures.items():
         for number, found in counts.items():
-            table.add_row(name, number, *(f"{found[key]:.1f}" for key in ("a second", "p50", "p95")))
+            speed = [f"{found[key]:.1f}" for key in ("a second", "p50", "p95")]
+            table.add_row(name, number, *speed, *quality_in_words(found))
     bench.console.print(table)
     record("callers", size, figures)
 

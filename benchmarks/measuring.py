@@ -32,9 +32,14 @@ class Bench:
         self.figures: dict[str, dict[str, float]] = {}  # of each table that was shown, for `record`
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[Store]:
-        """Open an empty store in a schema of its own, and drop the schema at the end."""
-        async with _opened({"backend": "postgres", "postgres": self.place()}) as store:
+    async def store(self, exact: bool = False) -> AsyncIterator[Store]:
+        """Open an empty store in a schema of its own, and drop the schema at the end.
+
+        An ``exact`` store has no vector index, and its keyword search scores every match.
+        """
+        more: dict[str, Any] = {"index": "none"} if exact else {}
+        keyword = {"keyword": {"budget": 0}} if exact else {}
+        async with _opened({"backend": "postgres", "postgres": self.place() | more, **keyword}) as store:
             yield store
             await drop(store)
 

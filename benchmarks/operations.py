@@ -5,7 +5,6 @@ A program with more than one caller needs a pool. So what a read costs through a
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,26 +14,31 @@ from rich.table import Table
 
 from agent_brain_store.postgres.sql import queries
 from agent_brain_store.store import Store
+from benchmarks.answers import QUALITY, Ours, asking, exact_answers, quality_in_words, rated
 from benchmarks.by_hand import copy_by_hand, postgres_of, raw
+from benchmarks.corpus import Corpus, corpus
 from benchmarks.measuring import Bench, interleaved, made_up, percentile
-from benchmarks.overview import passages_of
 from benchmarks.record import record
 
-CHUNKS, ROUNDS, WRITES, WRITTEN = int(os.environ.get("CHUNKS") or 10_000), 100, 10, 100
+ROUNDS, WRITES, WRITTEN = 100, 10, 100
+SEARCHES = {"vector search": "nearest", "keyword search": "keyword", "hybrid search": "hybrid"}
 Call = Callable[[int], Awaitable[Any]]
 
 
 async def operations(bench: Bench) -> None:
     """Run each operation of the library in turns with its statement. Adding chunks is compared with COPY and one insert."""
-    passages = passages_of(CHUNKS)
+    asked = corpus()
+    exact = await exact_answers(bench, asked, *SEARCHES.values())
     figures: dict[str, dict[str, float]] = {}
     async with bench.store() as store, raw(store) as connection:
         async with store.bulk_load() as load:
-            await load.upsert_documents(*passages.batch)
+            await load.upsert_documents(*asked.batch)
         async with pool_of_one(store) as pool:
-            for name, ways in reads(store, connection, pool, passages).items():
+            for name, ways in reads(store, connection, pool, asked).items():
                 await interleaved(ways, 10)
                 figures[name] = await _medians(ways, ROUNDS, 3)
+        for (name, search), right in zip(SEARCHES.items(), exact, strict=True):
+            figures[name] |= await rated(asking(Ours(store), asked, search), asked, search, exact=right)
         parts = [made_up(WRITTEN, 400 + number) for number in range(2 * WRITES)]
         written: dict[str, Call] = {
             "bare": lambda i: copy_by_hand(store, parts[i]),
@@ -42,14 +46,23 @@ async def operations(bench: Bench) -> None:
         }
         figures[f"upsert of {WRITTEN}"] = await _medians(written, WRITES, 1)
         await store.wait_idle()  # before its schema is dropped
-    size = f"{CHUNKS:,} passages, ms, median"
+    size = f"{len(asked.batch[0]):,} {asked.what}, ms, median"
     table = Table(title=f"operations beside bare asyncpg, {size}", min_width=70)
-    for column in ("operation", "bare asyncpg", "by its pool", "agent-brain-store", "ratio", "ratio to its pool"):
+    for column in (
+        "operation",
+        "bare asyncpg",
+        "by its pool",
+        "agent-brain-store",
+        "ratio",
+        "ratio to its pool",
+        *QUALITY,
+    ):
         table.add_column(column, justify="left" if column == "operation" else "right")
     for name, found in figures.items():
         pooled, ratio = found.get("pooled"), f"{found['ours'] / found['bare']:.2f}"
         by_pool = ("", "") if pooled is None else (f"{pooled:.2f}", f"{found['ours'] / pooled:.2f}")
-        table.add_row(name, f"{found['bare']:.2f}", by_pool[0], f"{found['ours']:.2f}", ratio, by_pool[1])
+        cells = (f"{found['bare']:.2f}", by_pool[0], f"{found['ours']:.2f}", ratio, by_pool[1])
+        table.add_row(name, *cells, *quality_in_words(found))
     bench.console.print(table)
     record("operations", size, figures)
 
@@ -62,9 +75,10 @@ async def pool_of_one(store: Store) -> AsyncIterator[Any]:
         yield pool
 
 
-def reads(store: Store, connection: Any, pool: Any, passages: Any) -> dict[str, dict[str, Call]]:
+def reads(store: Store, connection: Any, pool: Any, asked: Corpus) -> dict[str, dict[str, Call]]:
     """Return for each operation how it is run by bare asyncpg, by its pool, and by the library."""
-    ids, texts, vectors = passages.batch[0], passages.texts, passages.vectors
+    ids, questions = asked.batch[0], [asked.questions[i % len(asked.questions)] for i in range(ROUNDS)]
+    texts, vectors = [question.text for question in questions], [question.vector for question in questions]
 
     def three_ways(name: str, values: Callable[[int], dict[str, Any]], ours: Call) -> dict[str, Call]:
         query = queries()[name]

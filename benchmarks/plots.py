@@ -34,7 +34,7 @@ def latency(results: Sequence[Result], axes: Axes) -> str:
     _bars(axes, [name.replace(" ", "\n", 1) for name in result["figures"]], heights, "{:.1f}")
     axes.set_yscale("log")
     axes.set_ylabel("ms, median, logarithmic")
-    return f"Operations on PostgreSQL, {result['size'].split(', ')[0]}"
+    return f"Operations on PostgreSQL, {result['size'].removesuffix(', ms, median')}"
 
 
 def ndcg(results: Sequence[Result], axes: Axes) -> str:

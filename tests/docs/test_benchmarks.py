@@ -164,8 +164,8 @@ async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, 
     use_server(monkeypatch, database)
     monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
     for module, name, value in (
-        (operations, "CHUNKS", 60), (operations, "ROUNDS", 10), (operations, "WRITES", 2), (overview, "QUESTIONS", 10),
-        (overview, "COLLECTIONS", tmp_path), (recall, "COLLECTIONS", tmp_path), (recall, "CHUNKS", 100),
+        (corpus, "CHUNKS", 60), (corpus, "QUESTIONS", 10), (operations, "ROUNDS", 10), (operations, "WRITES", 2),
+        (judged, "COLLECTIONS", tmp_path), (recall, "COLLECTIONS", tmp_path), (recall, "CHUNKS", 100),
         (recall, "QUESTIONS", 5), (recall, "WIDTHS", (10, 100)), (sizes, "CHUNKS", 50), (sizes, "LENGTHS", (8, 64)),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
@@ -179,6 +179,7 @@ async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, 
     }  # fmt: skip
     assert all(figure["bare"] > 0 and figure["ours"] > 0 for figure in found["operations"]["figures"].values())
     assert found["operations"]["figures"]["get 10 by id"]["pooled"] > 0
+    assert all(found["operations"]["figures"][name]["recall"] == 1 for name in operations.SEARCHES), "so few are exact"
     recalls = {name: figure["recall"] for name, figure in found["recall"]["figures"].items()}
     assert recalls.keys() == {"PostgreSQL, ef_search 10", "PostgreSQL, ef_search 100", "Chroma"}
     assert recalls["PostgreSQL, ef_search 100"] == recalls["Chroma"] == 1, "so few chunks are found exactly"
@@ -344,6 +345,7 @@ async def test_what_people_would_ask_for_is_measured_on_both_backends(database, 
         "PostgreSQL": {"1", "4"},
         "Chroma": {"1", "4"},
     }
+    assert {figure["recall"] for counts in found["callers"].values() for figure in counts.values()} == {1}
     assert await plain.fetchval("select count(*) from pg_namespace where nspname like 'bench%'") == 0
 
 
