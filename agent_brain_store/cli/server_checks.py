@@ -76,6 +76,8 @@ async def privileges(config: StoreConfig, look: Look) -> list[Finding]:
     lacks = {
         "may_search": (ERROR, "search", _GRANT_READ),
         "may_write": (WARNING, "write and delete chunks", _GRANT_WRITE),
+        "may_name_model": (WARNING, "record the embedding model", _GRANT_WRITE),
+        "may_derive_terms": (NOTE, "derive the search terms anew", _GRANT_WRITE),
         "may_reset": (NOTE, "reset the store", _GRANT_WRITE),
         "may_count_terms": (WARNING, "count the terms, which keyword ranking needs", _GRANT_WRITE),
         "may_build_indexes": (NOTE, "build indexes or apply an upgrade", _GRANT_OWNER),

@@ -161,6 +161,17 @@ def test_a_configuration_of_another_store_is_found(
     assert cure in finding["mend"]
 
 
+def test_a_vector_index_for_another_distance_is_found(filled: Run, database: dict[str, Any]) -> None:
+    run_psql(database, "-c", "drop index chunks_embedding_ann")
+    run_psql(database, "-c", "create index chunks_embedding_ann on chunks using hnsw (embedding vector_l2_ops)")
+    finding = findings(filled)[0]
+    assert (finding["level"], finding["mend"]) == ("error", AS_SAID)
+    assert "drop the index, and the next start builds the right one" in finding["evidence"]
+    run_psql(database, "-c", "drop index chunks_embedding_ann")
+    assert filled("migrate").exit_code == 0
+    assert findings(filled) == []
+
+
 def test_a_store_of_a_newer_library_is_found(filled: Run, database: dict[str, Any]) -> None:
     run_psql(database, "-c", "insert into schema_version (version, name) values (9999, 'from_tomorrow')")
     finding = findings(filled)[0]
@@ -217,6 +228,8 @@ def test_a_role_that_lacks_rights_is_told_which_grants_it_needs(
     }
     assert set(found) == {
         "write and delete chunks",
+        "record the embedding model",
+        "derive the search terms anew",
         "reset the store",
         "count the terms, which keyword ranking needs",
         "build indexes or apply an upgrade",

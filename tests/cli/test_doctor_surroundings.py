@@ -1,4 +1,4 @@
-"""What the doctor finds around a store on PostgreSQL: other processes, poolers, standbys, bloat and slow statements."""
+"""What the doctor finds around a store on PostgreSQL: rights, other processes, poolers, standbys, bloat and slow statements."""
 
 from __future__ import annotations
 
@@ -33,6 +33,40 @@ def diagnosed(run: Run, *arguments: object) -> Found:
     """Return what the doctor finds, by what it is."""
     done = run("doctor", "--json", *arguments)
     return {finding["what"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("right", "thing", "command", "arguments"),
+    [
+        ("select on term_statistics", "search", "search", ["bears"]),
+        ("insert on term_changes", "write and delete chunks", "delete", ["a", "-y"]),
+        ("update on embedding_profile", "record the embedding model", "", []),
+        ("truncate on term_statistics", "reset the store", "reset", ["--name", "agent_brain"]),
+        ("delete on term_changes", "count the terms, which keyword ranking needs", "", []),
+        ("update on term_derivation", "derive the search terms anew", "rederive", []),
+    ],
+)
+def test_each_right_that_is_missing_is_found(
+    filled: Run, configure: Configure, database: dict[str, Any], right: str, thing: str, command: str, arguments: Any
+) -> None:
+    """What the doctor says the role may not do fails, and its grant brings it back."""
+    role = "create role abs_service login password 'secret'"
+    run_psql(database, "-c", f"do $$ begin {role}; exception when duplicate_object then null; end $$")
+    run_psql(database, "-c", "grant usage on schema agent_brain to abs_service")
+    run_psql(database, "-c", "grant all on all tables in schema agent_brain to abs_service")
+    service = configure(
+        {"backend": "postgres", "postgres": database | {"user": "abs_service", "password": "secret"}}, "s.yaml"
+    )
+    run_psql(database, "-c", f"revoke {right} from abs_service")
+    may_not = "the role abs_service may not "
+    owners = may_not + "build indexes or apply an upgrade"
+    found = diagnosed(filled, "-c", service)
+    assert set(found) == {may_not + thing, owners}
+    assert not command or filled(command, *arguments, "-c", service).exit_code == 3
+    run_psql(database, "-c", shlex.split(found[may_not + thing]["mend"])[-1])
+    assert set(diagnosed(filled, "-c", service)) == {owners}
+    assert not command or filled(command, *arguments, "-c", service).exit_code == 0
+    run_psql(database, "-c", "drop owned by abs_service")
 
 
 def test_pools_of_several_processes_are_counted_together(
