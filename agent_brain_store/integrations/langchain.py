@@ -84,7 +84,14 @@ class AgentBrainVectorStore(VectorStore):
         vectors = await self._embedding.aembed_documents(texts)
         return await self._bridge.arun(self._add(texts, vectors, metadatas, ids, **kwargs))
 
-    async def _add(self, texts: list[str], vectors: list[list[float]], metadatas: Metas, ids: Ids) -> list[str]:
+    async def _add(
+        self,
+        texts: list[str],
+        vectors: list[list[float]],
+        metadatas: Metas,
+        ids: Ids,
+        batch_size: int | None = None,  # noqa: ARG002  # index() passes it; a call stores all texts at once
+    ) -> list[str]:
         chosen = [chunk_id or str(uuid.uuid4()) for chunk_id in ids or [None] * len(texts)]
         await self._bridge.backend.upsert_documents(chosen, vectors, texts, metadatas or [{}] * len(texts))
         return chosen
@@ -120,7 +127,7 @@ class AgentBrainVectorStore(VectorStore):
         return await self._bridge.arun(self._get(ids))
 
     async def _get(self, ids: Sequence[str]) -> list[Document]:
-        found = await self._bridge.backend.get_by_ids(list(ids))
+        found = await self._bridge.backend.get_by_ids(ids)
         return [_document(chunk_id, chunk["text"], chunk["metadata"]) for chunk_id, chunk in found.items()]
 
     # --- searching by vector ---

@@ -14,6 +14,7 @@ suites = pytest.importorskip("langchain_tests.integration_tests", reason="langch
 
 from langchain_core.documents import Document  # noqa: E402
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings  # noqa: E402
+from langchain_core.indexing import InMemoryRecordManager, aindex, index  # noqa: E402
 
 from agent_brain_store.integrations.langchain import AgentBrainRetriever, AgentBrainVectorStore  # noqa: E402
 
@@ -181,3 +182,25 @@ def test_from_documents_and_add_documents(opened):
     assert store.get_count({"n": 1}) == 4
     assert vectors.add_documents([Document(id="mine", page_content="x"), Document(page_content="y")])[0] == "mine"
     assert store.get_count() == 6
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["index", "aindex"])
+async def test_the_indexing_of_langchain_keeps_the_store_in_step(opened, awaited):
+    store, record = opened(), InMemoryRecordManager("notes")
+    vectors = AgentBrainVectorStore(store, Toy())
+
+    async def brought(*texts: str) -> tuple[int, int, int]:
+        record.create_schema()
+        documents = [Document(page_content=text, metadata={"source": "notes"}) for text in texts]
+        how: dict[str, Any] = {"cleanup": "full", "source_id_key": "source", "key_encoder": "sha256", "batch_size": 2}
+        done = await aindex(documents, record, vectors, **how) if awaited else index(documents, record, vectors, **how)
+        return done["num_added"], done["num_skipped"], done["num_deleted"]
+
+    assert await brought(*TEXTS) == (4, 0, 0)
+    assert await brought(*TEXTS[1:], "an owl") == (1, 3, 1)
+    assert {chunk.text for chunk in store.iter_documents()} == {*TEXTS[1:], "an owl"}
+
+
+def test_one_id_in_place_of_a_list_is_refused(vectors):
+    with pytest.raises(InvalidQueryError, match="ids is a str"):
+        vectors.get_by_ids("a")
