@@ -30,6 +30,7 @@ from agent_brain_store.types import Metadata
 
 EXPLAINED_WORDS = EXPLAINED_FORMS = 1000  # as in question_words.sql
 MOST_BEGUN, MOST_READ = 20, 5000  # as in prefix_terms.sql
+MOST_TERMS = 250  # of a question, as in plan_query.sql
 
 
 class KeywordIndex:
@@ -112,13 +113,22 @@ class KeywordIndex:
         last = next(reversed(forms), "")
         with self._lock:
             begun = self._begun(typed)
-            scores = self._all_scores({term: times for term, times in begun.items() if term not in asked} | asked)
+            scores = self._all_scores(self._heaviest(begun | asked))
             for part, form in forms.items():
                 ways = [np.logical_and.reduce([self._has(term) for term in form.every])] if form.every else []
                 ways += map(self._has, (*form.others, *(begun if part == last else ())))
                 if ways:
                     scores[~np.logical_or.reduce(ways)] = 0
             return Scored(scores, self._ids, self._metadatas, self._slots)
+
+    def _heaviest(self, terms: dict[str, float]) -> dict[str, float]:
+        """Return the terms of a question that are scored, and how often each counts: all of them, unless there are very many."""
+        if len(terms) <= MOST_TERMS:
+            return terms
+        weights = {
+            term: min(times, POSITIONS) * self._idf(n) for term, times in terms.items() if (n := self._living(term))
+        }
+        return {term: terms[term] for term in sorted(weights, key=lambda term: (-weights[term], term))[:MOST_TERMS]}
 
     def _has(self, term: str) -> NDArray[np.bool_]:
         """Return for each slot whether it has a term."""

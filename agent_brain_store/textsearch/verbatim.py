@@ -9,7 +9,7 @@ import re
 from agent_brain_store.textsearch.folding import ALNUM, fold
 from agent_brain_store.textsearch.words import question_terms
 
-MOST_WORDS = 20  # a longer question of stop words finds nothing
+MOST_WORDS, MOST_CHARACTERS = 20, 400  # a longer question of stop words finds nothing
 BUDGETS = 30  # how many texts are read at most, in budgets
 
 _WORD = re.compile(f"[{ALNUM}]+")
@@ -17,7 +17,7 @@ _WORD = re.compile(f"[{ALNUM}]+")
 
 def verbatim(query: str, language: str) -> re.Pattern[str] | None:
     """Return what finds the words of a question side by side, in any case. Returns None if it has terms, or no words."""
-    words = _WORD.findall(fold(query))
+    words = _WORD.findall(fold(query)) if len(query) <= MOST_CHARACTERS else []
     if not 0 < len(words) <= MOST_WORDS or question_terms(query, language):
         return None
     between = f"[^{ALNUM}]+"

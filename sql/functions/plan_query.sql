@@ -20,6 +20,10 @@
 -- The chunks of 1 and 2 are always scored. The chunks of 3 are scored until the budget is used up. Every chunk that
 -- comes in is scored by all terms of the question.
 --
+-- A question may be a pasted page. Of more than 250 terms the heaviest 250 count, and terms that are in no chunk come
+-- last. Each scored chunk is looked at once for each term, so their number needs a bound. In Python,
+-- textsearch/index.py does the same.
+--
 -- query   text  a question in plain words
 -- budget  int4  about how many chunks to score. 0 or less scores every match. So does a budget that they all fit into.
 --
@@ -58,6 +62,7 @@ set search_path from current
 as $$
 declare
   third      constant int4 := budget / 3;
+  most_terms constant int4 := 250;
   settings   record;
   size       record;
   words      text[];  -- the terms of the question
@@ -94,22 +99,35 @@ begin
     where term <> all(coalesce(words, '{}'));
   end if;
 
+  if cardinality(words) > most_terms then
+    select array_agg(term), array_agg(often), array_agg(seen)
+    into words, times, counted
+    from (
+      select term, often, seen
+      from unnest(words, times, counted) as question (term, often, seen), cast(greatest(seen, 1) as float8) as df
+      order by seen = 0, often * ln(1 + (greatest(size.chunks, df) - df + 0.5) / (df + 0.5)) desc, term collate "C"
+      limit most_terms
+    ) heaviest;
+  end if;
+
   -- A term that was not counted is new or in no chunk. Either way it is rare.
   select
-    array_agg(quoted(term)::tsquery order by term),
-    array_agg(weight order by term),
-    array_agg(is_rare order by term),
-    string_agg(quoted(term), ' | ' order by term) filter (where is_rare),
+    array_agg(quoted(term)::tsquery order by place),
+    array_agg(weight order by place),
+    array_agg(is_rare order by place),
+    string_agg(quoted(term), ' | ' order by place) filter (where is_rare),
     sum(seen) filter (where is_rare)
   into terms, weights, rare, always_scored, rare_found
   from (
     select
-      term, seen,
+      term, seen, place,
       often * ln(1 + (greatest(size.chunks, df) - df + 0.5) / (df + 0.5)) * (settings.k1 + 1) as weight,
       budget <= 0
         or least(size.chunks, sum(df) over ()) <= budget
         or sum(df) over (order by df / often, term) <= third as is_rare
-    from unnest(words, times, counted) as question (term, often, seen), cast(greatest(seen, 1) as float8) as df
+    from
+      unnest(words, times, counted) with ordinality as question (term, often, seen, place),
+      cast(greatest(seen, 1) as float8) as df
   ) weighed;
 
   if false = any(rare) is not true then  -- all terms are rare, or there is none

@@ -6,7 +6,7 @@
 --
 -- Example: 'to be or not to be' finds 'To be, or not to be: that is the question'.
 --
--- query          text      a question. If it has terms, or more than 20 words, nothing is returned.
+-- query          text      a question. If it has terms, or more than 20 words or 400 characters, nothing is returned.
 -- k              int4      how many
 -- path           jsonpath  the filter; null passes every chunk
 -- source_prefix  text      what metadata.source begins with, where the filter implies it; '' otherwise

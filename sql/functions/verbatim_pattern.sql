@@ -5,7 +5,7 @@
 -- query  text  a question
 --
 -- returns text
---   null if the question has terms, no words, or more than 20 words
+--   null if the question has terms, no words, more than 20 words, or more than 400 characters
 --
 -- called by: verbatim
 -- inlined: no. It keeps its plans for the session, as searchable() does.
@@ -20,7 +20,7 @@ declare
   alnum constant text := 'A-Za-z0-9\u00c0-\u1fff\u2c00-\u2dff\u3040-\U0003ffff';
   words text[];
 begin
-  if text_terms(query) <> '' then
+  if length(query) > 400 or text_terms(query) <> '' then
     return null;
   end if;
   words := array(

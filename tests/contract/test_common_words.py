@@ -50,6 +50,21 @@ async def test_words_that_always_come_together_do_not_push_the_best_out(make):
     assert (await store.keyword_search("install postgre sql postgresql", 1))[0].chunk_id == "2999"
 
 
+async def test_a_word_that_is_being_typed_is_a_common_word_too(make):
+    """The rare word is in a few long chunks. So the best chunk is about the common one."""
+    store = make(keyword={"budget": 60})
+    await store.initialize()
+    filler = " ".join(f"w{i}" for i in range(400))
+    await fill(
+        store,
+        *((f"rare{i}", f"zebra {filler}") for i in range(10)),
+        *((f"{i:04}", f"alpha is one of many words in this text {i}") for i in range(1500)),
+        ("best", "many words", {"title": "alpha"}),
+        *((f"other{i}", f"one of many words in this text {i}") for i in range(500)),
+    )
+    assert (await ids(store, "zebra alph*", 5))[0] == "best"
+
+
 async def test_chunks_that_are_one_common_word_come_first(make):
     """More chunks than a budget consist of the word, and many more have it somewhere."""
     store = make(keyword={"budget": 60})

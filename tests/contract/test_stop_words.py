@@ -27,6 +27,7 @@ TEXTS = (
         ("who the", []),
         ("not to be or", []),
         ("the " * 21, []),
+        (f"the{' ' * 400}who", []),
         ("?!", []),
         ("to be zzz", []),
     ],
