@@ -211,7 +211,7 @@ class PostgresRepository:
             **indexes,
             "outdated_terms": outdated,
             **({"standby": standby} if standby else {}),
-            "second_generation": await described(self.pools),
+            "second_generation": None if row["missing_shards"] else await described(self.pools),
             **row,
         }
 

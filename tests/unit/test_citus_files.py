@@ -47,6 +47,7 @@ def test_these_files_differ_and_no_others():
     assert names(CITUS / "functions") & set(SHARED) == {
         "count_changes",
         "filter_scope",
+        "has_many_equals",
         "keyword_ranking",
         "keyword_scores",
         "nearest",
@@ -59,6 +60,7 @@ def test_these_files_differ_and_no_others():
         "count_chunks",
         "delete_chunks",
         "delete_matching_chunks",
+        "embed_chunks",
         "get_chunks",
         "health",
         "index_progress",
@@ -66,7 +68,6 @@ def test_these_files_differ_and_no_others():
         "mark_copies",
         "recount_chunks",
         "rederive_chunks",
-        "second_generation",
         "term_statistics_age",
         "truncate_store",
         "update_metadata",
@@ -120,11 +121,17 @@ def test_what_runs_on_shards_names_a_table_after_from_or_join(name):
 
 def test_what_reads_the_chunks_runs_on_shards_or_has_an_override():
     """Or it asks the shards itself, in a statement of its own. Then it is in PL/pgSQL, and reads nothing else."""
-    asking = {"name_holders", "vector_scores", "vector_results", "keyword_results", "hybrid_results"}
+    asking = {
+        "count_unembedded",
+        "name_holders",
+        "vector_scores",
+        "vector_results",
+        "keyword_results",
+        "hybrid_results",
+    }
     assert all("language plpgsql" in SHARED[name] and "execute" not in code(SHARED[name]) for name in asking)
     # These place copies, and a cluster has none (sql/citus/distribute.sql).
     unused = {"keep_leaders", "place_chunks"}
-    unused.add("has_many_equals")  # and no second generation of vectors
     reading = {name for name, text in SHARED.items() if re.search(r"\b(from|join) chunks\b", code(text))}
     assert reading <= set(ON_SHARDS) | OWN.keys() | asking | unused
 
@@ -137,8 +144,8 @@ def test_what_runs_on_shards_calls_nothing_that_reads_tables_elsewhere():
 
 
 def test_no_shared_query_locks_rows_or_selects_no_columns():
-    """Citus refuses both over several shards. A second generation of vectors is refused on a cluster."""
-    elsewhere = {"schema_version", "session_facts", "embed_chunks", "index_generation", "finish_generation"}
+    """Citus refuses both over several shards. These ask catalogs alone."""
+    elsewhere = {"schema_version", "session_facts", "index_generation", "finish_generation"}
     for name, query in queries(distributed=True).items():
         if name in elsewhere or "chunks" not in query.text:
             continue
