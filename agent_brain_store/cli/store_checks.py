@@ -35,6 +35,7 @@ _BLOATED = 50  # percent
 OFTEN = 1000  # scans
 _AUTOVACUUM_HERE = "alter table chunks reset (autovacuum_enabled)"
 _AUTOVACUUM = "alter system set autovacuum = on"
+_GRANT_USAGE = "grant usage on schema {schema} to {role}"
 _VACUUM = "vacuum analyze chunks"
 _ANALYZE = "analyze chunks"
 
@@ -43,6 +44,11 @@ async def schema(config: StoreConfig, look: Look) -> list[Finding]:
     """Find a store that is missing, behind this library, or ahead of it."""
     from agent_brain_store.postgres.migrate import load_migrations
 
+    if look.server["may_use_schema"] is False:
+        role, owner, name = look.server["role"], look.server["schema_owner"], store_name(config)
+        evidence = f"the schema {name} belongs to {owner}, and this role may not look into it"
+        mend = in_psql(_GRANT_USAGE.format(schema=name, role=role), owner)
+        return [Finding(ERROR, f"the role {role} may not see the store", evidence, mend)]
     if not look.version:
         evidence = f"the schema {store_name(config)} has no tables of this library that this role can see"
         return [Finding(ERROR, "there is no store", evidence, MIGRATE)]
