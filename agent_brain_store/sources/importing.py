@@ -9,7 +9,7 @@ no chunk at all. The store decides what it can keep. You can write a reader of y
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Sized
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -84,7 +84,7 @@ async def _batches(items: Items) -> AsyncIterator[list[Document | LeftOut]]:
     async for item in items:
         batch.append(item)
         if isinstance(item, Document):  # none of its fields has been checked yet
-            length = 0 if item.embedding is None else len(item.embedding)
+            length = len(item.embedding) if isinstance(item.embedding, Sized) else 0
             size += 4 * (len(str(item.text)) + len(str(item.metadata)) + length)
         if len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch

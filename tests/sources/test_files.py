@@ -71,8 +71,9 @@ async def test_lines_that_are_no_chunk_are_named(store, tmp_path):
         b'{"id": "a", "text": "b", "embedding": [1], "metadata": "' + b"[" * 200_000 + b'"}',
         b'{"id": ' + b"9" * 10_000 + b"}",
         b"\0\0\xff",
+        b'{"id": "b", "text": "c", "embedding": 3}',
     ],
-    ids=["lists", "objects", "metadata", "digits", "bytes"],
+    ids=["lists", "objects", "metadata", "digits", "bytes", "number"],
 )
 async def test_a_hostile_line_is_left_out_and_the_next_one_is_read(store, tmp_path, hostile):
     (tmp_path / "rows").write_bytes(hostile + b"\n" + lines(ROWS[0]).encode())
