@@ -314,5 +314,7 @@ def iso(value: date) -> str:
 def _log_replaced(count: int) -> None:
     if count:
         log.warning(
-            "%d texts contained NUL or lone surrogates, which cannot be stored: they were replaced by U+FFFD", count
+            "%d %s contained NUL or lone surrogates, which cannot be stored: they were replaced by U+FFFD",
+            count,
+            "text" if count == 1 else "texts",
         )

@@ -46,6 +46,7 @@ _HINTS = {
     "disk I/O error": "the disk failed or is full",
     "Failed to apply logs": "its index could not be written: check whether the disk is full",
     "Error constructing hnsw": "its vector index is damaged; restore the directory, or index again into another one",
+    "Could not connect to a Chroma server": "nothing answers there",
     "with different settings": "another client of this process has it open, with other settings of Chroma's; close it first",
 }
 

@@ -13,7 +13,7 @@ import click
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.findings import AS_SAID, ERROR, MIGRATE, NOTE, STATUS, WARNING, Check, Finding
-from agent_brain_store.cli.opening import Look, NoStore, config_option, configured, json_option, looking
+from agent_brain_store.cli.opening import Look, NoStore, config_file, config_option, configured, json_option, looking
 from agent_brain_store.cli.running import NO, command
 from agent_brain_store.config import Sourced, StoreConfig
 from agent_brain_store.errors import ConfigError, ConnectionFailed, MissingDependency, StorageError
@@ -70,7 +70,8 @@ async def diagnose(path: Path | None) -> Diagnosis:
     try:
         read = configured(path)
     except ConfigError as error:
-        mend = "Mend the file or the variable that it names."
+        file = config_file(path)
+        mend = f"Mend {file}, or the variable that it names." if file else "Mend the variable that it names."
         return Diagnosis([Finding(ERROR, "the configuration is wrong", text, mend) for text in error.problems], 1)
     preferred = [Finding(NOTE, "a variable is preferred to the file", note, STATUS) for note in read.notes]
     found, checks = await _backend(read)

@@ -16,6 +16,7 @@ from agent_brain_store import sources
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import config_option, configured, json_option
 from agent_brain_store.cli.running import WRONG, Failure, command
+from agent_brain_store.cli.transfers import require_model
 from agent_brain_store.factory import open_store
 from agent_brain_store.results import EmbeddingMetadata
 
@@ -62,6 +63,7 @@ def _source(name: str) -> Callable[[Callable[..., sources.Items]], Callable[...,
 async def _import(path: Path | None, reader: sources.Items, named: tuple[str, str] | None) -> sources.ImportReport:
     config = configured(path).config
     profile = named and EmbeddingMetadata(*named, config.embedding.dimensions)
+    require_model(config, profile or None)
     async with open_store(config) as store:
         with screen.bars() as progress:
             return await sources.import_from(store, reader, profile or None, progress)
@@ -109,23 +111,32 @@ def _chroma(source: str, collection: str, headers: tuple[str, ...]) -> sources.I
     """Take a collection of Chroma, from a DIRECTORY that no program has open, or from the server at a URL."""
     if "://" not in source:
         return sources.read_chroma(source, collection)
-    return _from_server(source, collection, dict(map(_header, headers)))
+    return _from_server(*_address(source), collection, dict(map(_header, headers)))
 
 
-async def _from_server(url: str, collection: str, headers: dict[str, str]) -> sources.Items:
+async def _from_server(host: str, port: int, ssl: bool, collection: str, headers: dict[str, str]) -> sources.Items:
     from agent_brain_store.chroma.connecting import close_client, open_server
 
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    client = await asyncio.to_thread(
-        open_server, parts.hostname or "", parts.port or (443 if secure else 8000), secure, headers
-    )
+    client = await asyncio.to_thread(open_server, host, port, ssl, headers)
     try:
         async with aclosing(sources.read_chroma(client, collection)) as items:
             async for item in items:
                 yield item
     finally:
         close_client(client)
+
+
+def _address(url: str) -> tuple[str, int, bool]:
+    """Return the host, the port and whether TLS is wanted. The error does not show the URL, which may hold a password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # brackets or a port that cannot be
+        host, port = None, None
+    if not host or parts.scheme not in ("http", "https"):
+        raise Failure("this URL is not one of a Chroma server", "write http://host:8000 or https://host", WRONG)
+    secure = parts.scheme == "https"
+    return host, port or (443 if secure else 8000), secure
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from string import Template
 
 import click
+import yaml
 
 from agent_brain_store.cli import screen
 from agent_brain_store.cli.opening import FILE
 from agent_brain_store.cli.running import WRONG, Failure, command
-from agent_brain_store.config import load_config
+from agent_brain_store.config import StoreConfig
 from agent_brain_store.config.embedding_models import known_dimensions
 
 _FILE = Template("""\
@@ -85,16 +87,22 @@ def init(
     provider = provider or _asked("Provider of the embeddings", "--provider", "openai")
     model = model or _asked("Embedding model", "--model", "text-embedding-3-small")
     size = dimensions or known_dimensions(model) or _number(_asked("Length of its vectors", "--dimensions", None))
-    place = {"chroma": _CHROMA, "embedded": _EMBEDDED, "postgres": _SERVER.substitute(server)}[kind]
+    values = {name: _scalar(value) for name, value in server.items()}
+    place = {"chroma": _CHROMA, "embedded": _EMBEDDED, "postgres": _SERVER.substitute(values)}[kind]
     text = _FILE.substitute(
-        provider=provider,
-        model=model,
+        provider=_scalar(provider),
+        model=_scalar(model),
         dimensions=size,
         backend="chroma" if kind == "chroma" else "postgres",
         place=place,
     )
-    file.write_text(text, encoding="utf-8")
-    load_config(file, {"POSTGRES_PASSWORD": "unknown"})  # what was typed may be no valid value
+    StoreConfig.from_dict(
+        yaml.safe_load(text), {"POSTGRES_PASSWORD": "unknown"}
+    )  # what was typed may be no valid value
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}", "name another file", WRONG) from error
     click.echo(f"wrote {file}")
     if kind == "postgres":
         screen.note("next: export POSTGRES_PASSWORD=...")
@@ -102,6 +110,15 @@ def init(
     screen.note(
         f"next: agent-brain-store migrate{option} makes the store, and agent-brain-store load{option} FILE fills it"
     )
+
+
+def _scalar(text: str) -> str:
+    """Return a text as YAML has it: in quotes if it would be something else without them."""
+    try:
+        is_plain = yaml.safe_load(f"key: {text}") == {"key": text}
+    except yaml.YAMLError:
+        is_plain = False
+    return text if is_plain else json.dumps(text)
 
 
 def _asked(question: str, option: str, default: str | None) -> str:

@@ -21,6 +21,8 @@ from agent_brain_store.factory import open_store
 from agent_brain_store.protocol import BulkLoader, StorageBackend
 
 _HINT = 'a line is like {"id": "a", "text": "A text.", "metadata": {"source": "a.md"}, "embedding": [0.1, 0.2]}'
+_IN_UTF8 = "convert it first, as with: iconv -f latin1 -t utf-8 FILE > NEW"
+_MARK = "\ufeff"  # what a file of Windows may begin with
 _KEYS = {"id", "text", "metadata", "embedding"}
 _MANY = 1000  # chunks; from so many on, a rate is shown
 _INTERRUPTED = "what was loaded is stored; run the same command again, and it skips what is stored already"
@@ -114,7 +116,7 @@ async def _name_model(store: StorageBackend, config: StoreConfig) -> None:
 
 def _lines(file: Iterable[str], may_lack_embeddings: bool) -> Iterator[Line]:
     """Read the lines. Raises `Failure` for the first one that is wrong. Empty lines are skipped."""
-    for number, text in enumerate(file, 1):
+    for number, text in _numbered(file):
         if text.strip():
             problem, line = _parsed(text)
             if line is not None and line.embedding is None and not may_lack_embeddings:
@@ -122,6 +124,17 @@ def _lines(file: Iterable[str], may_lack_embeddings: bool) -> Iterator[Line]:
             if problem or line is None:
                 raise Failure(f"line {number} {problem}", _HINT, WRONG)
             yield line
+
+
+def _numbered(file: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Number the lines. Python reads ahead, so of a byte that is wrong it only says which line was read before it."""
+    number = 0
+    try:
+        for number, text in enumerate(file, 1):
+            yield number, text.removeprefix(_MARK)
+    except UnicodeDecodeError as error:
+        wrong = f"the byte {error.object[error.start]:#04x}, somewhere after line {number}"
+        raise Failure(f"the file is not UTF-8: it has {wrong}", _IN_UTF8, WRONG) from error
 
 
 def _parsed(text: str) -> tuple[str, Line | None]:

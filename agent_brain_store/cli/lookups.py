@@ -137,6 +137,8 @@ def search(path: Path | None, wants_json: bool, **asked: Any) -> None:
     """
     if not asked["question"] and asked["vector_file"] is None:
         raise click.UsageError("Give a QUESTION, a --vector, or both.")
+    if asked["every"] and (asked["vector_file"] or asked["embedder"]):
+        raise click.UsageError("--all is for a keyword search: leave out --vector and --embed.")
     hits = asyncio.run(_search(configured(path).config, **asked))
     if wants_json:
         screen.as_json([_as_dict(hit) for hit in hits])

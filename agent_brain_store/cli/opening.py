@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agent_brain_store.postgres.sql import Query
 
 FILE = "agent-brain-store.yaml"
+_SHOWN = 200  # characters of an option that is wrong
 
 
 def _config_option(*names: str) -> Callable[..., Any]:
@@ -42,10 +43,13 @@ json_option: Callable[..., Any] = click.option("--json", "wants_json", is_flag=T
 
 def from_json(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     """Read an option that is JSON."""
+    if text is None:
+        return None
     try:
-        return None if text is None else json.loads(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not JSON ({error})") from error
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        raise click.BadParameter(f"{shown!r} is not JSON ({error})") from error
 
 
 where_option: Callable[..., Any] = click.option(
@@ -53,11 +57,15 @@ where_option: Callable[..., Any] = click.option(
 )
 
 
+def config_file(path: Path | None) -> Path | None:
+    """Return the file that is read: the one that is named, that of the environment, or that of this folder."""
+    named = os.environ.get("AGENT_BRAIN_CONFIG") or (FILE if Path(FILE).is_file() else "")
+    return path or (Path(named) if named else None)
+
+
 def configured(path: Path | None) -> Sourced:
     """Read the configuration. Raises `ConfigError`."""
-    if path is None and not os.environ.get("AGENT_BRAIN_CONFIG") and Path(FILE).is_file():
-        path = Path(FILE)
-    return read_config(path)
+    return read_config(config_file(path))
 
 
 def store_name(config: StoreConfig) -> str:

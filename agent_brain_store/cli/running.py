@@ -27,6 +27,7 @@ from agent_brain_store.errors import (
     ConfigError,
     ConnectionFailed,
     DimensionMismatchError,
+    InvalidDocumentError,
     InvalidFilterError,
     InvalidQueryError,
     MissingDependency,
@@ -36,6 +37,7 @@ from agent_brain_store.errors import (
     SchemaError,
     StorageError,
     StoreLocked,
+    TransferError,
 )
 
 NO, WRONG, REFUSED, LATER, UNEXPECTED, STOPPED = 1, 2, 3, 4, 70, 130
@@ -52,6 +54,8 @@ _MEANING: tuple[tuple[type[StorageError], int, str], ...] = (
     (ConnectionFailed, LATER, _DOCTOR),
     (PoolTimeout, LATER, _DOCTOR),
     (StoreLocked, LATER, "agent-brain-store doctor names the process"),
+    (InvalidDocumentError, REFUSED, "correct it and run the same command again: what is stored already is skipped"),
+    (TransferError, REFUSED, "docs/moving.md says how exports, imports and copies work"),
     (OutcomeUnknown, LATER, "run the same command again: repeating a write is harmless"),
     (SchemaError, REFUSED, _DOCTOR),
     (StorageError, REFUSED, _DOCTOR),

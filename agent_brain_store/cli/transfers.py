@@ -28,7 +28,7 @@ def _done(report: TransferReport, did: str, wants_json: bool) -> None:
         click.echo(f"{did} {screen.counted(report.chunks, 'chunk')}, verified (sha256 {report.sha256[:12]}…)")
 
 
-def _require_model(config: StoreConfig, profile: EmbeddingMetadata | None) -> None:
+def require_model(config: StoreConfig, profile: EmbeddingMetadata | None) -> None:
     """Refuse vectors of another model than the configured one. The next start would refuse a store that got them."""
     ours = config.embedding
     try:
@@ -66,7 +66,7 @@ def import_(path: Path | None, directory: Path, wants_json: bool) -> None:
 
     config = configured(path).config
     profile = read_manifest(directory)["profile"]
-    _require_model(config, profile and EmbeddingMetadata(**profile))
+    require_model(config, profile and EmbeddingMetadata(**profile))
 
     async def work() -> TransferReport:
         async with open_store(config) as store:
@@ -86,7 +86,7 @@ def copy(path: Path | None, target: Path, wants_json: bool) -> None:
     async def work() -> TransferReport:
         config = configured(target).config
         async with opened(configured(path).config) as source:
-            _require_model(config, await source.get_embedding_metadata())
+            require_model(config, await source.get_embedding_metadata())
             async with open_store(config) as store:
                 with screen.bars() as progress:
                     return await copy_documents(source, store, progress)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from agent_brain_store.cli.running import WRONG, Failure
-from agent_brain_store.cli.screen import counted
+from agent_brain_store.cli.screen import counted, one_line
 
 Embedder = Callable[[list[str]], Any]
 
@@ -37,7 +37,7 @@ def read_vector(file: IO[str]) -> list[float]:
     """Return the numbers of a JSON list."""
     try:
         vector = json.load(file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Failure(f"the vector is not JSON: {error}", "write a list of numbers: [0.1, 0.2]", WRONG) from error
     if not isinstance(vector, list):
         raise Failure("the vector is not a list", "write a list of numbers: [0.1, 0.2]", WRONG)
@@ -50,9 +50,9 @@ def load_embedder(name: str) -> Embedder:
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the module is the user's, so it can fail in any way
         hint = "name it as module:function, where the module is installed or in this folder"
-        raise Failure(f"the embedder {name!r} cannot be imported: {error}", hint, WRONG) from error
+        raise Failure(f"the embedder {name!r} cannot be imported: {_in_words(error)}", hint, WRONG) from error
     finally:
         sys.path.pop(0)
     if not callable(found):
@@ -66,7 +66,11 @@ async def embedded(embedder: Embedder, texts: Sequence[str]) -> list[Any]:
         vectors = embedder(list(texts))
         vectors = list(await vectors if inspect.isawaitable(vectors) else vectors)
     except Exception as error:
-        raise Failure(f"the embedder failed: {type(error).__name__}: {error}") from error
+        raise Failure(f"the embedder failed: {_in_words(error)}") from error
     if len(vectors) != len(texts):
         raise Failure(f"the embedder returned {counted(len(vectors), 'vector')} for {counted(len(texts), 'text')}")
     return vectors
+
+
+def _in_words(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")

@@ -106,6 +106,7 @@ def test_a_server_of_chroma_is_looked_at_and_missed(run: Run, configure: Configu
         server.kill()
         finding = only(run, "-c", config)
     assert (finding["level"], finding["what"]) == ("error", "the server cannot be reached")
+    assert finding["evidence"].endswith(" (storage.chroma.host): nothing answers there")
 
 
 def test_the_process_that_holds_the_directory_is_named(filled: Run, tmp_path: Path) -> None:
@@ -212,6 +213,7 @@ def test_a_wrong_configuration_is_found_problem_by_problem(run: Run, config_file
     assert {finding["what"] for finding in findings} == {"the configuration is wrong"}
     evidence = [finding["evidence"] for finding in findings]
     assert [text.split(":")[0] for text in evidence] == ["storage.backend", "storage.chroma.collection"]
+    assert findings[0]["mend"] == f"Mend {config_file}, or the variable that it names."
     assert run("doctor").stdout.endswith("\n\n1 check, 2 findings\n")
 
 

@@ -51,6 +51,8 @@ def test_a_chunk_that_cannot_be_stored_is_named(run: Run) -> None:
     done = run("load", "-", stdin=json.dumps(GOOD | {"id": "short", "embedding": [1.0]}))
     assert done.exit_code == 3
     assert "chunk 'short'" in done.stderr
+    nan = run("load", "-", stdin=json.dumps(GOOD | {"embedding": [float("nan")] * DIMENSIONS}))
+    assert nan.stderr.endswith("hint: correct it and run the same command again: what is stored already is skipped\n")
     assert f"{DIMENSIONS}" in done.stderr
 
 
@@ -64,17 +66,38 @@ def test_a_chunk_that_cannot_be_stored_is_named(run: Run) -> None:
         (("search", "x", "--embed", "no.such:module"), 2, "the embedder 'no.such:module' cannot be imported"),
         (("search", "x", "--embed", "tests.support.embedder:broken"), 3, "ValueError: no key for the service"),
         (("search", "x", "--embed", "tests.support.embedder:forgetful"), 3, "0 vectors for 1 text"),
+        (("search", "x", "--embed", "tests.support.embedder:wordy"), 3, "RuntimeError: no answer from the service"),
+        (("search", "x", "--embed", "../x:embed"), 2, "the embedder '../x:embed' cannot be imported: TypeError: "),
+        (("search", "x", "--embed", "mine:embed"), 2, "'mine:embed' cannot be imported: RuntimeError: no key here"),
+        (("search", "--vector", "deep.json"), 2, "the vector is not JSON: maximum recursion depth"),
+        (("count", "--where", "[" * 100_000), 2, "is not JSON (maximum recursion depth"),
+        (("load", "latin.jsonl"), 2, "the file is not UTF-8: it has the byte 0xe9, somewhere after line 0"),
+        (("search", "x", "--all", "--embed", "tests.support.embedder:plain"), 2, "--all is for a keyword search"),
+        (("import-from", "chroma", "http://h:99999999", "c"), 2, "this URL is not one of a Chroma server"),
+        (("import-from", "chroma", "ftp://h", "c"), 2, "this URL is not one of a Chroma server"),
         (("explain", "x"), 2, "explain is about PostgreSQL, but storage.backend is chroma"),
         (("psql",), 2, "psql is about PostgreSQL"),
         (("import", "."), 3, "holds no export"),
     ],
 )
-def test_what_cannot_be_done_says_why(filled: Run, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_what_cannot_be_done_says_why(
+    filled: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    """No error is the library's, so none asks for a report. The folder holds files of other programs."""
+    (tmp_path / "mine.py").write_text("raise RuntimeError('no key\\nhere')\n")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "latin.jsonl").write_bytes('{"id": "x", "text": "café"}\n'.encode("latin-1"))
     done = filled(*arguments, stdin="{}")
     assert done.exit_code == code, done.stderr
     assert message in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+    assert "Usage: " in done.stderr or len(done.stderr.splitlines()) <= 2, "a line and a hint"
+
+
+def test_a_file_of_windows_is_loaded(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "chunks.jsonl").write_text(lines(*ANIMALS).replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    assert run("load", "chunks.jsonl").stdout.startswith(f"loaded {len(ANIMALS)} chunks")
 
 
 def test_every_problem_of_a_configuration_is_told(run: Run, config_file: Path) -> None:
@@ -133,6 +156,28 @@ def test_init_needs_the_length_of_an_unknown_model(tmp_path: Path, monkeypatch: 
     assert (missing.exit_code, missing.stderr.splitlines()[-1]) == (2, "hint: say --dimensions")
     assert not list(tmp_path.iterdir())
     assert CliRunner().invoke(app, ["init", "--model", "home-made", "--dimensions", "7"]).exit_code == 0
+
+
+def test_init_quotes_what_yaml_would_take_for_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ["--provider", "1", "--dimensions", "7", "--backend", "postgres", "--database", "on"]
+    for model in ("yes", "a: b", "x # y", 'two "quotes"', "v1.0"):
+        done = CliRunner().invoke(app, ["init", "--force", "--model", model, *options])
+        assert done.exit_code == 0, done.stderr
+        config = load_config(tmp_path / "agent-brain-store.yaml", {"POSTGRES_PASSWORD": "secret"})
+        assert (config.embedding.provider, config.embedding.model) == ("1", model)
+        assert config.postgres.database == "on"
+
+
+def test_init_writes_nothing_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wrong = CliRunner().invoke(
+        app, ["init", "--model", "m", "--dimensions", "7", "--backend", "postgres", "--host", " "]
+    )
+    assert (wrong.exit_code, "storage.postgres.host" in wrong.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+    nowhere = CliRunner().invoke(app, ["init", "no/such/folder.yaml", "--model", "all-minilm"])
+    assert (nowhere.exit_code, nowhere.stderr.splitlines()[-1]) == (2, "hint: name another file")
 
 
 def test_a_password_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

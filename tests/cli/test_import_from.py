@@ -47,6 +47,9 @@ def test_json_lines_and_what_is_left_out(run, rows):
 
 
 def test_another_model_is_refused(run, rows):
+    """Also before anything is stored: such a store could not be opened again."""
+    other = run("import-from", "json-lines", rows, *NAMED, "--model", "openai/other")
+    assert (other.exit_code, "nothing was written" in other.stderr) == (3, True)
     assert run("import-from", "json-lines", rows, *NAMED, "--model", "test/hashed").exit_code == 0
     refused = run("import-from", "json-lines", rows, *NAMED, "--model", "openai/other")
     assert refused.exit_code == 3

@@ -23,3 +23,8 @@ def broken(texts: list[str]) -> list[list[float]]:
 def forgetful(texts: list[str]) -> list[list[float]]:
     """Lose one of the texts."""
     return plain(texts[1:])
+
+
+def wordy(texts: list[str]) -> list[list[float]]:
+    """Fail with a message of two lines, as clients of services do."""
+    raise RuntimeError("no answer\nfrom the service")
