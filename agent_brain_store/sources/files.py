@@ -9,8 +9,10 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from agent_brain_store.errors import MissingDependency, TransferError
 from agent_brain_store.sources.importing import Items, LeftOut
@@ -31,7 +33,8 @@ async def read_json_lines(
 ) -> Items:
     """Yield the chunks of a file with a JSON object on each line. A name that ends in ``.gz`` is of a compressed file.
 
-    The arguments name the keys of an object. With ``metadata=None``, every other key is metadata.
+    The arguments name the keys of an object. With ``metadata=None``, every other key is metadata. An id may be a number,
+    and an embedding may be a string of JSON, as PostgreSQL writes a vector.
     """
     number = 0
     with _file_errors(path), _opened(path) as file:
@@ -79,8 +82,8 @@ async def read_parquet(
 ) -> Items:
     """Yield the chunks of a Parquet file. The arguments name its columns.
 
-    The metadata is a struct, or a string of JSON. With ``metadata=None``, every other column is metadata. Needs
-    ``pyarrow``.
+    The metadata is a struct, a map, or a string of JSON. With ``metadata=None``, every other column is metadata. An id
+    may be a number or a UUID. Needs ``pyarrow``.
     """
     try:
         from pyarrow import lib, parquet
@@ -109,16 +112,30 @@ def _document(
     row: dict[str, Any], chunk_id: str, text: str, embedding: str, metadata: str | None
 ) -> Document | LeftOut:
     """Return a row as a chunk. The store checks what is in it, and names what it cannot keep."""
-    meta: Any = {name: value for name, value in row.items() if name not in (chunk_id, text, embedding)}
+    own = (chunk_id, text, embedding)
+    meta: Any = {name: _plain(value) for name, value in row.items() if name not in own}
     if metadata is not None:
-        meta = row.get(metadata)
-    if isinstance(meta, str):
-        try:
-            meta = json.loads(meta)
-        except (ValueError, RecursionError) as error:
-            return LeftOut(str(row.get(chunk_id)), f"its metadata is not JSON: {error}")
+        meta = _plain(row.get(metadata))
+        meta = {} if meta == [] else meta  # an empty map
     known: Any = row.get
-    return Document(known(chunk_id), known(text), meta, known(embedding))
+    name, parsed = known(chunk_id), []
+    for what, value in (("metadata", meta), ("embedding", known(embedding))):
+        try:
+            parsed.append(json.loads(value) if isinstance(value, str) else value)
+        except (ValueError, RecursionError) as error:
+            return LeftOut(str(name), f"its {what} is not JSON: {error}")
+    if isinstance(name, int | UUID) and not isinstance(name, bool):
+        name = str(name)
+    return Document(name, known(text), *parsed)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Parquet as JSON has it. A decimal number is one of its own, and a map is a list of pairs."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, list) and value and isinstance(value[0], tuple):
+        return dict(value)
+    return value
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ async def test_keys_may_have_other_names(store, tmp_path):
     items = read_json_lines(tmp_path / "rows", chunk_id="key", text="body", embedding="vector", metadata=None)
     await import_from(store, items)
     assert await store.get_by_id("a") == {"text": "b", "metadata": {"n": 1, "lang": "en"}}
+
+
+async def test_an_id_may_be_a_number_and_a_vector_a_string(store, tmp_path):
+    """PostgreSQL's row_to_json() writes rows like these, of a table with a serial number and a vector."""
+    rows = [{"id": n, "text": "b", "embedding": json.dumps(embed("b")), "metadata": {}} for n in (7, 2**63)]
+    wrong: list[dict[str, Any]] = [{**rows[0], "id": True}, {**rows[0], "id": 8, "embedding": "[1, 2"}]
+    (tmp_path / "rows").write_text(lines(*rows, *wrong))
+    report = await import_from(store, read_json_lines(tmp_path / "rows"))
+    assert {chunk.chunk_id async for chunk in store.iter_documents()} == {"7", str(2**63)}
+    assert [left_out.reason.partition(":")[0] for left_out in report.named] == [
+        "id is of type bool, not a string",
+        "its embedding is not JSON",
+    ]
 
 
 async def test_lines_that_are_no_chunk_are_named(store, tmp_path):
@@ -128,6 +142,24 @@ async def test_parquet(store, tmp_path, parquet, is_struct):
     parquet.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "rows.parquet", row_group_size=350)
     assert (await import_from(store, read_parquet(tmp_path / "rows.parquet"))).chunks == 600
     await same(store)
+
+
+async def test_parquet_of_other_types(store, tmp_path, parquet):
+    """As Spark writes a map, and a database its numbers."""
+    import pyarrow as pa
+
+    table = {
+        "id": pa.array([1, 2], pa.int64()),
+        "text": ["a", "b"],
+        "embedding": [embed("a"), embed("b")],
+        "metadata": pa.array([[("lang", "en")], []], pa.map_(pa.string(), pa.string())),
+        "price": pa.array([Decimal("1.5"), None], pa.decimal128(5, 2)),
+    }
+    parquet.write_table(pa.table(table), tmp_path / "rows")
+    assert (await import_from(store, read_parquet(tmp_path / "rows"))).left_out == 0
+    assert {chunk.chunk_id: chunk.metadata async for chunk in store.iter_documents()} == {"1": {"lang": "en"}, "2": {}}
+    assert (await import_from(store, read_parquet(tmp_path / "rows", metadata=None))).left_out == 0
+    assert (await store.get_by_ids(["1"]))["1"]["metadata"] == {"metadata": {"lang": "en"}, "price": 1.5}
 
 
 async def test_a_parquet_file_that_is_none_is_named(store, tmp_path, parquet):
