@@ -104,7 +104,7 @@ def signature(text: str, name: str) -> list[tuple[str, ...]]:
     assert [part.sval for part in function.funcname] == [name]
     return [
         (p.mode.name, p.name, p.argType.names[-1].sval, str(len(p.argType.arrayBounds or ())))
-        for p in function.parameters
+        for p in function.parameters or ()
     ]
 
 
