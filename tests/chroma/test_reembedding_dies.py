@@ -9,7 +9,8 @@ from tests.support.stores import mapping
 
 BOTH = ["filling", "before set_facts", "after set_facts", "before rename", "after rename"]
 STEPS = [
-    *((where, keep) for where in BOTH for keep in ("keep", "drop")),
+    *((where, "keep") for where in BOTH),
+    *(pytest.param(where, "drop", marks=pytest.mark.slow) for where in BOTH),
     ("after delete_collection", "drop"),
     ("after second rename", "keep"),
     ("after third rename", "keep"),

@@ -112,7 +112,7 @@ def test_any_table(run, database):
     assert (missing.exit_code, "no table public.nobody" in missing.stderr) == (3, True)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sign", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_an_import_that_is_stopped_goes_on(run, config_file, tmp_path, sign):
     """It is stopped after the first of eight batches."""
     file, count = tmp_path / "many.jsonl", 8000

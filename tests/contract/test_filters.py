@@ -54,7 +54,7 @@ async def test_generated_filters_match_the_reference(store):
     cases: list[tuple[list[dict[str, Any]], dict[str, Any]]] = []
 
     @given(st.lists(st.dictionaries(keys, kept, max_size=3), min_size=1, max_size=4), wheres)
-    @settings(max_examples=250, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def collect(metadatas, where):
         cases.append((metadatas, where))
 

@@ -21,7 +21,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("keep", ["keep", "drop"])
+@pytest.mark.parametrize("keep", ["keep", pytest.param("drop", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("where", STEPS)
 async def test_postgres(database, where, keep):
     settings = mapping(backend="postgres", postgres=database)

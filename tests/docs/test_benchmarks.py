@@ -126,6 +126,7 @@ async def test_recall_beside_equal_vectors_is_measured_on_both_backends(database
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 async def test_writing_is_measured_in_every_way(database, plain, tmp_path, monkeypatch, capsys):
     pytest.importorskip("sqlalchemy", reason="make bench installs SQLAlchemy, which one of the ways needs")
     use_server(monkeypatch, database)
@@ -160,6 +161,7 @@ async def test_the_statements_by_hand_write_what_the_library_writes(database, pl
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 async def test_what_the_pictures_show_is_measured_and_recorded(database, plain, tmp_path, monkeypatch, capsys):
     use_server(monkeypatch, database)
     monkeypatch.setenv("RESULTS", str(tmp_path / "results"))
@@ -311,6 +313,7 @@ def test_questions_come_from_judged_collections_with_all_that_is_relevant(tmp_pa
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 async def test_what_people_would_ask_for_is_measured_on_both_backends(database, plain, tmp_path, monkeypatch, capsys):
     """Stores that are not installed are named, and the others find what ours find."""
     small(monkeypatch, tmp_path / "none")
