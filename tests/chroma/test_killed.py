@@ -15,7 +15,7 @@ from tests.support.chroma import client, opened
 from tests.support.internals import raise_as_driver, wrap
 from tests.support.killed import FILES, LARGEST, WIDE, batch, index_files, lost, write_and_kill
 
-KILLS = 5
+KILLS = 3
 
 
 @pytest.mark.parametrize("seed", [1])

@@ -38,33 +38,33 @@ def diagnosed(run: Run, *arguments: object) -> Found:
 @pytest.mark.parametrize(
     ("right", "thing", "command", "arguments"),
     [
-        ("usage on schema agent_brain", "see the store", "count", []),
-        ("select on term_statistics", "search", "search", ["bears"]),
-        ("insert on term_changes", "write and delete chunks", "delete", ["a", "-y"]),
-        ("update on embedding_profile", "record the embedding model", "", []),
-        ("truncate on term_statistics", "reset the store", "reset", ["--name", "agent_brain"]),
-        ("delete on term_changes", "count the terms, which keyword ranking needs", "", []),
-        ("update on term_derivation", "derive the search terms anew", "rederive", []),
+        ("usage on schema agent_brain", " may not see the store", "count", []),
+        ("select on term_statistics", " may not search", "search", ["bears"]),
+        ("insert on term_changes", " may not write and delete chunks", "delete", ["a", "-y"]),
+        ("update on embedding_profile", " may not record the embedding model", "", []),
+        ("truncate on term_statistics", " may not reset the store", "reset", ["--name", "agent_brain"]),
+        ("delete on term_changes", " may not count the terms, which keyword ranking needs", "", []),
+        ("update on term_derivation", " may not derive the search terms anew", "rederive", []),
     ],
 )
 def test_each_right_that_is_missing_is_found(
     filled: Run, configure: Configure, database: dict[str, Any], right: str, thing: str, command: str, arguments: Any
 ) -> None:
     """What the doctor says the role may not do fails, and its grant brings it back."""
-    role = "create role abs_service login password 'secret'"
-    run_psql(database, "-c", f"do $$ begin {role}; exception when duplicate_object then null; end $$")
+    create = "create role abs_service login password 'secret'"
+    run_psql(database, "-c", f"do $$ begin {create}; exception when duplicate_object then null; end $$")
     run_psql(database, "-c", "grant usage on schema agent_brain to abs_service")
     run_psql(database, "-c", "grant all on all tables in schema agent_brain to abs_service")
     service = configure(
         {"backend": "postgres", "postgres": database | {"user": "abs_service", "password": "secret"}}, "s.yaml"
     )
     run_psql(database, "-c", f"revoke {right} from abs_service")
-    may_not = "the role abs_service may not "
-    owners = may_not + "build indexes or apply an upgrade"
+    role = "the role abs_service"
+    owners = role + " may not build indexes or apply an upgrade"
     found = diagnosed(filled, "-c", service)
-    assert set(found) - {owners} == {may_not + thing}
+    assert set(found) - {owners} == {role + thing}
     assert not command or filled(command, *arguments, "-c", service).exit_code in (1, 3)
-    run_psql(database, "-c", shlex.split(found[may_not + thing]["mend"])[-1])
+    run_psql(database, "-c", shlex.split(found[role + thing]["mend"])[-1])
     assert set(diagnosed(filled, "-c", service)) == {owners}
     assert not command or filled(command, *arguments, "-c", service).exit_code == 0
     run_psql(database, "-c", "drop owned by abs_service")

@@ -105,6 +105,7 @@ async def test_a_password_that_was_fetched_shows_in_no_frame(database, silent, c
         assert CANARY not in "".join([caplog.text, *representations(store)])
 
 
+@pytest.mark.slow  # a start tries for half a minute, here and there
 async def test_the_password_of_a_way_past_the_pooler_shows_in_no_frame(database, silent, caplog):
     caplog.set_level(0)
     for changes in [*PLACES, silent]:
