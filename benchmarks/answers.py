@@ -78,8 +78,9 @@ async def rated(ask: Ask, corpus: Corpus, search: str, key: str = "", exact: Ans
     numbers = range(len(corpus.questions))
     found = [await ask(number) for number in numbers]
     relevant = [corpus.relevant(number, key) for number in numbers]
-    nearest = [corpus.nearest(number, key) for number in numbers] if search == "nearest" and exact is None else relevant
-    sought = nearest if exact is None else exact
+    sought = exact
+    if sought is None:
+        sought = [corpus.nearest(number, key) for number in numbers] if search == "nearest" else relevant
     shares = [recall(hits, wanted, 10) for hits, wanted in zip(found, sought, strict=True) if wanted]
     figures = {"recall": statistics.fmean(shares)}
     if corpus.judged:
