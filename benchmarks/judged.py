@@ -18,7 +18,7 @@ import math
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,16 @@ def load(folder: Path) -> Collection:
         [(str(q["id"]), q["text"], None if asked is None else asked[i]) for i, q in enumerate(queries)],
         _judgements(folder / "qrels.tsv"),
     )
+
+
+def grown(collection: Collection, count: int) -> Collection:
+    """Return a collection of so many documents: its own, and then copies of them. Each copy has its own longer words."""
+    ids, texts = list(collection.ids), list(collection.texts)
+    for copy in range(1, -(-count // len(collection.ids))):
+        ids += [f"{chunk}~{copy}" for chunk in collection.ids]
+        ending = chr(ord("a") + copy)
+        texts += [" ".join(w + ending if len(w) > 6 else w for w in text.split(" ")) for text in collection.texts]
+    return replace(collection, ids=ids[:count], texts=texts[:count])
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from agent_brain_store import StoreConfig, create_backend
 from agent_brain_store.store import Store
 from benchmarks import naive
 from benchmarks.by_hand import postgres_of
-from benchmarks.judged import COLLECTIONS, load
+from benchmarks.judged import COLLECTIONS, grown, load
 from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
 
 CHUNKS, QUESTIONS, CALLERS = int(os.environ.get("CHUNKS") or 10_000), 100, 50
@@ -47,18 +47,18 @@ async def overview(bench: Bench) -> None:
 
 
 def passages_of(count: int) -> Passages:
-    """Return passages of the documentation collection if it is there and has enough, and made-up ones otherwise.
+    """Return passages of the documentation collection if it is there, and made-up ones otherwise.
 
-    Vectors that a collection lacks are made up. They lie in clusters, as vectors of real texts do.
+    A large store has copies of the passages, with longer words of their own. Vectors that a collection lacks are made
+    up. They lie in clusters, as vectors of real texts do.
     """
     ids, _, texts, _ = made_up(count, 8)
     questions = [text[:60] for text in texts[:QUESTIONS]]
     vectors, asked = clustered(count), clustered(QUESTIONS)
     if (COLLECTIONS / "techdocs").is_dir():
-        found = load(COLLECTIONS / "techdocs")
-        if len(found.ids) >= count:
-            ids, texts = found.ids[:count], found.texts[:count]
-            questions = [text for _, text, _ in found.questions[:QUESTIONS]]
+        found = grown(load(COLLECTIONS / "techdocs"), count)
+        ids, texts = found.ids, found.texts
+        questions = [text for _, text, _ in found.questions[:QUESTIONS]]
     metadatas = [{"source": f"/docs/{i // 200}.md", "part": i % 50, "half": i % 2} for i in range(count)]
     return Passages((ids, vectors, texts, metadatas), questions, asked)
 

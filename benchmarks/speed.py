@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from benchmarks.by_hand import (
 from benchmarks.callers import callers
 from benchmarks.equal_vectors import equal_vectors
 from benchmarks.ingest import ingest
-from benchmarks.judged import COLLECTIONS, Collection, load
+from benchmarks.judged import COLLECTIONS, Collection, grown, load
 from benchmarks.measuring import DIMENSIONS, Bench, interleaved, made_up, percentile, seconds
 from benchmarks.operations import operations
 from benchmarks.overview import overview
@@ -72,7 +71,7 @@ async def keyword(bench: Bench) -> None:
         for share in (50, 95, 100):
             rows = [(name, percentile(taken, share)) for name, taken in times.items()]
             bench.show(f"keyword search, p{share}, {size}", rows, "ms", "ts_rank, any word")
-        async with bench.collection(four_times(collection)) as large:
+        async with bench.collection(grown(collection, 4 * len(collection.ids))) as large:
             ways = {
                 "keyword_search": lambda i: store.keyword_search(questions[i], 10),
                 "4 x chunks": lambda i: large.keyword_search(questions[i], 10),
@@ -93,15 +92,6 @@ def techdocs() -> Collection:
     rng = np.random.default_rng(2)
     questions = [" ".join(rng.choice(texts[i].split(), 4)) for i in rng.integers(0, len(texts), 300)]
     return Collection("made up", ids, texts, None, [(str(i), text, None) for i, text in enumerate(questions)], {})
-
-
-def four_times(collection: Collection) -> Collection:
-    """Return a collection and three copies of it. Each copy has its own longer words."""
-    texts, ids = list(collection.texts), list(collection.ids)
-    for letter in "xyz":
-        changed = [" ".join(w + letter if len(w) > 6 else w for w in text.split(" ")) for text in collection.texts]
-        texts, ids = texts + changed, ids + [f"{chunk}~{letter}" for chunk in collection.ids]
-    return replace(collection, ids=ids, texts=texts)
 
 
 async def filters(bench: Bench) -> None:
