@@ -195,7 +195,7 @@ class ChromaRepository:
 
         def search(rows: Rows, candidates: int) -> reading.Found:
             hits = index.search(query.text, candidates, query.filter, query.every)
-            if not hits and not query.every:
+            if not hits:
                 hits = as_written(rows, index, query, candidates)
             scored = [(chunk_id, score / hits[0][1]) for chunk_id, score in hits]
             return reading.refined_and_explained(query, reading.results(rows, scored, candidates), index)

@@ -60,10 +60,15 @@ def searchable(text: str) -> str:
     seamed = SEAM.sub(r"\1_", text)
     # Most texts have few of these characters, and a look at them costs less than a search.
     names = NAME.findall(seamed) if "_" in seamed else []
-    if "/" in seamed or "." in seamed or "\\" in seamed or "::" in seamed:
-        names += PATH.findall(seamed)
-    whole = [JOINTS.sub("", name) for name in names]
-    return " ".join([MARKS.sub(" ", seamed), *(POWER.sub("n", name) for name in whole), *_marked(text)])
+    whole = [POWER.sub("n", name.replace("_", "")) for name in names]
+    return " ".join([MARKS.sub(" ", seamed), *whole, *path_names(seamed), *_marked(text)])
+
+
+def path_names(text: str) -> list[str]:
+    """Return the paths and dotted names of a folded text, each as one word."""
+    if not ("/" in text or "." in text or "\\" in text or "::" in text):
+        return []
+    return [JOINTS.sub("", name) for name in PATH.findall(text)]
 
 
 def closed_forms(text: str) -> str:

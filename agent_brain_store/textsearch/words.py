@@ -20,7 +20,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from agent_brain_store.textsearch.folding import ALNUM, fold, without_accents, without_prefixes
-from agent_brain_store.textsearch.searchable import RUN, closed_forms, searchable, units
+from agent_brain_store.textsearch.searchable import RUN, closed_forms, path_names, searchable, units
 from agent_brain_store.textsearch.stems import lowered, term
 
 LONGEST_KEPT = 80  # characters of a piece of text whose terms are remembered
@@ -77,7 +77,10 @@ def typed_prefix(query: str) -> str:
 
 
 class Form(NamedTuple):
-    """What finds a word of a question: a chunk that has all of the first terms, or any of the others."""
+    """What finds a word of a question: a chunk that has all of the first terms, or any of the others.
+
+    A path as one word is one of the others, as long as the path has two parts that are no stop words.
+    """
 
     every: list[str]
     others: list[str]
@@ -93,7 +96,15 @@ def word_forms(query: str, language: str) -> Iterator[tuple[str, Form]]:
         found = text_terms(part, language)
         every = {term for term in chain(found.words, found.letters, found.names) if term in known} - {""}
         others = ({*found.plain, *found.closed} - {""}) - every
+        if len(every) > 2 and len(parts := every - set(_paths(part, language))) > 1:
+            others, every = others | (every - parts), parts
         yield part, Form(sorted(every, key=str.encode)[:MOST_TERMS], sorted(others, key=str.encode)[:MOST_TERMS])
+
+
+def _paths(part: str, language: str) -> Iterator[str]:
+    """Yield the terms of the paths in a part of a question, each as one word."""
+    for name in path_names(RUN.sub(" ", fold(part))):
+        yield from (term(word, language) for word in _split(name))
 
 
 def text_terms(text: str, language: str) -> Terms:

@@ -1,8 +1,7 @@
 -- every_word: a tsquery that finds the chunks with every word of a question, each in any of its forms.
 --
--- A word is what stands between blanks. A chunk needs all of its terms, or one of its other forms: 'e-mail' is found by
--- e and mail, or by email. Stop words do not count. Of a very long question the first 100 words count, and of a word
--- the first 10 terms. In Python, word_forms() in textsearch/words.py does the same.
+-- A word is what stands between blanks, and word_form() finds it. Stop words do not count. Of a very long question the
+-- first 100 words count. In Python, word_forms() in textsearch/words.py does the same.
 --
 -- Example: 'send an e-mail' gives 'send' & ('e' & 'mail' | 'email').
 --
@@ -11,7 +10,7 @@
 -- returns tsquery
 --   null if no word is left
 --
--- called by: with_every_word
+-- called by: with_every_word, keyword_search_refined.sql
 -- inlined: no
 create or replace function every_word(query text) returns tsquery
 language sql stable parallel safe
@@ -20,20 +19,7 @@ begin atomic
   from (
     select concat_ws(
       ' | ',
-      (
-        select string_agg(quoted(lexeme), ' & ')
-        from (
-          select lexeme from unnest(text_terms(part)) where weights[1] <> 'C' and lexeme = any(known)
-          order by lexeme collate "C" limit 10
-        ) first_terms
-      ),
-      (
-        select string_agg(quoted(lexeme), ' | ')
-        from (
-          select lexeme from unnest(text_terms(part)) where weights[1] = 'C' or weights is null
-          order by lexeme collate "C" limit 10
-        ) other_forms
-      ),
+      nullif(word_form(part, known), ''),
       (select string_agg(quoted(term), ' | ') from prefix_terms(part) where part = parts[cardinality(parts)])
     ) as form
     from

@@ -10,7 +10,7 @@
 -- text  text
 --
 -- returns text
--- called by: text_terms, prefix_terms, verbatim_pattern
+-- called by: text_terms, prefix_terms, verbatim_pattern, word_form
 -- inlined: no. It keeps its plans for the session, as searchable() does.
 -- stored data: version 2
 create or replace function fold(text text) returns text

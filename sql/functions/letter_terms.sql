@@ -10,7 +10,7 @@
 --
 -- returns one: terms tsvector, rest text
 --
--- called by: text_terms
+-- called by: text_terms, word_form
 -- inlined: no. It keeps its plans for the session, as searchable() does.
 -- stored data: version 2
 create or replace function letter_terms(text text, out terms tsvector, out rest text)

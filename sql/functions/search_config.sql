@@ -3,7 +3,7 @@
 -- Chunks and questions both use it, so they cannot disagree.
 --
 -- returns regconfig
--- called by: stemmer_fingerprint, text_terms, store_facts.sql
+-- called by: stemmer_fingerprint, text_terms, word_form, store_facts.sql
 -- inlined: yes
 -- stored data: version 1
 --

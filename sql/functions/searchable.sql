@@ -30,12 +30,7 @@ begin atomic
        seamed,
        '[A-Za-z0-9\u0080-\U0010ffff]+(?:_+[A-Za-z0-9\u0080-\U0010ffff]+)+',
        'g') as names (name)),
-    (select string_agg(' ' || translate(path[1], '-./:\_', ''), '')
-     from regexp_matches(
-       seamed,
-       '[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]*'
-         '(?:(?:[/\\]+|::)[A-Za-z0-9\u0080-\U0010ffff_-]+|\.[A-Za-z\u0080-\U0010ffff][A-Za-z0-9\u0080-\U0010ffff_-]+)+',
-       'g') as paths (path)),
+    path_names(seamed),
     (select string_agg(' ' || replace(replace(replace(replace(
        name[1], '++', 'plusplus'), '#', 'sharp'), '.', 'dot'), '&', ''), '')
      from regexp_matches(

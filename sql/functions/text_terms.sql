@@ -14,7 +14,8 @@
 -- text  text
 --
 -- returns tsvector
--- called by: chunk_terms, question_words, question_names, plan_query, most_matches, every_word, verbatim_pattern
+-- called by: chunk_terms, question_words, question_names, plan_query, most_matches, every_word, word_form,
+--   verbatim_pattern
 -- inlined: no. It keeps its plans for the session, as searchable() does.
 -- stored data: version 2
 create or replace function text_terms(text text) returns tsvector

@@ -31,7 +31,7 @@ found as materialized (
     from keyword_ranking(
       $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
     )
-    where not $9::bool
+    where not $9::bool or every_word($1::text) is null  -- a question of stop words is found as it is written
     union all
     select chunk_id, score, false
     from keyword_scores($1::text, with_every_word($1::text, $3::text, $4::text, (select places from scope)))

@@ -20,6 +20,10 @@ TEXTS = (
     ("kube", "kubernetes loads the configuration"),
     ("index", "indexes are indexed in an index"),
     ("zh", "我们使用数据库存储"),
+    ("path", "open src/app/main.py and send it to https://www.ex.org/upload"),
+    ("part", "the main thing about py is on the left"),
+    ("band", "We saw The Who: C++ was their language, is_valid their song"),
+    ("plain", "a C compiler, a valid one, of whom nobody knows who the author was"),
 )
 
 
@@ -36,6 +40,15 @@ TEXTS = (
         ("", set()),
         ("the of", set()),
         ("server loading LOAD", {"other"}),
+        ("main.py", {"path", "part"}),
+        ("(app/main.py),", {"path"}),
+        ("main.py ex.org", {"path"}),
+        ("src/app/main.py", {"path"}),
+        ("lib/main.py", set()),
+        ("C++", {"band"}),
+        ("is_valid", {"band"}),
+        ("The Who", {"band"}),
+        ("the who song", {"band"}),
     ],
 )
 async def test_every_word_has_to_match(store, question, found):

@@ -17,6 +17,7 @@ from agent_brain_store import StoreConfig, create_backend
 from agent_brain_store.config import LANGUAGES, KeywordConfig
 from agent_brain_store.textsearch.frequencies import frequencies
 from agent_brain_store.textsearch.index import KeywordIndex
+from agent_brain_store.textsearch.words import Form, word_forms
 from agent_brain_store.textsearch.words import count_terms as count_words
 from benchmarks.judged import COLLECTIONS
 from tests.support.internals import count_terms
@@ -40,12 +41,16 @@ SCRIPTS = [
 ]  # fmt: skip
 
 
-async def terms_in_postgres(plain: Any, language: str, texts: list[str]) -> list[Counter[str]]:
-    """Return how often each text has each term. A term without a position counts once."""
+async def use_language(plain: Any, language: str) -> None:
     await plain.execute(
         "create or replace function search_config() returns regconfig language sql immutable parallel safe "
         f"return '{language}'::regconfig"
     )
+
+
+async def terms_in_postgres(plain: Any, language: str, texts: list[str]) -> list[Counter[str]]:
+    """Return how often each text has each term. A term without a position counts once."""
+    await use_language(plain, language)
     rows = await plain.fetch(
         """select (select array_agg(lexeme) from unnest(terms) as w, unnest(coalesce(w.positions, '{1}')) as p) as lexemes
            from (select place, text_terms(item) as terms
@@ -109,6 +114,33 @@ async def test_made_up_texts_of_many_scripts_have_the_terms_that_postgres_finds(
         theirs = await terms_in_postgres(plain, language, texts)
         differ = [text for text, words in zip(texts, theirs, strict=True) if terms_in_python(language, text) != words]
         assert not differ, differ[:5]
+
+
+async def test_made_up_questions_need_the_words_that_postgres_needs(plain):
+    """Paths, names and accents are put together in any order, 4,000 times. Each word may be there in several forms."""
+    choose = random.Random(7).choice
+    pieces = ["get", "User", "main.py", "is", "42", "::", "café", "C++", "数据", "e-mail", "ＡＢ", *" a/_.\\- "]
+    questions = ["".join(choose(pieces) for _ in range(choose(range(1, 10)))) for _ in range(4_000)]
+    forms = [" & ".join(filter(None, map(tsquery, dict(word_forms(q, "simple")).values()))) for q in questions]
+    await use_language(plain, "simple")
+    differ = await plain.fetch(
+        """select question, form, every_word(question)::text as theirs
+           from unnest($1::text[], $2::text[]) as asked (question, form)
+           where every_word(question) is distinct from nullif(form, '')::tsquery""",
+        questions,
+        forms,
+    )
+    assert not differ, differ[:5]
+
+
+def tsquery(form: Form) -> str:
+    """Write what finds a word as PostgreSQL reads it."""
+    found = [" & ".join(map(quoted, form.every)), *map(quoted, form.others)]
+    return f"({' | '.join(filter(None, found))})" if any(found) else ""
+
+
+def quoted(term: str) -> str:
+    return "'" + term.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 @SNOWBALL_2
