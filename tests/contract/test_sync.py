@@ -160,6 +160,7 @@ def test_closing_is_bounded(config, caplog):
 
     async def sleep() -> None:
         started.release()
+        threading.Event().wait(0.5)  # the loop is busy, so that closing has not ended when it is asked
         await asyncio.sleep(3600)
 
     def in_thread() -> None:
