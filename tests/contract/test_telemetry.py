@@ -133,6 +133,11 @@ async def test_an_exact_fallback_is_an_event_on_postgres(store, plain, database)
     await plain.execute("analyze chunks")
     for setting in ("hnsw.max_scan_tuples = 1", "enable_seqscan = off", "enable_bitmapscan = off"):
         await plain.execute(f"alter database {database['database']} set {setting}")
+    # A pooler keeps its connections, and these keep the settings that they began with.
+    await plain.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    )
     await store.initialize()
     assert len(await store.vector_search(far, 20, where={"far": 1})) == 20
     assert events("vector_search") == ["exact_fallback"]
