@@ -28,6 +28,7 @@ from agent_brain_store import StorageBackend, StoreConfig, create_backend
 from agent_brain_store.config.url import parse_connection_url
 from tests.support.chroma_server import chroma_server
 from tests.support.citus import CITUS_URL, citus_schema
+from tests.support.disks import work_in_memory
 from tests.support.halves import Halves
 from tests.support.large import load_large
 from tests.support.pooler import pgbouncer, way_past
@@ -37,6 +38,8 @@ from tests.support.stores import mapping
 
 for name in [key for key in os.environ if key.startswith("PG") or key == "DATABASE_URL"]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
+
+work_in_memory()
 
 # Ctrl-C does nothing in a job that a script has started in the background. Tests press it, so here and in children it works.
 signal.signal(signal.SIGINT, signal.default_int_handler)

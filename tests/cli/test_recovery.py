@@ -23,6 +23,7 @@ import pytest
 
 from tests.support.clusters import Cluster
 from tests.support.commands import many_lines
+from tests.support.disks import BESIDE_MEMORY
 from tests.support.pages import clean_environment
 from tests.support.postgres import connect, until
 from tests.support.stores import DIMENSIONS
@@ -99,10 +100,10 @@ class Home(NamedTuple):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Install the wheel, load a file and search, on a server that may be killed."""
-    program = unpack(build_wheel(tmp_path_factory.mktemp("wheel")), tmp_path_factory.mktemp("installed"))
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-    with tempfile.TemporaryDirectory(prefix="abs-recovery-") as directory:
+    with tempfile.TemporaryDirectory(prefix="abs-recovery-", dir=BESIDE_MEMORY) as directory:
         Path(directory).chmod(0o755)
+        program = unpack(build_wheel(tmp_path_factory.mktemp("wheel")), Path(directory) / "installed")
+        path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
         cluster = Cluster(Path(directory) / "one", "24m" if _IS_ROOT else "")
         cluster.make()
         home = Home(Path(directory), cluster, clean_environment(PATH=path, POSTGRES_PASSWORD="unused"))

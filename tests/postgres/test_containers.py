@@ -16,6 +16,7 @@ import pytest
 from agent_brain_store import open_store
 from tests.support.clusters import Cluster
 from tests.support.containers import use_a_store
+from tests.support.disks import BESIDE_MEMORY
 from tests.support.postgres import config, connect, index_facts, vector_index
 from tests.support.stores import embed, fill, made_up, mapping
 
@@ -32,7 +33,7 @@ SHARED_MEMORY = "24m"
 @pytest.fixture(scope="module")
 def cramped() -> Iterator[dict[str, Any]]:
     """Yield ``storage.postgres`` for a server with little shared memory."""
-    with tempfile.TemporaryDirectory(prefix="abs-cramped-") as directory:
+    with tempfile.TemporaryDirectory(prefix="abs-cramped-", dir=BESIDE_MEMORY) as directory:
         Path(directory).chmod(0o755)
         cluster = Cluster(Path(directory) / "one", SHARED_MEMORY)
         cluster.make()
