@@ -49,7 +49,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "kept"), [*((name, 0.6) for name in FILES), (FILES[0], None), (FILES[1], 0.0)])
+TORN = [(FILES[0], None), (FILES[1], 0.6), (FILES[4], 0.6)]
+ALIKE = [*((name, 0.6) for name in (FILES[0], *FILES[2:4])), (FILES[1], 0.0)]
+
+
+@pytest.mark.parametrize(("name", "kept"), [*TORN, *(pytest.param(*case, marks=pytest.mark.slow) for case in ALIKE)])
 async def test_files_that_were_not_finished_are_replaced_by_their_copy(whole, tmp_path, name, kept, caplog):
     path = Path(shutil.copytree(whole, tmp_path / "chroma"))
     (file,) = index_files(path, name)

@@ -85,9 +85,9 @@ async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
     rng = np.random.default_rng(4)
     letters = rng.choice(list("bcdfghjklm"), (400, 6))
     filler = ["".join(word) for word in letters]
-    plain = [(f"{i:04}", " ".join(["alpha", *rng.choice(filler, 250)])) for i in range(1000)]
+    plain = [(f"{i:04}", " ".join(["alpha", *rng.choice(filler, 120)])) for i in range(1000)]
     await fill(
-        store, *plain, *((f"book{i}", " ".join(["alpha"] * 6 + list(rng.choice(filler, 244)))) for i in range(10))
+        store, *plain, *((f"book{i}", " ".join(["alpha"] * 6 + list(rng.choice(filler, 114)))) for i in range(10))
     )
     assert {hit[:4] for hit in await ids(store, "alpha", 10)} == {"book"}
 
