@@ -39,6 +39,7 @@ _TYPED = re.compile(f"([{ALNUM}]+)\\*\\Z")
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _CAPITALS = re.compile(f"(?<![{ALNUM}])[A-Z][A-Z]+(?![{ALNUM}])")
 _SMALL = re.compile("[a-z]")
+_AROUND = re.compile(r"\A[!-/:-@\[-`{-~]+|[!-/:-@\[-`{-~]+\Z")
 _PLAIN, _NAME, _CLOSED = "\x01", "\x02", "\x03"  # mark the terms of a piece that are of these kinds; no text has these
 
 
@@ -243,17 +244,18 @@ def _word_pattern(letters: str, inner: str) -> str:
 def question_words(query: str) -> Iterator[tuple[str, str]]:
     """Yield each part of a question that stands between blanks, together with the word that a person sees in it.
 
-    The word is in lower case, without the punctuation around it.
+    The word is in lower case, without the punctuation around it, but with marks that belong to it: C++, C#, .NET. A part
+    without letters may be an emoji.
     """
-    edges = _patterns()[1]
+    _, before, after = _patterns()
     for part in _BLANKS.split(query):
-        word = edges.sub("", part)
-        yield part, lowered(word)
+        word = after.sub(r"\1", before.sub("", part))
+        yield part, lowered(word or _AROUND.sub("", part))
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Return two patterns: one for words, and one for anything at both ends of a text that cannot begin a word.
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Return three patterns: one for words, and those for what stands before a word that a person sees, and after it.
 
     A word begins with a letter, a digit or a mark that has a width. It goes on with these and with characters without a
     width.
@@ -266,7 +268,8 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     inner = {code for kind in ("Mn", "Me", "Cf") for code in kinds[kind]}
     start = f"0-9A-Za-z{_ranges(letters)}"
     words = _word_pattern(_ranges(letters), _ranges(inner)) + f"|[{_ranges(inner)}][^{start}]*"  # or nothing
-    return re.compile(words), re.compile(rf"\A[^{start}]+|[^{start}]+\Z")
+    before = re.compile(rf"\A(?:[^{start}.]|\.(?![A-Za-z])|(?<=[^(\[,])\.)+")
+    return re.compile(words), before, re.compile(rf"([{start}](?:\+\+|#)?)[^{start}]*\Z")
 
 
 # Circled and squared letters count as letters. Some marks that have a width end a word.

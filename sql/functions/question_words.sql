@@ -3,7 +3,8 @@
 -- A question may have many thousand words, and a word many thousand parts. Only the first 1000 words count, and of a word
 -- the first 1000 terms. A longer tsquery would exceed the server's stack. In Python, textsearch/index.py does the same.
 --
--- Example: 'Loading chunks?' gives the words {loading,chunks} and the forms {'load','chunk'}.
+-- Example: 'Loading chunks?' gives the words {loading,chunks} and the forms {'load','chunk'}. Marks around a word are left
+-- out, unless they belong to it, as in C++, C# and .NET.
 --
 -- query  text
 --
@@ -21,7 +22,16 @@ begin atomic
       from (
         select part, word, min(place) as place
         from (
-          select regexp_replace(part, '^[^[:alnum:]]+|[^[:alnum:]]+$', '', 'g') as word, part, place
+          -- A part without letters may be an emoji.
+          select
+            coalesce(
+              nullif(
+                regexp_replace(
+                  regexp_replace(part, '^(?:[^[:alnum:].]|\.(?![A-Za-z])|(?<=[^(\[,])\.)+', ''),
+                  '([[:alnum:]](?:\+\+|#)?)[^[:alnum:]]*$', '\1'),
+                ''),
+              regexp_replace(part, '^[!-/:-@\[-`{-~]+|[!-/:-@\[-`{-~]+$', '', 'g')) as word,
+            part, place
           from regexp_split_to_table(query, '\s+') with ordinality as parts (part, place)
         ) words
         where word <> ''

@@ -192,6 +192,7 @@ async def test_matched_terms_are_those_of_postgres(plain):
         "1E5 Été straße STRASSE 日本 \u3000quick\u00a0fox a\u2003brown … ¿fox? ²fox²",
         "fox's fox-like x.fox",
         "userjumps quick userJumps",
+        "(.os) ..os ...path [.join] x.path. os++ os++, os+ join#. #join -.os- 'été'++ 日本# .. . 🚀 over++++ '.os",
         *ODD_TEXTS,
     ]
     index = KeywordIndex(KeywordConfig())
