@@ -17,6 +17,7 @@ from pgvector.asyncpg import register_vector
 from rank_bm25 import BM25Okapi
 
 Batch = tuple[Any, ...]  # ids, vectors, texts, metadatas
+LONG = 3600.0  # seconds that a load of a large store may take
 
 TABLE = """
     create table naive (
@@ -99,15 +100,15 @@ class Postgres:
         """Copy a batch into the empty table, and build the indexes then."""
         async with self._pool.acquire() as connection:
             columns = ["chunk_id", "text", "metadata", "embedding"]
-            await connection.copy_records_to_table("naive", records=_records(batch), columns=columns)
-            await connection.execute(INDEXES)
+            await connection.copy_records_to_table("naive", records=_records(batch), columns=columns, timeout=LONG)
+            await connection.execute(INDEXES, timeout=LONG)
 
     async def load_again(self, batch: Batch) -> None:
         """Write a batch that is stored already."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(STAGE)
-            await connection.copy_records_to_table("stage", records=_records(batch))
-            await connection.execute(AGAIN)
+            await connection.copy_records_to_table("stage", records=_records(batch), timeout=LONG)
+            await connection.execute(AGAIN, timeout=LONG)
 
     async def vector(self, vector: Any, where: dict[str, Any]) -> Any:
         """Return the ten nearest chunks that have these metadata."""

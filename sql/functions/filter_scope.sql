@@ -14,7 +14,7 @@
 -- at_most        int4  how many places to return
 --
 -- returns one: places tid[], is_wide bool
---   places is null if more than at_most chunks pass. is_wide is true if a good part of all chunks does.
+--   places is null if more than at_most chunks pass. is_wide is true if a fiftieth of all chunks seems to.
 --
 -- called by: vector_results, keyword_results, hybrid_ranking, keyword_search_refined.sql,
 --   vector_search_refined.sql
@@ -46,8 +46,10 @@ begin
       into seen, passed
       from chunks tablesample system (least(100 * look / total, 100)) repeatable (1);
       exit when passed * total < 0.4 * at_most * seen;
-      is_wide := passed > 10 and 5 * passed > seen;
-      if passed * total > 0.9 * at_most * seen and (is_wide or look = least(20 * share, at_most)) then
+      is_wide := 50 * passed > seen;
+      if passed * total > 0.9 * at_most * seen
+        and (passed > 10 and 5 * passed > seen or look = least(20 * share, at_most))
+      then
         return;
       end if;
     end loop;
@@ -56,7 +58,7 @@ begin
     'select coalesce(array_agg(ctid), ''{}'')
      from (select ctid from chunks where matches(metadata, $1, $2) limit $3) passing'
   into places
-  using path, source_prefix, at_most + 1;
+  using path, source_prefix, at_most + 1::int8;
   if cardinality(places) > at_most then
     places := null;
   end if;

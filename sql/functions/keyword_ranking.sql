@@ -1,26 +1,27 @@
 -- keyword_ranking: the k best chunks for the words of a question. Every search takes its keyword ranking from here.
 --
--- If the chunks that pass the filter fit into the budget, all of them are scored. Otherwise about as many chunks as the
--- budget says are scored. These can be too few, if a filter hides most of them or if k is large. Then the budget becomes
--- ten times as large, in the same statement, until enough chunks are found or every match is scored. If the chunks that
--- pass fit into it by then, they are scored, because that is less work than reading the term index again.
+-- If at most two budgets of chunks pass the filter, all of them are scored. That takes less time than reading the term
+-- index for one budget (docs/decisions/0083-two-budgets-of-chunks-under-a-filter.md). Otherwise about as many chunks as
+-- the budget says are scored. These can be too few, if a filter hides most of them or if k is large. Then the budget
+-- becomes ten times as large, in the same statement, until enough chunks are found or every match is scored. If the
+-- chunks that pass fit into two of it by then, they are scored.
 --
--- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They fit into a budget of 400. So all
--- 20 are looked at, and the five best that have a word of the question are returned.
+-- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They are fewer than two budgets of 400. So
+-- all 20 are looked at, and the five best that have a word of the question are returned.
 --
 -- query          text   a question in plain words
 -- k              int4   how many
 -- filter         text   a jsonpath; '' passes every chunk
 -- source_prefix  text   what metadata.source begins with, where the filter implies it; '' otherwise
 -- places         tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
--- is_wide        bool   what filter_scope() returns: whether a good part of all chunks passes
+-- is_wide        bool   what filter_scope() returns: whether a fiftieth of all chunks passes
 --
 -- returns many: chunk_id text, score float8, is_widened bool
 --   There are at most k rows. They have no order. is_widened is true in all of them if the budget became larger.
 --
 -- called by: keyword_results, hybrid_ranking, keyword_search_refined.sql
 -- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
---   that few chunks pass "execute" makes a plan, because the index on metadata can help there.
+--   that less than a fiftieth passes "execute" makes a plan, because the index on metadata can help there.
 --
 -- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, true);
 create or replace function keyword_ranking(
@@ -34,7 +35,7 @@ as $$
 declare
   -- How many chunks to score; 0 scores every match. A long ranking needs more, or its end would lack chunks.
   budget      int8 := (select least(s.budget * greatest(1, k / 50.0), 2147483647) from ranking_settings() s);
-  few         tid[];  -- the places, once they fit into the budget
+  few         tid[];  -- the places, once they fit into two budgets
   path        jsonpath := nullif(filter, '');
   prefix      text := source_prefix;
   ids         text[];
@@ -43,7 +44,7 @@ declare
 begin
   is_widened := false;
   loop
-    if cardinality(places) <= budget then
+    if cardinality(places) <= 2 * budget then
       few := places;
       path := null;
       prefix := '';
@@ -76,7 +77,7 @@ begin
     exit when budget >= with_a_word;
     is_widened := true;
     budget := least(10 * budget, 2147483647);
-    if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= budget) is not true then
+    if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= 2 * budget) is not true then
       budget := 0;
     end if;
   end loop;

@@ -21,7 +21,7 @@ begin
   return query
   with scope as materialized (
     select places, is_wide
-    from ranking_settings(), filter_scope(filter, source_prefix, budget)
+    from ranking_settings(), filter_scope(filter, source_prefix, least(2 * budget::int8, 2147483647)::int4)
     where filter || source_prefix <> ''
   ),
   best as materialized (

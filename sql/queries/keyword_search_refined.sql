@@ -21,7 +21,7 @@
 --       \i sql/queries/keyword_search_refined.sql
 with scope as materialized (
   select places, is_wide
-  from ranking_settings(), filter_scope($3::text, $4::text, budget)
+  from ranking_settings(), filter_scope($3::text, $4::text, least(2 * budget::int8, 2147483647)::int4)
   where $3::text || $4::text <> ''
 ),
 found as materialized (

@@ -96,8 +96,10 @@ async def test_the_best_of_long_chunks_are_found_wherever_they_are(make):
 async def test_the_largest_budgets_score_every_match(make, budget):
     store = make(keyword={"budget": budget})
     await store.initialize()
-    await fill(store, ("a", "bear"), ("b", "bear wolf"), ("c", "owl"))
+    await fill(store, ("a", "bear", {"n": 1}), ("b", "bear wolf", {"n": 2}), ("c", "owl", {"n": 3}))
     assert await ids(store, "bear wolf") == ["b", "a"]
+    assert await ids(store, "bear wolf", where={"n": {"$lt": 3}}) == ["b", "a"]
+    assert await ids(store, "bear wolf", where={"n": {"$lt": 3}}, match="all") == ["b"]
     assert await ids(store, "nowhere") == []
 
 

@@ -157,7 +157,7 @@ async def test_an_exact_fallback_is_an_event_on_chroma(store):
 async def test_a_widened_budget_is_an_event(make):
     store = make(keyword={"budget": 10})
     await store.initialize()
-    await fill(store, *((f"{i:03}", "common" + " middle" * (i < 60), {"part": i // 8}) for i in range(600)))
+    await fill(store, *((f"{i:03}", f"common {i}" + " middle" * (i < 60), {"part": i // 8}) for i in range(600)))
     await store.keyword_search("common", 5)
     assert events("keyword_search") == []
     EXPORTER.clear()
