@@ -14,7 +14,7 @@
 -- at_most        int4  how many places to return
 --
 -- returns one: places tid[], is_wide bool
---   places is null if more than at_most chunks pass. is_wide is true if a fiftieth of all chunks seems to.
+--   places is null if more than at_most chunks pass. is_wide is true if one in 80 of all chunks seems to.
 --
 -- called by: vector_results, keyword_results, hybrid_ranking, keyword_search_refined.sql,
 --   vector_search_refined.sql
@@ -46,7 +46,7 @@ begin
       into seen, passed
       from chunks tablesample system (least(100 * look / total, 100)) repeatable (1);
       exit when passed * total < 0.4 * at_most * seen;
-      is_wide := 50 * passed > seen;
+      is_wide := 80 * passed > seen;
       if passed * total > 0.9 * at_most * seen
         and (passed > 10 and 5 * passed > seen or look = least(20 * share, at_most))
       then

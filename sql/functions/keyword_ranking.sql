@@ -14,14 +14,14 @@
 -- filter         text   a jsonpath; '' passes every chunk
 -- source_prefix  text   what metadata.source begins with, where the filter implies it; '' otherwise
 -- places         tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
--- is_wide        bool   what filter_scope() returns: whether a fiftieth of all chunks passes
+-- is_wide        bool   what filter_scope() returns: whether one in 80 of all chunks passes
 --
 -- returns many: chunk_id text, score float8, is_widened bool
 --   There are at most k rows. They have no order. is_widened is true in all of them if the budget became larger.
 --
 -- called by: keyword_results, hybrid_ranking, keyword_search_refined.sql
 -- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
---   that less than a fiftieth passes "execute" makes a plan, because the index on metadata can help there.
+--   that fewer pass "execute" makes a plan, because the index on metadata can help there.
 --
 -- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, true);
 create or replace function keyword_ranking(
