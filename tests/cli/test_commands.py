@@ -206,7 +206,6 @@ def test_the_status_says_what_the_store_holds_and_where_each_setting_comes_from(
     assert f"embedding.model\thashed\t{config_file}" in lines
 
 
-@pytest.mark.usefixtures("on_one_node")
 def test_the_status_says_how_far_a_new_model_is(filled: Run, config_file: Path) -> None:
     vectors = [[embed("x", 24)]]
 

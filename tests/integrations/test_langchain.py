@@ -129,7 +129,6 @@ def test_delete_never_means_everything_by_accident(vectors):
     assert set(ids(vectors.similarity_search("cat", k=9))) == {"b", "d"}
 
 
-@pytest.mark.usefixtures("on_one_node")
 def test_a_search_takes_the_options_of_the_contract(vectors):
     vectors.add_texts([TEXTS[1]], [{"n": 40}], ids=["copy"])
     boost = {"n": {"scale": 10, "weight": 1}}

@@ -264,7 +264,6 @@ def test_mmr_prefers_nodes_that_differ(vectors):
     assert asked(vectors, "engine", "mmr", filters=one("name", "nobody")) == []
 
 
-@pytest.mark.usefixtures("on_one_node")
 def test_a_search_takes_the_options_of_the_contract(vectors):
     twice = {"ada": TEXTS["ada"], "copy": TEXTS["ada"]}
     vectors.add([TextNode(id_=name, text=text, embedding=embed(text)) for name, text in twice.items()])
