@@ -118,8 +118,8 @@ WORKS = "['a'] True"
 
 @pytest.fixture
 def volume() -> Iterator[Path]:
-    """Make a directory that any user can reach."""
-    with tempfile.TemporaryDirectory(prefix="abs-volume-") as directory:
+    """Make a directory that any user can reach, on the disk that `in_container` makes read-only."""
+    with tempfile.TemporaryDirectory(prefix="abs-volume-", dir=BESIDE_MEMORY) as directory:
         Path(directory).chmod(0o777)
         yield Path(directory)
 

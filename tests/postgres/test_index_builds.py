@@ -113,7 +113,7 @@ async def test_a_build_at_the_start_is_reported(store, database, plain):
 
 async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
     set_timings(store, build_poll=0.01)
-    await store.upsert_documents(*made_up(6000))
+    await store.upsert_documents(*made_up(12_000))
     seen: list[Progress] = []
     written_at: list[int] = []
     building = asyncio.create_task(store.reindex(progress=seen.append))
@@ -129,7 +129,7 @@ async def test_writes_go_on_while_the_index_is_built_anew(store, monkeypatch):
     done = {step.operation for step in seen if step.done == step.total and step.unit == "chunks"}
     assert done == {"looking for equal vectors", "building the vector index", *(f"building {name}" for name in others)}
     assert len({count for count in written_at if 0 < count < len(seen)}) > 3, "writes between two reports"
-    assert await store.get_count() == 6000 + len(written_at)
+    assert await store.get_count() == 12_000 + len(written_at)
 
 
 async def test_a_reset_and_an_index_build_at_once_both_succeed(opened, database, plain, caplog):

@@ -14,7 +14,7 @@ from tests.support.programs import run
 
 MIB = 2**20
 MEMORY = Path("/dev/shm")
-BESIDE_MEMORY = Path("/var/tmp")  # for a server that gets a small /dev/shm of its own, which hides what is there
+BESIDE_MEMORY = Path("/var/tmp")  # for containers, which have a /dev/shm of their own
 
 
 def work_in_memory() -> None:
