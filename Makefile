@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
 RESULTS ?= benchmarks/results
-# Hundreds of the tests' processes would compile every module again.
+# Python may keep compiled modules, whatever the environment says. Otherwise hundreds of processes compile each one again.
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST := -m pytest -q $(ARGS)
 # Python 3.12 measures coverage almost for free. Before that, the tests take half as long again.

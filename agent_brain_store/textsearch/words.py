@@ -39,7 +39,9 @@ _TYPED = re.compile(f"([{ALNUM}]+)\\*\\Z")
 _BLANKS = re.compile(f"[{_BLANK}]+")
 _CAPITALS = re.compile(f"(?<![{ALNUM}])[A-Z][A-Z]+(?![{ALNUM}])")
 _SMALL = re.compile("[a-z]")
-_AROUND = re.compile(r"\A[!-/:-@\[-`{-~]+|[!-/:-@\[-`{-~]+\Z")
+_AROUND = re.compile(  # ASCII punctuation at both ends
+    r"\A[!-/:-@\[-`{-~]+|[!-/:-@\[-`{-~]+\Z"
+)
 _PLAIN, _NAME, _CLOSED = "\x01", "\x02", "\x03"  # mark the terms of a piece that are of these kinds; no text has these
 
 
@@ -255,7 +257,7 @@ def question_words(query: str) -> Iterator[tuple[str, str]]:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Return three patterns: one for words, and those for what stands before a word that a person sees, and after it.
+    """Return three patterns: for words, for the marks before a word that is shown, and for the end of it with what follows.
 
     A word begins with a letter, a digit or a mark that has a width. It goes on with these and with characters without a
     width.
