@@ -5,6 +5,7 @@ An embedding is a list of numbers or a numpy array.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,8 @@ def _as_array(values: Any, ndim: int) -> Float32 | None:
         return None
     if array.ndim != ndim or array.dtype.kind not in "fiu":
         return None
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, dtype=np.float32)
 
@@ -151,6 +154,9 @@ def _good_rows(rules: ChunkRules, rows: Float32) -> NDArray[np.bool_]:
 
 def _problem(rules: ChunkRules, row: Float32) -> str | None:
     """Return what is wrong with one vector, or None. The words continue a sentence that begins with the vector's name."""
+    # Every search checks a vector, and this look takes less time than the one for many rows. vdot warns of no overflow.
+    if MIN_SQUARED_NORM < np.vdot(row, row) < math.inf and rules.dimensions not in HALFVEC_DIMENSIONS:
+        return None
     if _good_rows(rules, row[None, :])[0]:
         return None
     if np.isnan(row).any():

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -202,11 +202,9 @@ class Pools:
             telemetry.event("retry", reason=type(error).__name__)
         return await attempt()
 
-    @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Connection]:
+    def reader(self) -> AbstractAsyncContextManager[Connection]:
         """Take a connection for reading. Raises `PoolTimeout` if none becomes free in time."""
-        async with self._reading(self._readers) as connection:
-            yield connection
+        return self._reading(self._readers)
 
     @asynccontextmanager
     async def _reading(self, pool: Pool | None) -> AsyncIterator[Connection]:

@@ -20,7 +20,7 @@ from agent_brain_store.refining import Refinement, filled
 from agent_brain_store.repository import HybridQuery, KeywordQuery, Query, VectorQuery
 from agent_brain_store.results import MOST_VALUES, Description, MetadataKey, SearchResult
 
-_NOT_IN_RESULTS = ("gave_up", "is_widened", "candidates", "generation")
+_OF_HYBRID_SEARCH = ("vector_rank", "keyword_rank", "vector_score", "keyword_score")
 
 
 class Searcher:
@@ -127,11 +127,12 @@ class Searcher:
             return [_result(row) for row in rows]
         found = await self._pools.read("matched_terms", query=query.text, ids=[row["chunk_id"] for row in rows])
         words = {row["chunk_id"]: row["words"] for row in found}
-        return [_result(row, matched_terms=words.get(row["chunk_id"], [])) for row in rows]
+        return [_result(row, words.get(row["chunk_id"], [])) for row in rows]
 
 
-def _result(row: asyncpg.Record, **more: Any) -> SearchResult:
-    return SearchResult(**{name: value for name, value in row.items() if name not in _NOT_IN_RESULTS}, **more)
+def _result(row: asyncpg.Record, matched_terms: list[str] | None = None) -> SearchResult:
+    ranks = map(row.get, _OF_HYBRID_SEARCH)
+    return SearchResult(row["text"], row["metadata"], row["score"], row["chunk_id"], matched_terms, *ranks)
 
 
 def _key(row: asyncpg.Record) -> MetadataKey:

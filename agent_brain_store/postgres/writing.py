@@ -31,7 +31,8 @@ from agent_brain_store.types import Metadata
 
 Result = TypeVar("Result")
 
-ROWS, BYTES = 1000, 8 * 2**20  # the most for one statement, so that client and server need little memory
+# The most for one statement. So client and server need little memory, and parts that are prepared ahead are soon ready.
+ROWS, BYTES = 500, 8 * 2**20
 
 
 class Writer:
