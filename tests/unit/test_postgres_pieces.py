@@ -45,7 +45,7 @@ def test_a_statement_is_bounded_in_bytes_and_rows():
     assert sizes(2**20, 20) == [7, 7, 6], "8 MiB of text, vectors and metadata"
     assert sizes(2**20, 5, "語") == [2, 2, 1], "bytes, not characters"
     assert sizes(9 * 2**20, 3) == [1, 1, 1], "a larger chunk goes alone"
-    assert sizes(10, 2500) == [1000, 1000, 500]
+    assert sizes(10, 1200) == [500, 500, 200]
 
 
 def test_the_driver_gets_the_settings_of_tls(tmp_path, monkeypatch):
