@@ -62,6 +62,8 @@ class BulkWriter:
         finally:
             building = self._background.start(self._finish(suspension, progress))
         await asyncio.shield(building)
+        if suspension.is_suspended:
+            await self._statistics.refresh_after_write(len(batch))  # it has been counting while the index was built
 
     async def _finish(self, suspension: Suspension, progress: ProgressCallback | None) -> None:
         """Build the index after one call. If that fails, it is only logged, because the chunks are stored."""

@@ -182,8 +182,13 @@ class Indexes:
             await fit_functions(connection)
 
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
-        """Build the vector index again after `suspend`."""
+        """Build the vector index again after `suspend`.
+
+        The planner's statistics are refreshed before, because the count of terms, which does it too, may end during the
+        build and would find the table locked.
+        """
         async with self._watched(connection):
+            await run(connection, "analyze_chunks")
             await retry_conflicts(_OPERATION, lambda: self._repair_vector_index(connection, progress))
 
     async def repair(self, progress: ProgressCallback | None, lock_timeout: float | None) -> None:

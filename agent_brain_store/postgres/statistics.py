@@ -90,7 +90,10 @@ class TermStatistics:
         self._next_look = 0.0
 
     async def refresh_after_write(self, written: int) -> None:
-        """See whether a count is due after a call. ``written`` is how many chunks it wrote, 0 if it only deleted."""
+        """See whether a count is due after a call. ``written`` is how many chunks it wrote, 0 if it only deleted.
+
+        With 0 it does not wait for the count of a large store.
+        """
         age = await self._age()
         if age.rows > _COMPACT_AT:
             await self._compact()

@@ -44,14 +44,15 @@ class Writer:
     async def upsert(self, batch: Batch, written: Written | None = None, ahead: bool = False) -> None:
         """Store a batch. A chunk that is stored already, without any difference, is not written again.
 
-        ``ahead`` says that most chunks will be written. Then other connections prepare the texts of a large batch.
+        ``ahead`` says that most chunks will be written, and that the vector index is built afterwards. Then other
+        connections prepare the texts of a large batch, and its terms are counted while the index is built.
         """
 
         async def work(connection: Connection) -> None:
             await self._upsert(connection, batch, written, ahead)
 
         if len(batch):
-            await self._write("upsert_documents", work, len(batch))
+            await self._write("upsert_documents", work, 0 if ahead else len(batch))
 
     async def replace(self, filter: Filter, batch: Batch) -> int:
         """Store a batch and delete every other chunk that matches. Returns how many chunks were deleted."""

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from agent_brain_store import InvalidDocumentError, Progress, QueryFailed
+from agent_brain_store.chroma.client import PAGE
+from agent_brain_store.postgres.writing import ROWS
 from tests.support.stores import ANIMALS, DIMENSIONS, embed, fill
+
+
+def reported(store, chunks: int) -> list[int]:
+    """Return what the progress of so many chunks says after each part."""
+    size = {"postgres": ROWS, "chroma": PAGE}[store.repository.name]
+    return [*range(size, chunks, size), chunks]
 
 
 async def test_a_bulk_load_writes_what_upserts_write(store):
@@ -22,7 +30,7 @@ async def test_a_bulk_load_writes_what_upserts_write(store):
         assert (await store.vector_search(vectors[5], 1))[0].chunk_id == "00005"
     assert await store.get_count() == 3000
     assert (await store.vector_search(vectors[2999], 1))[0].chunk_id == "02999"
-    assert [p.done for p in seen if p.operation == "loading"] == [1000, 2000, 3000]
+    assert [p.done for p in seen if p.operation == "loading"] == reported(store, 3000)
 
 
 async def test_one_large_call_reports_its_parts(store):
@@ -35,7 +43,7 @@ async def test_one_large_call_reports_its_parts(store):
             await load.upsert_documents(["x", ""], vectors[:2], ["", ""], [{}] * 2)
         await load.upsert_documents(ids[:10], vectors[:10], ids[:10], [{}] * 10)
     loading = [p for p in seen if p.operation == "loading"]
-    assert loading == [Progress("loading", done, None) for done in (1000, 2000, 2500, 2510)]
+    assert loading == [Progress("loading", done, None) for done in (*reported(store, 2500), 2510)]
 
 
 async def test_a_large_upsert_reports_its_parts_and_the_index(store, may_suspend):
@@ -43,9 +51,10 @@ async def test_a_large_upsert_reports_its_parts_and_the_index(store, may_suspend
     ids = [f"{i:05}" for i in range(2500)]
     vectors = np.random.default_rng(1).normal(size=(2500, DIMENSIONS))
     await store.upsert_documents(ids, vectors, ids, [{}] * 2500, progress=seen.append)
-    assert seen[:3] == [Progress("loading", done, 2500) for done in (1000, 2000, 2500)]
+    parts = [Progress("loading", done, 2500) for done in reported(store, 2500)]
     builds = [Progress("building the vector index", 2500, 2500)] if may_suspend else []
-    assert seen[3:][-1:] == builds
+    assert seen[: len(parts)] == parts
+    assert seen[len(parts) :][-1:] == builds
     with pytest.raises(ValueError, match="enough"):
         await store.upsert_documents(["x"], vectors[:1], ["x"], [{}], progress=lambda _: int("enough"))
     assert await store.get_count() == 2501, "the chunk is stored nevertheless"
@@ -70,9 +79,8 @@ async def test_an_error_of_a_callback_is_raised_when_its_call_has_ended(store, e
     with pytest.raises(type(error)) as caught:
         await load_two()
     assert caught.value is error
-    assert [step for step in told if step.operation == "loading"] == [Progress("loading", 1000, None)], (
-        "once, and no more"
-    )
+    loading = [step for step in told if step.operation == "loading"]
+    assert loading == [Progress("loading", reported(store, 2500)[0], None)], "once, and no more"
     assert await store.get_count() == 2500, "the second call was not made"
     assert (await store.keyword_search("0042", 1))[0].chunk_id == "0042"
 
@@ -111,7 +119,7 @@ async def test_a_cancelled_call_reports_no_more_progress(store):
         assert call.cancelled()
         seen.clear()
         await load.upsert_documents(ids, vectors, ids, [{}] * 6000)
-    assert [step.done for step in seen if step.operation == "loading"] == [1000, 2000, 3000, 4000, 5000, 6000]
+    assert [step.done for step in seen if step.operation == "loading"] == reported(store, 6000)
 
 
 async def test_ensure_indexes_and_reindex_keep_the_store_searchable(store):

@@ -108,6 +108,16 @@ async def test_a_bulk_load_refreshes_the_planners_statistics(store, plain):
     assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") == 1500
 
 
+async def test_one_large_call_ends_with_fresh_statistics_although_terms_are_counted_while_it_builds(store, plain):
+    """The planner's statistics cannot be refreshed during a build, which locks the table."""
+    ids, vectors, _, metadatas = made_up(6000)
+    await store.upsert_documents(ids, vectors, ["a common word"] * 6000, metadatas)
+    assert await is_indexed(plain)
+    assert await document_frequency(plain, "common") == 6000
+    assert await plain.fetchval("select reltuples from pg_class where oid = 'chunks'::regclass") == 6000
+    assert await plain.fetchval("select count(*) from pg_stats where tablename = 'chunks' and attname = 'tokens'") == 1
+
+
 async def test_a_bulk_load_that_is_cancelled_while_it_builds_leaves_an_index(store, plain):
     building = asyncio.Event()
 
