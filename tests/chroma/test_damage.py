@@ -139,7 +139,7 @@ def test_altered_links_do_not_end_the_process(damaged, seed):
     """Chroma follows them wherever they lead. One bit of a header or of a link is altered at a time."""
     said = run(ALTERING, str(damaged), str(seed))
     assert "opened 50" in said, "some bits do not matter"
-    assert "link to an element that is not there" in said
+    assert "Restore it from a copy" in said, "others are noticed"
 
 
 ALTERING_ALL = """
@@ -168,6 +168,11 @@ ALTERING_ALL = """
 
     asyncio.run(main(Path(sys.argv[1])))
 """
+
+
+async def test_links_that_lead_nowhere_are_found_before_chroma_follows_them(damaged):
+    said = run(ALTERING_ALL.replace("leave_links_unchecked()\n", "\n"), str(damaged))
+    assert "has a link to an element that is not there" in said
 
 
 async def test_what_would_end_the_process_ends_a_child_instead(damaged):
