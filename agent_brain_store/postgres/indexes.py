@@ -184,8 +184,8 @@ class Indexes:
     async def resume(self, connection: Connection, progress: ProgressCallback | None) -> None:
         """Build the vector index again after `suspend`.
 
-        The planner's statistics are refreshed before, because the count of terms, which does it too, may end during the
-        build and would find the table locked.
+        The planner's statistics are refreshed first. The count of terms refreshes them too, but it may end during the
+        build, when the table is locked.
         """
         async with self._watched(connection):
             await run(connection, "analyze_chunks")

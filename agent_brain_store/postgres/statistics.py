@@ -90,9 +90,9 @@ class TermStatistics:
         self._next_look = 0.0
 
     async def refresh_after_write(self, written: int) -> None:
-        """See whether a count is due after a call. ``written`` is how many chunks it wrote, 0 if it only deleted.
+        """See whether a count is due after a call. If it wrote a large part of the store, wait for the count.
 
-        With 0 it does not wait for the count of a large store.
+        ``written`` is how many chunks it wrote. It is 0 if the call only deleted, or if it has more to do meanwhile.
         """
         age = await self._age()
         if age.rows > _COMPACT_AT:
