@@ -75,7 +75,7 @@ async def test_the_loop_goes_on_while_chunks_are_written_and_indexed(store, back
     ids, vectors, _, metadatas = made_up(3000)
     texts = [" ".join(f"word{(i * j) % 977}" for j in range(100)) for i in range(3000)]
     stops = await stops_during(store.upsert_documents(ids, vectors, texts, metadatas))
-    assert len(stops) > 20
+    assert len(stops) > 3000 / 256  # Chroma gets so many chunks a call, and the loop beats in between
     assert max(stops) < sum(stops) / 3
     if backend == "chroma":
         forget_keyword_index(store)
