@@ -154,7 +154,7 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
         # It is five more than configured, because nearest() reads five rows behind the last. They would start a second
         # scan. pgvector allows at most 1000.
         "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 5, 1000)),
-        "hnsw.iterative_scan": "strict_order",
+        "hnsw.iterative_scan": "relaxed_order",
         "ivfflat.iterative_scan": "relaxed_order",
         "ivfflat.probes": str(probes),
         "application_name": postgres.application_name,

@@ -6,12 +6,15 @@
 -- The vector index has one chunk of each vector, the leader. The leaders that are found bring their copies along.
 --
 -- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many vectors that are
--- equally far from everything lead it into a dead end. So the index is asked for at least five rows more than are wanted
--- (shortlist.sql). If there are too few rows, or if these five are equally far away, all chunks are compared.
+-- equally far from everything lead it into a dead end. So the index is asked for two rows more than are wanted. If these
+-- are equally far away, it is asked for five more. If there are too few rows, or if all five are equally far away, all
+-- chunks are compared.
 --
--- It may also measure distances roughly (index_distance.sql). So what it finds is measured again.
+-- It may also measure distances roughly (index_distance.sql). So what it finds is measured again. And if few chunks pass,
+-- it goes on in rounds, and a later round may find nearer chunks (hnsw.iterative_scan = relaxed_order). So its order does
+-- not count.
 --
--- Example: you ask for five chunks. The index delivers ten leaders, and the second one has 3,000 copies. Five of these
+-- Example: you ask for five chunks. The index delivers seven leaders, and the second one has 3,000 copies. Five of these
 -- are looked up. Of chunks at the same distance, those with the smallest ids are returned, so the answer is always the
 -- same.
 --
@@ -41,6 +44,8 @@ declare
   ids       text[];
   distances float8[];
   leaders   text[];  -- those with copies
+  spare     int4;  -- how many rows more than k
+  is_full   bool;  -- whether the index had as many rows as were asked for
   missed    bool;
 begin
   if places is not null then
@@ -50,31 +55,33 @@ begin
   end if;
   few := filter || source_prefix = '' and (select coalesce(sum(chunks), 0) <= exact_limit(k) from chunk_counts);
   if not few then
-    select
-      array_agg(f.chunk_id order by f.distance),
-      array_agg(f.distance order by f.distance),
-      array_agg(f.chunk_id) filter (where f.has_copies)
-    into ids, distances, leaders
-    from (
-      select found.chunk_id, found.has_copies, distance(found.embedding, query_embedding) as distance
+    foreach spare in array array[2, 5] loop
+      select
+        array_agg(f.chunk_id order by f.distance),
+        array_agg(f.distance order by f.distance),
+        array_agg(f.chunk_id) filter (where f.has_copies)
+      into ids, distances, leaders
       from (
-        -- The index can serve one table and an order by this distance alone.
-        select c.chunk_id, c.has_copies, c.embedding
-        from chunks c
-        where not c.is_copy
-          and (
-            matches(c.metadata, path, source_prefix)
-            or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
-          )
-        order by index_distance(c.embedding, query_embedding)
-        limit shortlist(k)
-      ) found
-      offset 0  -- so that each distance is computed once
-    ) f;
-    missed := case
-      when cardinality(ids) = shortlist(k) then distances[k + 1] = distances[k + 5]
-      else not is_complete(coalesce(cardinality(ids), 0), path, source_prefix)
-    end;
+        select found.chunk_id, found.has_copies, distance(found.embedding, query_embedding) as distance
+        from (
+          -- The index can serve one table and an order by this distance alone.
+          select c.chunk_id, c.has_copies, c.embedding
+          from chunks c
+          where not c.is_copy
+            and (
+              matches(c.metadata, path, source_prefix)
+              or (c.has_copies and exists (select from copies(c.chunk_id, 1, path, source_prefix)))
+            )
+          order by index_distance(c.embedding, query_embedding)
+          limit shortlist(k) + spare
+        ) found
+        offset 0  -- so that each distance is computed once
+      ) f;
+      is_full := cardinality(ids) = shortlist(k) + spare;
+      missed := is_full and distances[k + 1] = distances[k + spare];
+      exit when missed is not true;
+    end loop;
+    missed := missed or is_full is not true and not is_complete(coalesce(cardinality(ids), 0), path, source_prefix);
   end if;
   if few or missed then
     execute

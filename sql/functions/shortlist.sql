@@ -1,7 +1,7 @@
--- shortlist: how many rows nearest() takes from the vector index if k are wanted.
+-- shortlist: how many rows nearest() takes from the vector index to find k.
 --
--- The five rows after the last show whether the search has ended among chunks that are equally far away. An index of bits
--- orders chunks only roughly, so more of them are compared again (docs/decisions/0039-half-precision-in-the-index.md).
+-- They are k, except with an index of bits. It orders chunks only roughly, so more of them are compared again
+-- (docs/decisions/0039-half-precision-in-the-index.md).
 --
 -- k  int4
 --
@@ -20,8 +20,8 @@ begin
         from pg_index i
         join pg_opclass o on o.oid = i.indclass[0]
         where i.indexrelid = to_regclass('chunks_embedding_ann') and o.opcname = 'bit_hamming_ops'
-      ) then '8 * k::int8 + 100'
-      else 'k + 5::int8'
+      ) then '8 * k::int8 + 98'
+      else 'k::int8'
     end;
 end
 $$;

@@ -106,7 +106,7 @@ async def test_pooled_sessions_have_the_settings_that_searches_need(store):
         facts = dict(await connection.fetchrow(queries()["session_facts"].text))
     assert facts == {
         "ef_search": "105",
-        "iterative_scan": "strict_order",
+        "iterative_scan": "relaxed_order",
         "keyword_budget": "400",
         "plan_cache_mode": "force_custom_plan",
     }

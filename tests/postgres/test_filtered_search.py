@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pgvector import Vector
 
 from agent_brain_store.filters.evaluate import matches
 from agent_brain_store.filters.parse import parse
 from agent_brain_store.postgres.jsonpath import to_jsonpath
+from tests.support.internals import pooled_connection
 from tests.support.large import large_metadata
 from tests.support.stores import DIMENSIONS, fill
 
@@ -67,6 +69,44 @@ async def test_a_search_falls_back_to_an_exact_scan_when_the_index_gives_up(open
     assert (await store.health()).details["exact_fallbacks"] == 2
     assert len(await store.vector_search(near, 20, where={"far": 0})) == 20
     assert (await store.health()).details["exact_fallbacks"] == 2
+
+
+async def test_the_index_keeps_what_it_finds_late(opened, database):
+    """Under a filter the scan goes on in rounds. A later one can find chunks that are nearer than the last ones before."""
+    count, dimensions = 4000, 384
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(20, dimensions))[rng.integers(0, 20, count)] + 0.7 * rng.normal(size=(count, dimensions))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    store, ids = await opened(database, dimensions=dimensions), [f"{i:04}" for i in range(count)]
+    await store.upsert_documents(ids, vectors, ids, [{"part": i % 50} for i in range(count)])
+    await store.wait_idle()
+    passing, found = np.arange(7, count, 50), []
+    async with pooled_connection(store) as connection:
+        for number in range(20):
+            question = vectors[number] + 0.1 * rng.normal(size=dimensions)
+            nearest = await connection.fetch(  # a search would compare these few chunks
+                "select chunk_id from nearest($1, 50, $2, '', null)", Vector(question), to_jsonpath(parse({"part": 7}))
+            )
+            best = {ids[i] for i in passing[np.argsort(-(vectors[passing] @ question))[:50]]}
+            found.append(len(best & {row["chunk_id"] for row in nearest}) / 50)
+    assert np.mean(found) > 0.98  # 0.94 in strict order
+
+
+@pytest.mark.parametrize(("equals", "fallbacks"), [(2, 0), (4, 0), (5, 1)])
+async def test_five_equal_distances_make_a_search_compare_everything(opened, database, equals, fallbacks):
+    store, count, first = await opened(database), 60, 5
+    angles = np.linspace(0.1, 1.5, count)
+    angles[first : first + equals] = angles[first]
+    vectors = np.zeros((count, DIMENSIONS))
+    vectors[:, 0] = np.cos(angles)
+    for i in range(count):  # vectors that are equally far away are not equal
+        vectors[i, 1 + i % (DIMENSIONS - 1)] = np.sin(angles[i])
+    ids = [f"{i:02}" for i in range(count)]
+    await store.upsert_documents(ids, vectors, ids, [{}] * count)
+    await store.wait_idle()
+    hits = await store.vector_search(np.eye(DIMENSIONS)[0], first)
+    assert [hit.chunk_id for hit in hits] == ids[:first]
+    assert (await store.health()).details["exact_fallbacks"] == fallbacks
 
 
 def random_filter(random: Random, depth: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ async def connect(postgres: dict[str, Any], **more: Any) -> asyncpg.Connection:
         "search_path": f"{postgres.get('schema', 'agent_brain')}, public",
         "plan_cache_mode": "force_custom_plan",
     }
-    settings |= {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100", "jit": "off"}
+    settings |= {"hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "100", "jit": "off"}
     names = ("host", "port", "user", "password", "database")
     where = {k: postgres[k] for k in names if k in postgres}
     return await asyncpg.connect(**where, server_settings=settings, connection_class=Connection, **more)

@@ -76,7 +76,7 @@ def run_psql(
 ) -> str:
     """Return what psql prints: unaligned, fields separated by ``\\x1f``, rows by ``\\x1e``."""
     options = options or (
-        "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=strict_order "
+        "-c search_path=agent_brain,\\ public -c agent_brain.schema=agent_brain -c hnsw.iterative_scan=relaxed_order "
         "-c hnsw.ef_search=105 -c plan_cache_mode=force_custom_plan -c agent_brain.keyword_budget=400"
     )
     environment = psql_environment(database) | {"PGOPTIONS": options}

@@ -25,7 +25,7 @@ begin
   -- A node knows nothing of the session that asks. Without these it would look at 40 chunks, and stop there.
   perform
     set_config('hnsw.ef_search', ef::text, true),
-    set_config('hnsw.iterative_scan', 'strict_order', true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true),
     set_config('ivfflat.probes', probes::text, true),
     set_config('ivfflat.iterative_scan', 'relaxed_order', true);
   return query execute format(
