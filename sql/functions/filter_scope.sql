@@ -3,18 +3,18 @@
 -- The planner knows nothing about a jsonpath. It expects one chunk in a hundred to pass, whatever the filter says. So a
 -- search asks this function first. If few chunks pass, it compares these one by one. Otherwise it uses its index.
 --
--- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 5,800 places. A look at 103 chunks finds two that
--- pass, which could mean more than 5,800. So a second look at 690 follows. It finds 14, which means some 4,000, and their
+-- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 4,700 places. A look at 128 chunks finds two that
+-- pass, which could mean more than 4,700. So a second look at 850 follows. It finds 17, which means some 4,000, and their
 -- places are collected. Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If
 -- the first look finds none, or so few that there is no doubt, there is no second look, because it would take longer than
 -- collecting.
 --
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
--- at_most        int4  how many places to return
+-- at_most        int8  how many places to return
 --
--- returns one: places tid[], is_wide bool
---   places is null if more than at_most chunks pass. is_wide is true if one in 80 of all chunks seems to.
+-- returns one: places tid[], share float8
+--   places is null if more than at_most chunks pass. share is the part of all chunks that seems to pass.
 --
 -- called by: vector_results, keyword_results, hybrid_ranking, keyword_search_refined.sql,
 --   vector_search_refined.sql
@@ -24,7 +24,7 @@
 --
 -- psql: select cardinality(places) from filter_scope('strict exists($ ? (@.language == "python"))', '', 1000);
 create or replace function filter_scope(
-  filter text, source_prefix text, at_most int4, out places tid[], out is_wide bool
+  filter text, source_prefix text, at_most int8, out places tid[], out share float8
 )
 language plpgsql stable parallel safe
 set plan_cache_mode = force_generic_plan
@@ -34,21 +34,25 @@ as $$
 declare
   path   constant jsonpath := nullif(filter, '');
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
-  share  constant float8 := total / greatest(at_most, 1);
+  one    constant float8 := total / greatest(at_most, 1);  -- of so many chunks one passes, if at_most pass
   look   float8;  -- how many chunks to look at; the first look finds three if at_most pass, and the second 20
   seen   int8;
   passed int8;
+  pages  int8;  -- chunks that pass can lie together, but not on so many pages of the table
 begin
-  is_wide := false;
   if total > at_most then
-    foreach look in array array[greatest(40, least(3 * share, at_most / 8.0)), least(20 * share, at_most)] loop
-      select count(*), count(*) filter (where matches(metadata, path, source_prefix))
-      into seen, passed
-      from chunks tablesample system (least(100 * look / total, 100)) repeatable (1);
+    foreach look in array array[greatest(40, least(3 * one, at_most / 8.0)), least(20 * one, at_most)] loop
+      select count(*), count(page), count(distinct page)
+      into seen, passed, pages
+      from (
+        select case when matches(metadata, path, source_prefix) then (ctid::text::point)[0] end as page
+        from chunks tablesample system (least(100 * look / total, 100)) repeatable (1)
+        offset 0  -- so that the filter is evaluated once
+      ) looks;
       exit when passed * total < 0.4 * at_most * seen;
-      is_wide := 80 * passed > seen;
+      share := passed / nullif(seen, 0)::float8;
       if passed * total > 0.9 * at_most * seen
-        and (passed > 10 and 5 * passed > seen or look = least(20 * share, at_most))
+        and (pages > 5 or passed > 10 and 5 * passed > seen or look = least(20 * one, at_most))
       then
         return;
       end if;
@@ -58,8 +62,11 @@ begin
     'select coalesce(array_agg(ctid), ''{}'')
      from (select ctid from chunks where matches(metadata, $1, $2) limit $3) passing'
   into places
-  using path, source_prefix, at_most + 1::int8;
-  if cardinality(places) > at_most then
+  using path, source_prefix, at_most + 1;
+  if cardinality(places) <= at_most then
+    share := cardinality(places) / total;
+  else
+    share := greatest(share, at_most / total);
     places := null;
   end if;
 end

@@ -39,15 +39,15 @@ set search_path from current
 as $$
 #variable_conflict use_column
 declare
-  places  tid[];  -- where the chunks that pass the filter are, if they are few enough to compare them all
-  is_wide bool;
+  places tid[];   -- where the chunks that pass the filter are, if they are few enough to compare them all
+  share  float8;  -- which part of all chunks passes
   -- For unit vectors, a difference in cosine is about four times as large as in the score of another distance.
   unit    constant int4 := (select case distance when 'cosine' then 1 else 4 end from store_settings);
   names   constant tsquery[] := case
     when fusion = 'convex' and vector_weight > 0 and keyword_weight > 0 then question_names(query) else '{}' end;
 begin
   if filter || source_prefix <> '' then
-    select s.places, s.is_wide into places, is_wide from filter_scope(filter, source_prefix, exact_limit(depth)) s;
+    select s.places, s.share into places, share from filter_scope(filter, source_prefix, exact_limit(depth)) s;
   end if;
   return query
   with by_vector as materialized (
@@ -65,7 +65,7 @@ begin
       score,
       is_widened,
       row_number() over (order by score desc, chunk_id collate "C")::int4 as rank
-    from keyword_ranking(query, depth, filter, source_prefix, places, is_wide)
+    from keyword_ranking(query, depth, filter, source_prefix, places, share)
     where keyword_weight > 0
   ),
   also_scored as materialized (

@@ -2,30 +2,35 @@
 --
 -- If at most two budgets of chunks pass the filter, all of them are scored. That takes less time than reading the term
 -- index for one budget (docs/decisions/0083-two-budgets-of-chunks-under-a-filter.md). Otherwise about as many chunks as
--- the budget says are scored. These can be too few, if a filter hides most of them or if k is large. Then the budget
--- becomes ten times as large, in the same statement, until enough chunks are found or every match is scored. If the
--- chunks that pass fit into two of it by then, they are scored.
+-- the budget says are scored. A filter hides most of what the words bring in. So the narrower it is, the larger is the
+-- budget: three times as many as are wanted should pass, but it is at most 20 times as large
+-- (docs/decisions/0087-the-budget-follows-the-filter.md). If too few chunks are found, the budget becomes ten times as
+-- large, in the same statement, until they are enough or every match is scored. If the chunks that pass fit into two of
+-- it by then, they are scored.
 --
--- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They are fewer than two budgets of 400. So
--- all 20 are looked at, and the five best that have a word of the question are returned.
+-- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They are fewer than two budgets of
+-- 400. So all 20 are looked at, and the five best that have a word of the question are returned. Or you ask for ten under
+-- a filter that 2,000 of 100,000 chunks pass. Of 400 chunks, only eight or so would pass. So the budget becomes
+-- 3 * 10 / 0.02 = 1,500.
 --
--- query          text   a question in plain words
--- k              int4   how many
--- filter         text   a jsonpath; '' passes every chunk
--- source_prefix  text   what metadata.source begins with, where the filter implies it; '' otherwise
--- places         tid[]  what filter_scope() returns: where the chunks that pass the filter are, or null
--- is_wide        bool   what filter_scope() returns: whether one in 80 of all chunks passes
+-- query          text    a question in plain words
+-- k              int4    how many
+-- filter         text    a jsonpath; '' passes every chunk
+-- source_prefix  text    what metadata.source begins with, where the filter implies it; '' otherwise
+-- places         tid[]   what filter_scope() returns: where the chunks that pass the filter are, or null
+-- share          float8  what filter_scope() returns: which part of all chunks seems to pass; null without a filter
 --
 -- returns many: chunk_id text, score float8, is_widened bool
---   There are at most k rows. They have no order. is_widened is true in all of them if the budget became larger.
+--   There are at most k rows. They have no order. is_widened is true in all of them if the first budget found too few.
 --
 -- called by: keyword_results, hybrid_ranking, keyword_search_refined.sql
--- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. Only for a filter
---   that fewer pass "execute" makes a plan, because the index on metadata can help there.
+-- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. If the budget is large
+--   beside the number of chunks that pass, "execute" makes a plan, in which the index on metadata can help. Making it
+--   takes as long as scoring some 500 chunks, and that index finds ten chunks in the time in which one is scored.
 --
--- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, true);
+-- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, null);
 create or replace function keyword_ranking(
-  query text, k int4, filter text, source_prefix text, places tid[], is_wide bool
+  query text, k int4, filter text, source_prefix text, places tid[], share float8
 )
 returns table (chunk_id text, score float8, is_widened bool)
 language plpgsql stable parallel safe rows 10
@@ -35,6 +40,8 @@ as $$
 declare
   -- How many chunks to score; 0 scores every match. A long ranking needs more, or its end would lack chunks.
   budget      int8 := (select least(s.budget * greatest(1, k / 50.0), 2147483647) from ranking_settings() s);
+  most_places int8 := 2 * budget;
+  passing     float8 := case when share is not null then share * (select sum(chunks) from chunk_counts) end;
   few         tid[];  -- the places, once they fit into two budgets
   path        jsonpath := nullif(filter, '');
   prefix      text := source_prefix;
@@ -43,13 +50,16 @@ declare
   with_a_word int8;  -- at most this many chunks have a word of the question
 begin
   is_widened := false;
+  if budget > 0 and share > 0 then
+    budget := least(greatest(budget, 3.0 * k / share), 20 * budget, 2147483647);
+  end if;
   loop
-    if cardinality(places) <= 2 * budget then
+    if cardinality(places) <= most_places then
       few := places;
       path := null;
       prefix := '';
     end if;
-    if is_wide or (path is null and prefix = '') then
+    if (path is null and prefix = '') or (budget > 0 and 10 * budget < 5000 + passing) then
       select array_agg(best.chunk_id), array_agg(best.score)
       into ids, scores
       from (
@@ -77,7 +87,8 @@ begin
     exit when budget >= with_a_word;
     is_widened := true;
     budget := least(10 * budget, 2147483647);
-    if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= 2 * budget) is not true then
+    most_places := 2 * budget;
+    if budget >= least(with_a_word, 2147483647) and (cardinality(places) <= most_places) is not true then
       budget := 0;
     end if;
   end loop;

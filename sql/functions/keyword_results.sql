@@ -20,14 +20,14 @@ as $$
 begin
   return query
   with scope as materialized (
-    select places, is_wide
-    from ranking_settings(), filter_scope(filter, source_prefix, least(2 * budget::int8, 2147483647)::int4)
+    select places, share
+    from ranking_settings(), filter_scope(filter, source_prefix, 2 * budget::int8)
     where filter || source_prefix <> ''
   ),
   best as materialized (
     select chunk_id, score, is_widened
     from keyword_ranking(
-      query, k, filter, source_prefix, (select places from scope), (select is_wide from scope)
+      query, k, filter, source_prefix, (select places from scope), (select share from scope)
     )
     order by score desc, chunk_id collate "C"
     limit k

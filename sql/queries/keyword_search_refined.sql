@@ -20,8 +20,8 @@
 -- psql: \bind 'how do I load chunks' 5 '' '' 100 '[{"key": "stars", "weight": 0.2, "scale": 100}]' 0 true false
 --       \i sql/queries/keyword_search_refined.sql
 with scope as materialized (
-  select places, is_wide
-  from ranking_settings(), filter_scope($3::text, $4::text, least(2 * budget::int8, 2147483647)::int4)
+  select places, share
+  from ranking_settings(), filter_scope($3::text, $4::text, 2 * budget::int8)
   where $3::text || $4::text <> ''
 ),
 found as materialized (
@@ -29,7 +29,7 @@ found as materialized (
   from (
     select chunk_id, score, is_widened
     from keyword_ranking(
-      $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select is_wide from scope)
+      $1::text, $5::int4, $3::text, $4::text, (select places from scope), (select share from scope)
     )
     where not $9::bool or every_word($1::text) is null  -- a question of stop words is found as it is written
     union all

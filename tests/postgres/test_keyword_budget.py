@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from agent_brain_store import StorageBackend, open_store
-from tests.support.internals import only_connection, watch_questions
+from agent_brain_store.filters.parse import parse
+from agent_brain_store.postgres.searching import filter_values
+from agent_brain_store.postgres.sql import queries
+from tests.support.internals import only_connection, pooled_connection, watch_questions
 from tests.support.large import COMMON_WORDS
 from tests.support.postgres import config, plan_of_question, scored_chunks
 from tests.support.stores import DIMENSIONS, embed, fill, ids
@@ -143,6 +146,19 @@ async def test_one_statement_widens_the_budget_until_enough_is_found(
     fused = await store.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
     assert searches() == ["keyword_search", "hybrid_search"]
     assert fused == await exact.hybrid_search(question, embed("x"), 5, candidates=top_k, where=where)
+
+
+@pytest.mark.parametrize("top_k", [10, 50])
+async def test_the_first_budget_follows_the_filter(opened, large, top_k):
+    """Of 20,000 chunks, 1,600 pass. Too few of them are among the 400 that the configured budget would look at."""
+    store, query = await opened(large[0]), queries()["keyword_search"]
+    where = {"hundredth": {"$lt": 8}}
+    values = {"query": " ".join(COMMON_WORDS[:3]), "top_k": top_k, **filter_values(parse(where))}
+    async with pooled_connection(store) as connection:
+        rows = await connection.fetch(query.statement, *query.args(values))
+    assert [row["is_widened"] for row in rows] == [False] * top_k
+    exact = await opened(large[0], keyword={"budget": 0})
+    assert [row["chunk_id"] for row in rows][:3] == await ids(exact, values["query"], 3, where=where)
 
 
 async def test_a_narrow_filter_scores_only_what_passes_it(small_and_exact, monkeypatch):

@@ -4,15 +4,15 @@
 --
 -- filter         text
 -- source_prefix  text
--- at_most        int4
+-- at_most        int8
 --
--- returns one: places tid[], is_wide bool
+-- returns one: places tid[], share float8
 --   Both are null.
 --
 -- called by: vector_results, keyword_results, hybrid_ranking
 -- inlined: yes
 create or replace function filter_scope(
-  filter text, source_prefix text, at_most int4, out places tid[], out is_wide bool
+  filter text, source_prefix text, at_most int8, out places tid[], out share float8
 )
 language sql stable parallel safe
-return (null::tid[], null::bool);
+return (null::tid[], null::float8);

@@ -3,20 +3,20 @@
 -- The coordinator plans the question, so a term weighs the same everywhere. Each shard scores its part of the budget and
 -- returns its k best chunks. If these are too few in all, the budget becomes ten times as large, as on one node.
 --
--- The parameters and columns are those of sql/functions/keyword_ranking.sql. places and is_wide are always null.
+-- The parameters and columns are those of sql/functions/keyword_ranking.sql. places and share are always null.
 --
 -- query          text
 -- k              int4
 -- filter         text
 -- source_prefix  text
 -- places         tid[]
--- is_wide        bool
+-- share          float8
 --
 -- returns many: chunk_id text, score float8, is_widened bool
 -- called by: keyword_results, hybrid_ranking
 -- inlined: no. Citus makes no plan without the values.
 create or replace function keyword_ranking(
-  query text, k int4, filter text, source_prefix text, places tid[], is_wide bool
+  query text, k int4, filter text, source_prefix text, places tid[], share float8
 )
 returns table (chunk_id text, score float8, is_widened bool)
 language plpgsql stable rows 10

@@ -34,7 +34,7 @@ begin
   elsif filter || source_prefix <> '' then
     execute format('select places from filter_scope_%s($1, $2, $3)', shard)
     into places
-    using filter, source_prefix, least(2 * budget::int8, 2147483647)::int4;
+    using filter, source_prefix, 2 * budget::int8;
   end if;
   return query execute format(
     'select b.chunk_id, b.score from bm25_%s($1, $2, $3, $4, $5) b order by b.score desc, b.chunk_id collate "C" limit $6',
