@@ -17,18 +17,19 @@ set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 #variable_conflict use_column
+declare
+  places tid[];   -- the places of the chunks that pass the filter, if they are few enough to score them all
+  share  float8;  -- which part of all chunks passes
 begin
+  if filter || source_prefix <> '' then
+    select s.places, s.share
+    into places, share
+    from ranking_settings() r, filter_scope(filter, source_prefix, 2 * r.budget::int8) s;
+  end if;
   return query
-  with scope as materialized (
-    select places, share
-    from ranking_settings(), filter_scope(filter, source_prefix, 2 * budget::int8)
-    where filter || source_prefix <> ''
-  ),
-  best as materialized (
+  with best as materialized (
     select chunk_id, score, is_widened
-    from keyword_ranking(
-      query, k, filter, source_prefix, (select places from scope), (select share from scope)
-    )
+    from keyword_ranking(query, k, filter, source_prefix, places, share)
     order by score desc, chunk_id collate "C"
     limit k
   )

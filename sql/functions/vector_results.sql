@@ -17,16 +17,16 @@ set plan_cache_mode = force_generic_plan
 set search_path from current
 as $$
 #variable_conflict use_column
+declare
+  places tid[];  -- the places of the chunks that pass the filter, if they are few enough to compare them all
 begin
+  if filter || source_prefix <> '' then
+    places := (select places from filter_scope(filter, source_prefix, exact_limit(k)));
+  end if;
   return query
-  with scope as materialized (
-    -- The places of the chunks that pass the filter, if they are few enough to compare them all.
-    select places from filter_scope(filter, source_prefix, exact_limit(k))
-    where filter || source_prefix <> ''
-  ),
-  found as materialized (
+  with found as materialized (
     select chunk_id, distance, gave_up, (select generation from store_settings) as generation
-    from nearest(query_embedding, k, filter, source_prefix, (select places from scope))
+    from nearest(query_embedding, k, filter, source_prefix, places)
   )
   select c.chunk_id, c.text, c.metadata, similarity(f.distance), f.gave_up, f.generation
   from found f

@@ -103,6 +103,25 @@ async def test_a_scope_holds_what_passes_unless_that_is_much(connection):
     assert await scope({"half": 1}, 20_000) == 10_000
 
 
+@pytest.mark.parametrize(
+    ("where", "at_most", "share"),
+    [
+        ({"one": -1}, 100, 0),
+        ({"one": 7}, 100, 1 / 20_000),
+        ({"thousandth": 7}, 100, 0.001),
+        ({"half": 1}, 20_000, 0.5),
+        ({"half": 1}, 600, pytest.approx(0.5, abs=0.2)),
+        ({"half": {"$exists": True}}, 600, pytest.approx(1, abs=0.01)),
+        ({"hundredth": {"$lt": 30}}, 600, pytest.approx(0.3, abs=0.2)),
+    ],
+    ids=str,
+)
+async def test_a_scope_knows_which_share_passes(connection, where, at_most, share):
+    values = filter_values(parse(where))
+    arguments = (values["filter"], values["source_prefix"], at_most)
+    assert await connection.fetchval("select share from filter_scope($1, $2, $3)", *arguments) == share
+
+
 async def test_counting_by_a_list_uses_the_metadata_index(connection):
     path = to_jsonpath(parse({"source": {"$in": [f"nowhere{i}" for i in range(50)]}}))
     assert "chunks_metadata_gin" in await explain(connection, "count_matching_chunks", path, "")
