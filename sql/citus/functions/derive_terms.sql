@@ -15,11 +15,15 @@ declare
   terms   tsvector;
 begin
   if tg_op = 'INSERT' then
+    -- The row is passed as a whole. A session could not read its vector any more if reembed() has changed the type.
     execute format(
-      'select is_stored(c.text, c.metadata, c.embedding, $1, $2, $3) from %I c where c.chunk_id = $4', tg_table_name
+      'select is_stored(c.text, c.metadata, c.embedding, ($1).text, ($1).metadata, ($1).embedding::vector)
+       from %I c
+       where c.chunk_id = ($1).chunk_id',
+      tg_table_name
     )
     into is_same
-    using new.text, new.metadata, new.embedding::vector, new.chunk_id;
+    using new;
     if is_same then
       return null;
     end if;
