@@ -79,7 +79,7 @@ begin
         offset 0  -- so that each distance is computed once
       ) f;
       is_full := cardinality(ids) = shortlist(k) + spare;
-      missed := is_full and distances[k + 1] = distances[k + spare];
+      missed := case when is_full then distances[k + 1] = distances[k + spare] end;
       exit when missed is not true;
     end loop;
     missed := missed or is_full is not true and not is_complete(coalesce(cardinality(ids), 0), path, source_prefix);
