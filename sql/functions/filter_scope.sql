@@ -35,13 +35,14 @@ declare
   path   constant jsonpath := nullif(filter, '');
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
   one    constant float8 := total / greatest(at_most, 1);  -- of so many chunks one passes, if at_most pass
-  look   float8;  -- how many chunks to look at; the first look finds three if at_most pass, and the second 20
+  last   constant float8 := least(20 * one, greatest(80, at_most / 4.0));  -- how many chunks the second look is at
+  look   float8;  -- how many chunks to look at; the first look finds three if at_most pass, and the second up to 20
   seen   int8;
   passed int8;
   pages  int8;  -- chunks that pass can lie together, but not on so many pages of the table
 begin
   if total > at_most then
-    foreach look in array array[greatest(40, least(3 * one, at_most / 8.0)), least(20 * one, at_most)] loop
+    foreach look in array array[greatest(40, least(3 * one, at_most / 8.0)), last] loop
       select count(*), count(page), count(distinct page)
       into seen, passed, pages
       from (
@@ -52,7 +53,7 @@ begin
       exit when passed * total < 0.4 * at_most * seen;
       share := passed / nullif(seen, 0)::float8;
       if passed * total > 0.9 * at_most * seen
-        and (pages > 5 or passed > 10 and 5 * passed > seen or look = least(20 * one, at_most))
+        and (pages > 5 or passed > 10 and 5 * passed > seen or look = last)
       then
         return;
       end if;
