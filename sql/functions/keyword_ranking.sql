@@ -47,7 +47,8 @@ declare
   prefix      text := source_prefix;
   ids         text[];
   scores      float8[];
-  with_a_word int8;  -- at most this many chunks have a word of the question
+  -- At most this many chunks have a word of the question. It is needed if all of them are scored under a filter.
+  with_a_word int8 := case when budget = 0 and share is not null then most_matches(query) end;
 begin
   is_widened := false;
   if budget > 0 and share > 0 then
@@ -59,7 +60,7 @@ begin
       path := null;
       prefix := '';
     end if;
-    if (path is null and prefix = '') or (budget > 0 and 10 * budget < 5000 + passing) then
+    if (path is null and prefix = '') or 10 * coalesce(nullif(budget, 0), with_a_word) < 5000 + passing then
       select array_agg(best.chunk_id), array_agg(best.score)
       into ids, scores
       from (
