@@ -151,7 +151,7 @@ def session_settings(config: StoreConfig, search_path: str) -> dict[str, str]:
         "quote_all_identifiers": "off",
         "standard_conforming_strings": "on",
         "gin_fuzzy_search_limit": "0",
-        # It is five more than configured, because nearest() reads five rows behind the last. They would start a second
+        # It is five more than configured, because nearest() may read five rows behind the last. They would start a second
         # scan. pgvector allows at most 1000.
         "hnsw.ef_search": str(min(postgres.hnsw_ef_search + 5, 1000)),
         "hnsw.iterative_scan": "relaxed_order",

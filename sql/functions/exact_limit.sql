@@ -9,7 +9,7 @@
 -- k  int4  how many chunks are wanted
 --
 -- returns int4
--- called by: vector_results, hybrid_ranking, vector_search_refined.sql
+-- called by: vector_results, hybrid_ranking, vector_search_refined.sql, nearest
 -- inlined: no. The session keeps its plan, because making it takes as long as the rest of a look at the filter.
 create or replace function exact_limit(k int4) returns int4
 language plpgsql stable parallel safe

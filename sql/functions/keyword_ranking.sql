@@ -2,11 +2,10 @@
 --
 -- If at most two budgets of chunks pass the filter, all of them are scored. That takes less time than reading the term
 -- index for one budget (docs/decisions/0083-two-budgets-of-chunks-under-a-filter.md). Otherwise about as many chunks as
--- the budget says are scored. A filter hides most of what the words bring in. So the narrower it is, the larger is the
--- budget: three times as many as are wanted should pass, but it is at most 20 times as large
--- (docs/decisions/0087-the-budget-follows-the-filter.md). If too few chunks are found, the budget becomes ten times as
--- large, in the same statement, until they are enough or every match is scored. If the chunks that pass fit into two of
--- it by then, they are scored.
+-- the budget says are scored. A filter hides most of what the words bring in. So the budget grows, by 20 times at most,
+-- until three times as many chunks as are wanted should pass (docs/decisions/0087-the-budget-follows-the-filter.md). If
+-- too few chunks are found, the budget becomes ten times as large, in the same statement, until they are enough or every
+-- match is scored. If the chunks that pass fit into two of it by then, they are scored.
 --
 -- Example: you ask for five chunks under a filter for one file, which has 20 chunks. They are fewer than two budgets of
 -- 400. So all 20 are looked at, and the five best that have a word of the question are returned. Or you ask for ten under
@@ -24,9 +23,9 @@
 --   There are at most k rows. They have no order. is_widened is true in all of them if the first budget found too few.
 --
 -- called by: keyword_results, hybrid_ranking, keyword_search_refined.sql
--- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. If the budget is large
---   beside the number of chunks that pass, "execute" makes a plan, in which the index on metadata can help. Making it
---   takes as long as scoring some 500 chunks, and that index finds ten chunks in the time in which one is scored.
+-- inlined: no. The session keeps the plan of bm25(), because making it takes longer than running it. If few chunks pass
+--   beside the budget, "execute" makes a plan in which the index on metadata can help. Making that plan takes as long
+--   as scoring some 500 chunks. The index finds ten chunks in the time that it takes to score one.
 --
 -- psql: select * from keyword_ranking('how do I load chunks', 5, '', '', null, null);
 create or replace function keyword_ranking(

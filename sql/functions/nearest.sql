@@ -53,8 +53,7 @@ begin
       select n.chunk_id, n.distance, false from nearest_among(query_embedding, k, places) n;
     return;
   end if;
-  -- If all n chunks pass, exact_limit() is at least n as long as n is at most 2 * (k + 5).
-  few := filter || source_prefix = '' and (select coalesce(sum(chunks), 0) <= 2 * (k + 5.0) from chunk_counts);
+  few := filter || source_prefix = '' and (select coalesce(sum(chunks), 0) <= exact_limit(k) from chunk_counts);
   if not few then
     foreach spare in array array[2, 5] loop
       select

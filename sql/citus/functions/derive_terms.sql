@@ -15,7 +15,7 @@ declare
   terms   tsvector;
 begin
   if tg_op = 'INSERT' then
-    -- The row is passed as a whole. A session could not read its vector any more if reembed() has changed the type.
+    -- The row is passed as a whole. A session that has read the vector by name cannot do so once reembed() changes its type.
     execute format(
       'select is_stored(c.text, c.metadata, c.embedding, ($1).text, ($1).metadata, ($1).embedding::vector)
        from %I c
