@@ -7,7 +7,7 @@ select
   p.index_relid::regclass as index,
   p.phase,
   round(100.0 * p.tuples_done / nullif(p.tuples_total, 0), 1) as percent_of_tuples,
-  round(100.0 * p.blocks_done / nullif(p.blocks_total, 0), 1) as percent_of_blocks,
+  round(100.0 * p.blocks_done / nullif(p.blocks_total, 0), 1) as percent_of_blocks, -- 100 at the first block as well
   nullif(p.current_locker_pid, 0) as waits_for_pid,
   date_trunc('second', now() - a.query_start) as running
 from pg_stat_progress_create_index p

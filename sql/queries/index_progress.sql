@@ -10,7 +10,8 @@ select
   phase like 'building index%' as building,
   phase like 'waiting for%' and lockers_total > 0 as waiting,
   tuples_done,
-  coalesce(blocks_done::float8 / nullif(blocks_total, 0), 0) as scanned,
+  -- While the server reads the first block, it counts all of them as done.
+  case when blocks_done < blocks_total then blocks_done::float8 / blocks_total else 0 end as scanned,
   lockers_done,
   lockers_total
 from pg_stat_progress_create_index

@@ -14,6 +14,7 @@ from agent_brain_store.postgres.sql import queries
 from tests.support.internals import give_build_memory, limit_build_memory, maintenance_connection, set_timings
 from tests.support.postgres import (
     config,
+    connect,
     index_facts,
     is_indexed,
     rewrite_chunk,
@@ -191,6 +192,24 @@ async def test_a_build_whose_observer_is_lost_goes_on(store, plain):
 
 
 # --- progress --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_build_that_looks_at_its_first_block_has_not_come_to_the_end(database, plain, store):
+    """The server counts all blocks as done while it reads the first one. A report of that would never go back."""
+    await plain.execute("create table slow_table as select i from generate_series(1, 1000) i")
+    await plain.execute("""
+        create function slow(i int4) returns int4 immutable language plpgsql
+        as 'begin perform case when i = 1 then pg_sleep(2) end; return i; end'
+    """)
+    look = await connect(database)
+    pid = plain.get_server_pid()
+    building = asyncio.create_task(plain.execute("create index on slow_table using gin ((array[slow(i)]))"))
+    await until(look, f"select blocks_done > 0 from pg_stat_progress_create_index where pid = {pid}")
+    (row,) = await look.fetch(queries()["index_progress"].text, pid)
+    assert not building.done()
+    assert (row["building"], row["tuples_done"], row["scanned"]) == (True, 0, 0)
+    await building
+    await look.close()
 
 
 async def test_progress_falls_back_to_scanned_blocks_when_tuples_are_not_counted(store, plain, monkeypatch):
