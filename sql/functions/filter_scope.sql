@@ -3,11 +3,13 @@
 -- The planner knows nothing about a jsonpath. It expects one chunk in a hundred to pass, whatever the filter says. So a
 -- search asks this function first. If few chunks pass, it compares these one by one. Otherwise it uses its index.
 --
--- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 4,700 places. A look at 128 chunks finds two that
--- pass, which could mean more than 4,700. So a second look at 850 follows. It finds 17, which means some 4,000, and their
--- places are collected. Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If
--- the first look finds none, or so few that there is no doubt, there is no second look, because it would take longer than
--- collecting.
+-- It looks at some pages of the table first: at 40 chunks, at more if they leave a doubt, and at still more if these do.
+-- The pages are the same each time, and spread over the whole table (docs/decisions/0088-looks-at-pages-add-up.md).
+--
+-- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 4,700 places. Of 40 chunks one passes. Of 128
+-- chunks two pass, which could mean more than 4,700. Of 1,175 chunks 23 pass, which means some 4,000, and their places are
+-- collected. Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If 128 chunks
+-- have none that passes, or so few that there is no doubt, it looks no further, because collecting takes less time.
 --
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
@@ -34,27 +36,38 @@ as $$
 declare
   path   constant jsonpath := nullif(filter, '');
   total  constant float8 := (select greatest(sum(chunks), 1) from chunk_counts);
+  pages  constant float8 := pg_relation_size('chunks'::regclass) / current_setting('block_size')::int4;
   one    constant float8 := total / greatest(at_most, 1);  -- of so many chunks one passes, if at_most pass
-  last   constant float8 := least(20 * one, greatest(80, at_most / 4.0));  -- how many chunks the second look is at
-  look   float8;  -- how many chunks to look at; the first look finds three if at_most pass, and the second up to 20
-  seen   int8;
-  passed int8;
-  pages  int8;  -- chunks that pass can lie together, but not on so many pages of the table
+  enough constant float8 := greatest(40, least(3 * one, at_most / 8.0));  -- how many chunks can show that few pass
+  last   constant float8 := least(20 * one, greatest(400, at_most / 4.0));  -- how many chunks are looked at if in doubt
+  golden constant float8 := 0.6180339887498949;  -- the fractions of its multiples are spread evenly
+  look   float8;
+  looked int4 := 0;  -- on how many pages it has looked
+  upto   int4;       -- on how many it will have looked after this look
+  seen   int8 := 0;  -- how many chunks are on these pages
+  passed int8 := 0;  -- how many of those pass
+  spread int8 := 0;  -- on how many pages some pass; chunks that pass can lie together, but not on many pages
 begin
   if total > at_most then
-    foreach look in array array[greatest(40, least(3 * one, at_most / 8.0)), last] loop
-      select count(*), count(page), count(distinct page)
-      into seen, passed, pages
+    foreach look in array array[40, enough, 2 * enough, last] loop
+      upto := ceil(least(look / total, 1) * pages);
+      continue when upto <= looked;
+      select seen + count(*), passed + count(*) filter (where passes), spread + count(distinct page) filter (where passes)
+      into seen, passed, spread
       from (
-        select case when matches(metadata, path, source_prefix) then (ctid::text::point)[0] end as page
-        from chunks tablesample system (least(100 * look / total, 100)) repeatable (1)
-        offset 0  -- so that the filter is evaluated once
-      ) looks;
-      exit when passed * total < 0.4 * at_most * seen;
+        select floor(pages * (i * golden - floor(i * golden)))::int8 as page
+        from generate_series(looked + 1, upto) i
+      ) sample
+      cross join lateral (
+        select matches(metadata, path, source_prefix) as passes
+        from chunks
+        where ctid >= format('(%s,0)', page)::tid and ctid < format('(%s,0)', page + 1)::tid
+        offset 0  -- without this, every page of the table is read
+      ) on_it;
+      looked := upto;
+      exit when look >= enough and passed * total < 0.4 * at_most * seen;
       share := passed / nullif(seen, 0)::float8;
-      if passed * total > 0.9 * at_most * seen
-        and (pages > 5 or passed > 10 and 5 * passed > seen or look = last)
-      then
+      if passed * total > 0.9 * at_most * seen and (spread > 3 or passed > 10 and 5 * passed > seen) then
         return;
       end if;
     end loop;

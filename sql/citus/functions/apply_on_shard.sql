@@ -5,7 +5,8 @@
 -- the version of shard 102008 is nearest_102008(), and it reads chunks_102008. Only a node that holds this shard ever
 -- calls it. A session keeps its plans, as on one node.
 --
--- The file has to name a table right after "from" or "join". tests/unit/test_citus_files.py checks that.
+-- The file has to name a table right after "from" or "join", or as 'chunks'::regclass. tests/unit/test_citus_files.py checks
+-- that.
 --
 -- definition  text    the text of the file
 -- shard       int8    the shard of chunks
@@ -23,6 +24,7 @@ declare
 begin
   own := regexp_replace(own, '\m(from|join) chunks\M', '\1 chunks_' || shard, 'g');
   own := regexp_replace(own, '\m(from|join) chunk_counts\M', '\1 ' || sister('chunks_' || shard, 'shard_counts'), 'g');
+  own := replace(own, '''chunks''::regclass', format('%L::regclass', 'chunks_' || shard));
   own := regexp_replace(own, '\m(' || array_to_string(shared, '|') || ')\(', '\1_' || shard || '(', 'g');
   own := regexp_replace(own, '\mplan_query\(', 'shipped_plan(', 'g');
   -- A body in quotes is read when it is called. So a node can have the function before it has the shard.
