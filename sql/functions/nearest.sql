@@ -6,15 +6,15 @@
 -- The vector index has one chunk of each vector, the leader. The leaders that are found bring their copies along.
 --
 -- Such an index can miss chunks, and it does not say so. Under a filter it can give up too early. Many vectors that are
--- equally far from everything lead it into a dead end. So the index is asked for two rows more than are wanted. If these
--- are equally far away, it is asked for five more. If there are too few rows, or if all five are equally far away, all
--- chunks are compared.
+-- equally far from everything lead it into a dead end. So the index is asked for one row more than are wanted. If it is
+-- as far away as the last wanted one, the index is asked for five more. If there are too few rows, or if these five are
+-- as far away, too, all chunks are compared.
 --
 -- It may also measure distances roughly (index_distance.sql). So what it finds is measured again. And if few chunks pass,
 -- it goes on in rounds, and a later round may find nearer chunks (hnsw.iterative_scan = relaxed_order). So its order does
 -- not count.
 --
--- Example: you ask for five chunks. The index delivers seven leaders, and the second one has 3,000 copies. Five of these
+-- Example: you ask for five chunks. The index delivers six leaders, and the second one has 3,000 copies. Five of these
 -- are looked up. Of chunks at the same distance, those with the smallest ids are returned, so the answer is always the
 -- same.
 --
@@ -55,7 +55,7 @@ begin
   end if;
   few := filter || source_prefix = '' and (select coalesce(sum(chunks), 0) <= exact_limit(k) from chunk_counts);
   if not few then
-    foreach spare in array array[2, 5] loop
+    foreach spare in array array[1, 5] loop
       select
         array_agg(f.chunk_id order by f.distance),
         array_agg(f.distance order by f.distance),
@@ -78,7 +78,7 @@ begin
         offset 0  -- so that each distance is computed once
       ) f;
       is_full := cardinality(ids) = shortlist(k) + spare;
-      missed := case when is_full then distances[k + 1] = distances[k + spare] end;
+      missed := case when is_full then distances[k] = distances[k + spare] end;
       exit when missed is not true;
     end loop;
     missed := missed or is_full is not true and not is_complete(coalesce(cardinality(ids), 0), path, source_prefix);

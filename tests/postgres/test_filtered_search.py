@@ -92,11 +92,11 @@ async def test_the_index_keeps_what_it_finds_late(opened, database):
     assert np.mean(found) > 0.98  # 0.94 in strict order
 
 
-@pytest.mark.parametrize(("equals", "fallbacks"), [(2, 0), (4, 0), (5, 1)])
-async def test_five_equal_distances_make_a_search_compare_everything(opened, database, equals, fallbacks):
-    store, count, first = await opened(database), 60, 5
+@pytest.mark.parametrize(("equals", "fallbacks"), [(2, 0), (5, 0), (6, 1)])
+async def test_five_chunks_as_far_as_the_last_one_make_a_search_compare_everything(opened, database, equals, fallbacks):
+    store, count, wanted = await opened(database), 60, 5
     angles = np.linspace(0.1, 1.5, count)
-    angles[first : first + equals] = angles[first]
+    angles[wanted - 1 : wanted - 1 + equals] = angles[wanted - 1]
     vectors = np.zeros((count, DIMENSIONS))
     vectors[:, 0] = np.cos(angles)
     for i in range(count):  # vectors that are equally far away are not equal
@@ -104,8 +104,8 @@ async def test_five_equal_distances_make_a_search_compare_everything(opened, dat
     ids = [f"{i:02}" for i in range(count)]
     await store.upsert_documents(ids, vectors, ids, [{}] * count)
     await store.wait_idle()
-    hits = await store.vector_search(np.eye(DIMENSIONS)[0], first)
-    assert [hit.chunk_id for hit in hits] == ids[:first]
+    hits = await store.vector_search(np.eye(DIMENSIONS)[0], wanted)
+    assert [hit.chunk_id for hit in hits] == ids[:wanted]
     assert (await store.health()).details["exact_fallbacks"] == fallbacks
 
 
