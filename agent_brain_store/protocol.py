@@ -109,8 +109,8 @@ class StorageBackend(Protocol):
         On PostgreSQL a call is stored completely or not at all. On Chroma, a crash or a cancellation can leave a part
         of it. Repeat the call to complete it.
 
-        On PostgreSQL, a call that writes at least 1,000 chunks, and as many as the store held, builds the vector index
-        anew. This is several times faster than adding to it.
+        On PostgreSQL, a call that writes at least 500 chunks, and as many as the store held, builds the vector index
+        anew. This is up to several times faster than adding to it. On a cluster, 1,000 chunks are the least.
 
         ``progress`` hears how many chunks are written, and of that build.
         """

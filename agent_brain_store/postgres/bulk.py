@@ -25,7 +25,8 @@ from agent_brain_store.types import Progress, ProgressCallback
 
 log = logging.getLogger(__name__)
 
-_MIN_CHUNKS = 1000  # chunks; below this, nobody would notice a difference
+# Dropping an index and building it takes some 0.1 s, and on a cluster 0.5 s. From so many chunks on, it pays.
+_MIN_CHUNKS, _MIN_CHUNKS_ON_A_CLUSTER = 500, 1000
 # Adding or changing a chunk in the graph takes about five times as long as its share of a build. So a build over all
 # chunks pays once the load is a quarter of the chunks that were there (docs/decisions/0017-vector-index-last.md). The
 # caller of upsert_documents has not asked for that. So a single call must write as many chunks as were there. Until
@@ -48,11 +49,13 @@ class BulkWriter:
     ) -> None:
         self._pools, self._writer, self._indexes = pools, writer, indexes
         self._statistics, self._background, self._timings = statistics, background, timings
+        on_cluster = indexes.config.postgres.distributed == "citus"
+        self._least = _MIN_CHUNKS_ON_A_CLUSTER if on_cluster else _MIN_CHUNKS
 
     async def upsert(self, batch: Batch, progress: ProgressCallback | None) -> None:
         """Store the batch of one call. The index is suspended if the batch is as large as the store was."""
         written = loading(progress, len(batch))
-        if len(batch) < _MIN_CHUNKS or not self._indexes.has_vector_index:
+        if len(batch) < self._least or not self._indexes.has_vector_index:
             await self._writer.upsert(batch, written)
             return
         suspension = await self._suspension(_MIN_SHARE_OF_ONE_CALL, self._timings.lock_wait)
@@ -109,20 +112,19 @@ class BulkWriter:
 
     async def _suspension(self, worthwhile_from: float, lock_timeout: float | None) -> Suspension:
         chunks = int((await self._pools.fetch("count_chunks"))[0]["chunks"])
-        return Suspension(self._pools, self._indexes, chunks * worthwhile_from, lock_timeout)
+        return Suspension(self._pools, self._indexes, max(self._least, chunks * worthwhile_from), lock_timeout)
 
 
 class Suspension:
     """Drops the vector index once enough chunks are going to be written, and builds it again at the end."""
 
     def __init__(self, pools: Pools, indexes: Indexes, worthwhile_from: float, lock_timeout: float | None) -> None:
-        """``worthwhile_from`` is the number of written chunks at which the index is dropped. It counts as at least
-        `_MIN_CHUNKS`.
+        """``worthwhile_from`` is the number of written chunks at which the index is dropped.
 
         ``lock_timeout`` is how many seconds each step waits for other transactions. None means for ever.
         """
         self._pools, self._indexes, self._lock_timeout = pools, indexes, lock_timeout
-        self._worthwhile_from, self._writes = max(_MIN_CHUNKS, worthwhile_from), 0.0
+        self._worthwhile_from, self._writes = worthwhile_from, 0.0
         self._deciding, self._decided = asyncio.Lock(), False
         self._resources = AsyncExitStack()
         self._maintenance: Connection | None = None
