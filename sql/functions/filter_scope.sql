@@ -3,13 +3,14 @@
 -- The planner knows nothing about a jsonpath. It expects one chunk in a hundred to pass, whatever the filter says. So a
 -- search asks this function first. If few chunks pass, it compares these one by one. Otherwise it uses its index.
 --
--- It looks at some pages of the table first: at 40 chunks, at more if they leave a doubt, and at still more if these do.
--- The pages are the same each time, and spread over the whole table (docs/decisions/0088-looks-at-pages-add-up.md).
+-- It looks at some pages of the table first, with some 40 chunks. As long as there is doubt, it looks at more. The pages
+-- are the same each time, and spread over the whole table (docs/decisions/0088-looks-at-pages-add-up.md).
 --
 -- Example: 200,000 chunks, a filter that 4,000 of them pass, and at most 4,700 places. Of 40 chunks one passes. Of 128
--- chunks two pass, which could mean more than 4,700. Of 1,175 chunks 23 pass, which means some 4,000, and their places are
--- collected. Half of all chunks pass another filter. The first look shows enough, and nothing is collected. If 128 chunks
--- have none that passes, or so few that there is no doubt, it looks no further, because collecting takes less time.
+-- chunks two pass, and of 256 five, which could mean more than 4,700. Of 851 chunks 17 pass, which means some 4,000, and
+-- their places are collected. Half of all chunks pass another filter. The first look shows enough, and nothing is
+-- collected. If 128 chunks have none that passes, or so few that there is no doubt, it looks no further, because
+-- collecting takes less time.
 --
 -- filter         text  a jsonpath; '' passes every chunk
 -- source_prefix  text  what metadata.source begins with, if the filter implies it; '' otherwise
