@@ -68,7 +68,7 @@ begin
       looked := upto;
       exit when look >= enough and passed * total < 0.4 * at_most * seen;
       share := passed / nullif(seen, 0)::float8;
-      if passed * total > 0.9 * at_most * seen and (spread > 3 or passed > 10 and 5 * passed > seen) then
+      if passed * total > 0.9 * at_most * seen and spread > 3 then
         return;
       end if;
     end loop;
