@@ -13,7 +13,7 @@ from agent_brain_store.filters.parse import parse
 from agent_brain_store.postgres.searching import filter_values
 from tests.support.large import large_metadata
 from tests.support.postgres import SCANS, connect, used_indexes
-from tests.support.stores import DIMENSIONS
+from tests.support.stores import DIMENSIONS, fill
 
 pytestmark = pytest.mark.postgres
 
@@ -72,6 +72,15 @@ async def test_a_folder_of_a_store_of_some_thousand_chunks_is_found_by_its_index
     assert scans["chunks_source_btree"]
     assert not scans[EVERY_ROW]
     await connection.close()
+
+
+@pytest.mark.parametrize("chunks", [100, 150, 200])
+async def test_chunks_that_fill_a_page_of_a_small_store_are_all_in_scope(store, plain, chunks):
+    """One page is looked at first. It can be the one on which all chunks that pass lie."""
+    await fill(store, *((f"{i:03}", "text", {"block": i // 20}) for i in range(chunks)))
+    found = "select cardinality(places) from filter_scope($1, '', 25)"
+    paths = [filter_values(parse({"block": block}))["filter"] for block in range(chunks // 20)]
+    assert [await plain.fetchval(found, path) for path in paths] == [20] * len(paths)
 
 
 FILL = """
